@@ -1,0 +1,152 @@
+"""CHAP, target side, one-way and mutual (RFC 7143 section 12.1.3, RFC 1994).
+
+    initiator                              target
+    CHAP_A=8,7,6,5             ->
+                               <-          CHAP_A=8 CHAP_I CHAP_C
+    CHAP_N CHAP_R [CHAP_I CHAP_C]  ->
+                               <-          [CHAP_N CHAP_R]
+
+Challenges come from the random source that is passed in. An initiator learns nothing from a failure: an unknown user
+costs the same computation as a wrong secret, and both raise AuthenticationError, whose reason is for the administrator
+and never holds a secret, a challenge or a response. Which secrets may be equal is for the configuration to check.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from lunaport.iscsi.enums import ChapAlgorithm
+from lunaport.iscsi.errors import AuthenticationError, TextError, quoted
+from lunaport.iscsi.limits import CHALLENGE_BYTES_MAX, CHAP_NAME_BYTES_MAX
+from lunaport.iscsi.text import parse_binary, parse_list, parse_number, serialize_binary
+
+RandomBytes = Callable[[int], bytes]
+
+PREFERENCE: Final = (ChapAlgorithm.SHA3_256, ChapAlgorithm.SHA256, ChapAlgorithm.SHA1, ChapAlgorithm.MD5)
+"""Strongest first: the target picks (section 12.1.3)."""
+DIGEST_NAMES: Final = {
+    ChapAlgorithm.MD5: "md5",
+    ChapAlgorithm.SHA1: "sha1",
+    ChapAlgorithm.SHA256: "sha256",
+    ChapAlgorithm.SHA3_256: "sha3_256",
+}
+UNKNOWN_USER_SECRET: Final = b"\0" * 16
+"""Hashed in place of a secret when there is none; the outcome is not looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChapSecrets:
+    """What a target knows: name to secret of its initiators, and its own name and secret, if it has to prove itself."""
+
+    credentials: Mapping[str, bytes] = field(repr=False)
+    mutual: tuple[str, bytes] | None = field(default=None, repr=False)
+
+
+class ChapState(Enum):
+    """Where an exchange is."""
+
+    AWAIT_ALGORITHM = auto()
+    AWAIT_RESPONSE = auto()
+    AUTHENTICATED = auto()
+    FAILED = auto()
+
+
+def chap_response(algorithm: ChapAlgorithm, identifier: int, secret: bytes, challenge: bytes) -> bytes:
+    """Return the proof that one knows `secret` (RFC 1994 section 4.1)."""
+    # MD5 and SHA-1 are what older initiators have; nothing but CHAP uses them here.
+    computed = hashlib.new(DIGEST_NAMES[algorithm], bytes((identifier,)) + secret + challenge, usedforsecurity=False)
+    return computed.digest()
+
+
+def pick_algorithm(offered: str) -> ChapAlgorithm | None:
+    """Return the strongest algorithm in a CHAP_A list, None if we know none of them. Raises TextError."""
+    numbers = {parse_number(item) for item in parse_list(offered)}
+    return next((algorithm for algorithm in PREFERENCE if algorithm in numbers), None)
+
+
+class ChapExchange:
+    """One authentication. After a failure nothing else happens on it."""
+
+    def __init__(self, secrets: ChapSecrets, random_bytes: RandomBytes) -> None:
+        self._secrets = secrets
+        self._random_bytes = random_bytes
+        self._algorithm = ChapAlgorithm.MD5
+        self._identifier = 0
+        self._challenge = b""
+        self.state = ChapState.AWAIT_ALGORITHM
+        self.user = ""
+        """The initiator's CHAP name, once it is authenticated."""
+
+    def receive(self, pairs: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Take the CHAP keys of one request and return the answers. Raises AuthenticationError."""
+        if not pairs:
+            return []
+        try:
+            if self.state is ChapState.AWAIT_ALGORITHM and pairs.keys() == {"CHAP_A"}:
+                return self._send_challenge(pairs["CHAP_A"])
+            if self.state is ChapState.AWAIT_RESPONSE and {"CHAP_N", "CHAP_R"} <= pairs.keys():
+                return self._check_response(pairs)
+            raise AuthenticationError(f"CHAP: {', '.join(pairs)} out of turn")
+        except TextError as error:
+            self.state = ChapState.FAILED
+            raise AuthenticationError(f"CHAP: {error}") from error
+        except AuthenticationError:
+            self.state = ChapState.FAILED
+            raise
+
+    def _send_challenge(self, offered: str) -> list[tuple[str, str]]:
+        algorithm = pick_algorithm(offered)
+        if algorithm is None:
+            raise AuthenticationError(f"CHAP: no known algorithm in {quoted(offered)}")
+        self._algorithm = algorithm
+        self._identifier = self._random_bytes(1)[0]
+        self._challenge = self._random_bytes(hashlib.new(DIGEST_NAMES[algorithm], usedforsecurity=False).digest_size)
+        self.state = ChapState.AWAIT_RESPONSE
+        return [
+            ("CHAP_A", str(int(algorithm))),
+            ("CHAP_I", str(self._identifier)),
+            ("CHAP_C", serialize_binary(self._challenge)),
+        ]
+
+    def _check_response(self, pairs: Mapping[str, str]) -> list[tuple[str, str]]:
+        # Everything about the form first, so that a proof is looked at only in a message that is whole.
+        user = pairs["CHAP_N"]
+        if not 0 < len(user.encode()) <= CHAP_NAME_BYTES_MAX:
+            raise AuthenticationError(f"CHAP: a name of more than {CHAP_NAME_BYTES_MAX} bytes, or of none")
+        response = parse_binary(pairs["CHAP_R"], CHALLENGE_BYTES_MAX)
+        asked = self._parse_mutual(pairs)
+        secret = self._secrets.credentials.get(user, UNKNOWN_USER_SECRET)
+        expected = chap_response(self._algorithm, self._identifier, secret, self._challenge)
+        proven = hmac.compare_digest(expected, response)
+        if user not in self._secrets.credentials:
+            raise AuthenticationError(f"CHAP: unknown user {quoted(user)}")
+        if not proven:
+            raise AuthenticationError(f"CHAP: wrong secret for user {quoted(user)}")
+        answers = self._prove_ourselves(*asked) if asked else []
+        self.state = ChapState.AUTHENTICATED
+        self.user = user
+        return answers
+
+    def _parse_mutual(self, pairs: Mapping[str, str]) -> tuple[int, bytes] | None:
+        identifier, challenge = pairs.get("CHAP_I"), pairs.get("CHAP_C")
+        if identifier is None and challenge is None:
+            return None
+        if identifier is None or challenge is None:
+            raise AuthenticationError("CHAP: of CHAP_I and CHAP_C only one")
+        number = parse_number(identifier)
+        if number > 255:
+            raise AuthenticationError("CHAP: CHAP_I is not within 0 to 255")
+        return number, parse_binary(challenge, CHALLENGE_BYTES_MAX)
+
+    def _prove_ourselves(self, identifier: int, challenge: bytes) -> list[tuple[str, str]]:
+        if self._secrets.mutual is None:
+            raise AuthenticationError("CHAP: the initiator asks the target to prove itself, which has no secret for it")
+        # Section 12.1.3: a challenge of ours that comes back is someone who wants us to answer it for him.
+        if hmac.compare_digest(challenge, self._challenge):
+            raise AuthenticationError("CHAP: the initiator returned the target's own challenge")
+        name, secret = self._secrets.mutual
+        response = chap_response(self._algorithm, identifier, secret, challenge)
+        return [("CHAP_N", name), ("CHAP_R", serialize_binary(response))]

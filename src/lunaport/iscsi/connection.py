@@ -1,0 +1,545 @@
+"""Full feature phase of one connection, target side, error recovery level 0 (RFC 7143 sections 4.2 to 4.5, 7 and 11).
+
+Bytes in, PDUs out, nothing else: no sockets, no threads, no clock. The shell hands over a buffer of received bytes and
+gets back how far they were understood; what goes out is laid down in an `Output` that the shell sends. Every complete
+PDU in the buffer is handled before anything is sent. Peers' errors are answered here and never raised: `closing` says
+that the connection has to end, and why.
+
+The path of READ, WRITE and Data-Out is flat on purpose: one `unpack_from` a PDU, one `Task` a command. All that is
+rarer is handled through the PDU values of `pdu`.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from crc32c import crc32c
+
+from lunaport.iscsi import pdu
+from lunaport.iscsi.digest import add_digests
+from lunaport.iscsi.enums import (
+    AsyncEvent,
+    LogoutReason,
+    LogoutResponse,
+    Opcode,
+    RejectReason,
+    TaskFunction,
+    TaskResponse,
+)
+from lunaport.iscsi.errors import RemoteProtocolError
+from lunaport.iscsi.limits import (
+    AHS_BYTES_MAX,
+    BHS_BYTES,
+    COMMAND_WINDOW,
+    DATA_SEGMENT_BYTES_MAX,
+    DIGEST_BYTES,
+    HELD_BYTES_MAX,
+    IMMEDIATE_COMMANDS_MAX,
+    TEXT_REQUEST_BYTES_MAX,
+)
+from lunaport.iscsi.login import LoginOutcome
+from lunaport.iscsi.output import Output
+from lunaport.iscsi.task import DIGEST, NOTHING, RESERVED_TAG, Task, put_digest
+
+UNPACK: Final = pdu.BHS.unpack_from
+SCSI_COMMAND: Final = int(Opcode.SCSI_COMMAND)
+DATA_OUT: Final = int(Opcode.DATA_OUT)
+LOGIN_REQUEST: Final = int(Opcode.LOGIN_REQUEST)
+IDLE_OUTPUT: Final = Output(0)
+"""Stands in where a connection has nothing to send: it is full, so whoever lays something down asks the shell."""
+
+
+class DeviceServer(Protocol):
+    """What executes the commands of a session (a SCSI I_T nexus behind it)."""
+
+    def execute(self, task: Task) -> None:
+        """Take a command; it is finished through the task, now or later."""
+
+    def manage(self, function: int, lun: int, done: Callable[[TaskResponse], None]) -> None:
+        """Carry a task management function out on `lun`; `done` when every task it hits has ended."""
+
+
+class TextServer(Protocol):
+    """What answers text requests: SendTargets above all."""
+
+    def answer(self, request: bytes) -> bytes:
+        """The key=value pairs that answer those of a request. Raises RemoteProtocolError."""
+
+
+class Shell(Protocol):
+    """What carries the bytes."""
+
+    def make_room(self, connection: "Connection", room_bytes: int) -> Output:
+        """An output with room, set as `connection.output`; what is laid down already goes out before it."""
+
+    def send_output(self, connection: "Connection", output: Output) -> None:
+        """Send a filled output of its own, behind all that is laid down already."""
+
+    def wake(self, connection: "Connection") -> None:
+        """Something was laid down outside `receive`: send it soon."""
+
+
+class Connection:
+    """A connection in full feature phase; with one connection a session it also holds the session's numbering."""
+
+    def __init__(
+        self, outcome: LoginOutcome, *, tsih: int, device_server: DeviceServer | None, text: TextServer, shell: Shell
+    ) -> None:
+        self.parameters = parameters = outcome.parameters
+        self.outcome = outcome
+        self.tsih = tsih
+        self.device_server = device_server
+        self.text = text
+        self.shell = shell
+        self.output = IDLE_OUTPUT
+        self.closing = ""
+        # Set by the shell while the peer takes nothing: no further PDU is handled until it does.
+        self.blocked = False
+        # Bytes that the PDU at hand needs in all, where it was not complete (0: not even its header was).
+        self.needed_bytes = 0
+
+        self.exp_cmd_sn = outcome.exp_cmd_sn
+        # Opens by one with each command that ends, so at most COMMAND_WINDOW are under way (section 4.2.2.1).
+        self.max_cmd_sn = outcome.exp_cmd_sn + COMMAND_WINDOW - 1 & 0xFFFFFFFF
+        self.stat_sn = outcome.stat_sn
+        self.held: dict[int, bytes] = {}
+        self.held_bytes = 0
+        self.transfer_tag = 0
+
+        # Commands that did not end at once, by initiator task tag; and those among them that wait for data-out.
+        self.tasks: dict[int, Task] = {}
+        self.waiting: dict[int, Task] = {}
+        self.immediate_count = 0
+        self.text_gathered = b""
+        self.text_rest = b""
+        self.text_tag = RESERVED_TAG
+        self.logout_asked = False
+
+        self.header_digest = parameters.header_digest
+        self.data_digest = parameters.data_digest
+        self.any_digest = parameters.header_digest or parameters.data_digest
+        self.segment_bytes_max = min(parameters.peer_max_recv_data_segment_length, parameters.max_burst_length)
+        self.header_digest_bytes = DIGEST_BYTES if parameters.header_digest else 0
+        self.data_digest_bytes = DIGEST_BYTES if parameters.data_digest else 0
+        self.data_in_offset = BHS_BYTES + self.header_digest_bytes
+        self.data_in_overhead = self.data_in_offset + self.data_digest_bytes
+
+        self.commands = 0
+        self.bytes_read = 0
+        self.bytes_written = 0
+
+        self.handlers: dict[int, Callable[[memoryview, memoryview], None]] = {
+            Opcode.NOP_OUT: self._handle_nop_out,
+            Opcode.TASK_MANAGEMENT_REQUEST: self._handle_task_management,
+            Opcode.TEXT_REQUEST: self._handle_text,
+            Opcode.LOGOUT_REQUEST: self._handle_logout,
+        }
+
+    # In
+
+    def receive(self, view: memoryview, head: int, tail: int) -> int:  # noqa: C901 - flat: a call costs what a PDU may
+        """Handle every complete PDU in view[head:tail]; returns where the first that is not begins."""
+        overhead = self.data_in_offset
+        data_digest_bytes = self.data_digest_bytes
+        any_digest = self.any_digest
+        execute = self.device_server.execute if self.device_server is not None else None
+        while tail - head >= BHS_BYTES and not self.blocked:
+            opcode, flags, _, lengths, lun, tag, word5, word6, _, rest = UNPACK(view, head)
+            data = head + overhead
+            if lengths > 0xFFFFFF:
+                data += lengths >> 24 << 2
+                if lengths >> 22 > AHS_BYTES_MAX:
+                    return self._violation(view, head, tail, "additional header segments are too long")
+                lengths &= 0xFFFFFF
+            if lengths:
+                if lengths > DATA_SEGMENT_BYTES_MAX:
+                    return self._violation(view, head, tail, "data segment longer than MaxRecvDataSegmentLength")
+                end = data + (lengths + 3 & ~3) + data_digest_bytes
+            else:
+                end = data
+            if end > tail:
+                self.needed_bytes = end - head
+                return head
+            if any_digest and not self._digests_match(view, head, data, lengths, end):
+                if self.closing:
+                    return tail
+                head = end
+                continue
+            if opcode & 0x3F == SCSI_COMMAND and execute is not None:
+                if opcode == SCSI_COMMAND:
+                    if word6 != self.exp_cmd_sn:
+                        self._hold(word6, view[head:end])
+                        head = end
+                        continue
+                    self.exp_cmd_sn = word6 + 1 & 0xFFFFFFFF
+                if self.tasks and tag in self.tasks:
+                    self.reject(view[head : head + BHS_BYTES], RejectReason.TASK_IN_PROGRESS)
+                    head = end
+                    continue
+                task = Task(self, flags, lun, tag, word5, rest, view[data : data + lengths] if lengths else NOTHING)
+                self.commands += 1
+                if opcode != SCSI_COMMAND or lengths or data != head + overhead:
+                    self._prepare(task, opcode, view[head:data], lengths)
+                if not task.finished:
+                    execute(task)
+                    if not task.finished:
+                        task.late = True
+                        self.tasks[tag] = task
+                head = end
+                if self.held:
+                    self._release_held()
+            elif opcode & 0x3F == DATA_OUT:
+                waiting = self.waiting.get(tag)
+                # Data-out of a task that is gone (aborted, broken off) was under way already: dropped.
+                if waiting is not None:
+                    waiting.receive_data_out(
+                        word5,
+                        int.from_bytes(rest[4:8], "big"),
+                        int.from_bytes(rest[8:12], "big"),
+                        view[data : data + lengths],
+                        final=flags & 0x80 != 0,
+                    )
+                head = end
+            else:
+                self._receive_other(opcode, word6, view[head:end], view[data : data + lengths])
+                head = end
+            if self.closing:
+                return tail
+        self.needed_bytes = 0
+        return head
+
+    def _prepare(self, task: Task, opcode: int, header: memoryview, data_length: int) -> None:
+        """What few commands need: immediate delivery, an extended CDB, a check of the immediate data."""
+        if opcode != SCSI_COMMAND:
+            task.is_immediate = True
+        if len(header) > self.data_in_offset:
+            task.cdb = extended_cdb(task.cdb, header[BHS_BYTES : len(header) - self.header_digest_bytes])
+        if data_length:
+            parameters = self.parameters
+            if (
+                not parameters.immediate_data
+                or not task.flags & 0x20
+                or data_length > parameters.first_burst_length
+                or data_length > task.expected_length
+            ):
+                self.reject(header[:BHS_BYTES], RejectReason.PROTOCOL_ERROR)
+                self.closing = "immediate data that was not agreed on"
+                task.finished = True
+
+    def _receive_other(self, opcode: int, cmd_sn: int, whole: memoryview, data: memoryview) -> None:
+        """A PDU off the data path."""
+        handler = self.handlers.get(opcode & pdu.OPCODE_MASK)
+        if handler is None:
+            self._receive_unknown(opcode & pdu.OPCODE_MASK, whole[:BHS_BYTES])
+            return
+        if not opcode & pdu.IMMEDIATE:
+            if cmd_sn != self.exp_cmd_sn:
+                self._hold(cmd_sn, whole)
+                return
+            # It ends where it is handled (or is bounded there), so the window moves on with it.
+            self.exp_cmd_sn = self.exp_cmd_sn + 1 & 0xFFFFFFFF
+            self.max_cmd_sn = self.max_cmd_sn + 1 & 0xFFFFFFFF
+        try:
+            handler(whole[:BHS_BYTES], data)
+        except RemoteProtocolError as error:
+            self.reject(whole[:BHS_BYTES], error.reject_reason)
+        if self.held:
+            self._release_held()
+
+    def _receive_unknown(self, opcode: int, header: memoryview) -> None:
+        if opcode == Opcode.SNACK_REQUEST:
+            # Level 0 offers no recovery within a connection (section 11.16).
+            self.reject(header, RejectReason.SNACK_REJECT)
+        elif opcode in (LOGIN_REQUEST, SCSI_COMMAND):
+            # A login in full feature phase, or a command in a discovery session (sections 11.12, 4.3).
+            self.reject(header, RejectReason.PROTOCOL_ERROR)
+            self.closing = "a PDU that this phase does not allow"
+        else:
+            self.reject(header, RejectReason.COMMAND_NOT_SUPPORTED)
+
+    def _digests_match(self, view: memoryview, head: int, data: int, length: int, end: int) -> bool:
+        """Check what digests there are (section 7.8): a bad header ends the connection, bad data the PDU."""
+        if self.header_digest and crc32c(view[head : data - DIGEST_BYTES]) != DIGEST.unpack_from(view, data - 4)[0]:
+            self.closing = "header digest error"
+            return False
+        if (
+            self.data_digest
+            and length
+            and crc32c(view[data : end - DIGEST_BYTES]) != DIGEST.unpack_from(view, end - 4)[0]
+        ):
+            header = view[head : head + BHS_BYTES]
+            self.reject(header, RejectReason.DATA_DIGEST_ERROR)
+            opcode = view[head] & pdu.OPCODE_MASK
+            if opcode == DATA_OUT:
+                task = self.waiting.get(int.from_bytes(header[16:20], "big"))
+                if task is not None:
+                    task.receive_bad_data_out()
+            elif not view[head] & pdu.IMMEDIATE:
+                # The command is lost and level 0 has no way to ask for it again: the session recovers.
+                self.closing = "data digest error in a numbered PDU"
+            return False
+        return True
+
+    def _violation(self, view: memoryview, head: int, tail: int, reason: str) -> int:
+        """A PDU that cannot even be skipped: Reject, then close (section 7.7)."""
+        self.reject(view[head : head + BHS_BYTES], RejectReason.PROTOCOL_ERROR)
+        self.closing = reason
+        return tail
+
+    # Numbering (section 4.2.2.1)
+
+    def _hold(self, cmd_sn: int, whole: memoryview) -> None:
+        """A command out of order: kept when it lies in the window, dropped when it is old, doubled or beyond."""
+        ahead = cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF
+        if ahead > (self.max_cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF) or ahead >= COMMAND_WINDOW or cmd_sn in self.held:
+            return
+        if self.held_bytes + len(whole) > HELD_BYTES_MAX:
+            self.closing = "too much received out of order"
+            return
+        self.held[cmd_sn] = bytes(whole)
+        self.held_bytes += len(whole)
+
+    def _release_held(self) -> None:
+        """Handle the commands that wait for their turn, as far as it has come."""
+        whole = self.held.pop(self.exp_cmd_sn, None)
+        if whole is not None:
+            self.held_bytes -= len(whole)
+            self.receive(memoryview(whole), 0, len(whole))
+
+    def next_transfer_tag(self) -> int:
+        """A target transfer tag, never the reserved one."""
+        self.transfer_tag = (self.transfer_tag + 1) % RESERVED_TAG
+        return self.transfer_tag
+
+    # Out
+
+    def room(self, room_bytes: int) -> Output:
+        """An output with at least `room_bytes` free."""
+        output = self.output
+        if output.filled + room_bytes > output.size:
+            output = self.shell.make_room(self, room_bytes)
+        return output
+
+    def make_room(self, room_bytes: int) -> Output:
+        """An output with room for sure; the caller has seen that the present one has not."""
+        return self.shell.make_room(self, room_bytes)
+
+    def send_output(self, output: Output) -> None:
+        """Send an output of its own."""
+        self.shell.send_output(self, output)
+
+    def digest_into(self, view: memoryview, buffer: bytearray, position: int, end: int) -> int:
+        """Add the digests to the PDU at `position` whose padded data ends at `end`; returns where it ends now."""
+        data = position + self.data_in_offset
+        if self.header_digest:
+            put_digest(view, buffer, position, position + BHS_BYTES)
+        if self.data_digest and end > data:
+            return put_digest(view, buffer, data, end)
+        return end
+
+    def _send(self, serialized: bytes) -> None:
+        """Lay a PDU down that has no additional header."""
+        output = self.room(len(serialized) + 2 * DIGEST_BYTES)
+        position = output.filled
+        data = position + self.data_in_offset
+        end = data + len(serialized) - BHS_BYTES
+        output.view[position : position + BHS_BYTES] = serialized[:BHS_BYTES]
+        output.view[data:end] = serialized[BHS_BYTES:]
+        output.filled = self.digest_into(output.view, output.buffer, position, end)
+
+    def _next_stat_sn(self) -> int:
+        stat_sn = self.stat_sn
+        self.stat_sn = stat_sn + 1 & 0xFFFFFFFF
+        return stat_sn
+
+    def reject(self, header: memoryview, reason: RejectReason) -> None:
+        """Answer a PDU with a Reject that carries its header (section 11.17)."""
+        self._send(
+            pdu.Reject(
+                reason=reason,
+                stat_sn=self._next_stat_sn(),
+                exp_cmd_sn=self.exp_cmd_sn,
+                max_cmd_sn=self.max_cmd_sn,
+                header=bytes(header[:BHS_BYTES]),
+            ).serialize()
+        )
+
+    def request_logout(self, within_s: int) -> None:
+        """Ask the initiator to log out (asynchronous message, section 11.9); the shell closes when it does not."""
+        if self.logout_asked:
+            return
+        self.logout_asked = True
+        self._send(
+            pdu.AsyncMessage(
+                stat_sn=self._next_stat_sn(),
+                exp_cmd_sn=self.exp_cmd_sn,
+                max_cmd_sn=self.max_cmd_sn,
+                event=AsyncEvent.LOGOUT_REQUEST,
+                parameters=(0, 0, within_s),
+            ).serialize()
+        )
+        self.shell.wake(self)
+
+    # Tasks
+
+    def task_ended(self, task: Task) -> None:
+        """A task that did not end at once has ended now."""
+        if self.tasks.get(task.initiator_task_tag) is task:
+            del self.tasks[task.initiator_task_tag]
+        if task.on_finished is not None:
+            task.on_finished()
+        self.shell.wake(self)
+
+    def abort_tasks(self) -> None:
+        """Abort everything under way: the connection is lost or ends."""
+        for task in list(self.tasks.values()):
+            task.abort()
+
+    def _handle_task_management(self, header: memoryview, _data: memoryview) -> None:
+        """Section 11.5. The answer comes when every task that is hit has ended: no write of theirs lands after it."""
+        request = pdu.parse_task_management_request(header)
+        if self.immediate_count >= IMMEDIATE_COMMANDS_MAX:
+            self.reject(header, RejectReason.IMMEDIATE_COMMAND_REJECT)
+            return
+        self.immediate_count += 1
+
+        def answer(response: TaskResponse) -> None:
+            self.immediate_count -= 1
+            self._send(
+                pdu.TaskManagementResponse(
+                    response=response,
+                    initiator_task_tag=request.initiator_task_tag,
+                    stat_sn=self._next_stat_sn(),
+                    exp_cmd_sn=self.exp_cmd_sn,
+                    max_cmd_sn=self.max_cmd_sn,
+                ).serialize()
+            )
+            self.shell.wake(self)
+
+        if request.function == TaskFunction.ABORT_TASK:
+            self._abort_task(request, answer)
+        elif request.function == TaskFunction.TASK_REASSIGN:
+            answer(TaskResponse.REASSIGNMENT_NOT_SUPPORTED)
+        elif self.device_server is None:
+            answer(TaskResponse.FUNCTION_REJECTED)
+        else:
+            self.device_server.manage(request.function, request.lun, answer)
+
+    def _abort_task(self, request: pdu.TaskManagementRequest, answer: Callable[[TaskResponse], None]) -> None:
+        task = self.tasks.get(request.referenced_task_tag)
+        if task is not None and task.lun == request.lun:
+            task.abort()
+            if task.finished:
+                answer(TaskResponse.FUNCTION_COMPLETE)
+            else:
+                task.on_finished = lambda: answer(TaskResponse.FUNCTION_COMPLETE)
+            return
+        # A command that has not come yet counts as come and aborted (section 11.5.1): it is never executed.
+        ahead = request.ref_cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF
+        if task is None and ahead <= (self.max_cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF) and ahead < COMMAND_WINDOW:
+            held = self.held.pop(request.ref_cmd_sn, None)
+            if held is not None:
+                self.held_bytes -= len(held)
+            skipped = add_digests(skipped_command(request.ref_cmd_sn), self.header_digest, self.data_digest)
+            self.held[request.ref_cmd_sn] = skipped
+            self.held_bytes += len(skipped)
+            answer(TaskResponse.FUNCTION_COMPLETE)
+            self._release_held()
+        else:
+            answer(TaskResponse.TASK_DOES_NOT_EXIST)
+
+    # The rest
+
+    def _handle_nop_out(self, header: memoryview, data: memoryview) -> None:
+        """A ping is answered with its own data (section 11.18); an answer to a ping of ours is not answered."""
+        request = pdu.parse_nop_out(header, data)
+        if request.initiator_task_tag == RESERVED_TAG:
+            return
+        self._send(
+            pdu.NopIn(
+                lun=request.lun,
+                initiator_task_tag=request.initiator_task_tag,
+                stat_sn=self._next_stat_sn(),
+                exp_cmd_sn=self.exp_cmd_sn,
+                max_cmd_sn=self.max_cmd_sn,
+                data=request.data[: self.parameters.peer_max_recv_data_segment_length],
+            ).serialize()
+        )
+
+    def _handle_logout(self, header: memoryview, _data: memoryview) -> None:
+        """Section 11.14. With one connection a session, closing either closes both."""
+        request = pdu.parse_logout_request(header)
+        response = LogoutResponse.SUCCESS
+        if request.reason == LogoutReason.REMOVE_FOR_RECOVERY:
+            response = LogoutResponse.RECOVERY_NOT_SUPPORTED
+        elif request.reason == LogoutReason.CLOSE_CONNECTION and request.cid != self.outcome.cid:
+            response = LogoutResponse.CID_NOT_FOUND
+        elif request.reason not in (LogoutReason.CLOSE_SESSION, LogoutReason.CLOSE_CONNECTION):
+            self.reject(header, RejectReason.INVALID_PDU_FIELD)
+            return
+        if response is LogoutResponse.SUCCESS:
+            self.abort_tasks()
+            self.closing = "logout"
+        self._send(
+            pdu.LogoutResponse(
+                response=response,
+                initiator_task_tag=request.initiator_task_tag,
+                stat_sn=self._next_stat_sn(),
+                exp_cmd_sn=self.exp_cmd_sn,
+                max_cmd_sn=self.max_cmd_sn,
+                time2wait=self.parameters.default_time2wait,
+            ).serialize()
+        )
+
+    def _handle_text(self, header: memoryview, data: memoryview) -> None:
+        """Section 11.10: requests are gathered over the C bit, answers handed out in pieces over transfer tags."""
+        request = pdu.parse_text_request(header, data)
+        if request.target_transfer_tag != RESERVED_TAG and request.target_transfer_tag != self.text_tag:
+            self.reject(header, RejectReason.INVALID_PDU_FIELD)
+            return
+        if request.target_transfer_tag == RESERVED_TAG:
+            self.text_gathered = self.text_rest = b""  # a new exchange takes the place of one that was left
+        self.text_gathered += request.data
+        if len(self.text_gathered) > TEXT_REQUEST_BYTES_MAX:
+            self.text_gathered = b""
+            raise RemoteProtocolError("text request is too long")
+        if request.continues:
+            self._send_text(request, b"", more=True)
+            return
+        if self.text_gathered:
+            gathered, self.text_gathered = self.text_gathered, b""
+            self.text_rest = self.text.answer(gathered)
+        size = self.parameters.peer_max_recv_data_segment_length
+        part, self.text_rest = self.text_rest[:size], self.text_rest[size:]
+        self._send_text(request, part, more=bool(self.text_rest))
+
+    def _send_text(self, request: pdu.TextRequest, data: bytes, *, more: bool) -> None:
+        self.text_tag = self.next_transfer_tag() if more else RESERVED_TAG
+        self._send(
+            pdu.TextResponse(
+                final=not more,
+                continues=more and bool(data),
+                lun=request.lun,
+                initiator_task_tag=request.initiator_task_tag,
+                target_transfer_tag=self.text_tag,
+                stat_sn=self._next_stat_sn(),
+                exp_cmd_sn=self.exp_cmd_sn,
+                max_cmd_sn=self.max_cmd_sn,
+                data=data,
+            ).serialize()
+        )
+
+
+def extended_cdb(cdb: bytes, segments: memoryview) -> bytes:
+    """The CDB with what an Extended CDB segment adds to it (sections 11.2.2.3 and 11.2.2.4); others are passed over."""
+    at = 0
+    while len(segments) - at >= 4:
+        length = int.from_bytes(segments[at : at + 2], "big")
+        if segments[at + 2] & 0x3F == 1:
+            return cdb + bytes(segments[at + 4 : at + 3 + length])
+        at += 3 + length + 3 & ~3
+    return cdb
+
+
+def skipped_command(cmd_sn: int) -> bytes:
+    """A numbered PDU that does nothing: takes the place of an aborted command that has not come."""
+    return pdu.NopOut(cmd_sn=cmd_sn, exp_stat_sn=0).serialize()

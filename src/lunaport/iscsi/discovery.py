@@ -1,0 +1,80 @@
+"""Discovery: what SendTargets and the other keys of a Text Request are answered with (RFC 7143 appendix C, 6.4).
+
+Which targets an initiator may see is the caller's to know. Nothing here resolves or checks addresses.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lunaport.iscsi.errors import RemoteProtocolError, quoted
+from lunaport.iscsi.keys import KEYS
+from lunaport.iscsi.limits import SEND_TARGETS_BYTES_MAX
+from lunaport.iscsi.text import NOT_UNDERSTOOD, REJECT, VERDICTS, parse_name, parse_text, serialize_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portal:
+    """An address of a target: IPv4, or IPv6 without brackets."""
+
+    host: str
+    port: int
+    portal_group_tag: int = 1
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port},{self.portal_group_tag}"
+
+
+Targets = Iterable[tuple[str, Sequence[Portal]]]
+
+
+def send_targets(query: str, current_target: str, targets: Targets) -> bytes:
+    """Return the TargetName and TargetAddress lines that answer SendTargets=`query`.
+
+    `current_target` is the target of a normal session, empty in a discovery session. A name that is not among `targets`
+    gets an empty answer, as one that the initiator may not see does. Raises RemoteProtocolError for a query that the
+    session may not make, TextError for what is no name.
+    """
+    wanted = _wanted(query, current_target)
+    parts = []
+    size = 0
+    for name, portals in targets:
+        if wanted not in ("", name):
+            continue
+        pairs = [("TargetName", name)]
+        pairs += [("TargetAddress", str(portal)) for portal in portals]
+        part = serialize_text(pairs)
+        size += len(part)
+        if size > SEND_TARGETS_BYTES_MAX:
+            break
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _wanted(query: str, current_target: str) -> str:
+    """Return the one name asked for, empty for all."""
+    if not current_target:
+        if not query:
+            raise RemoteProtocolError("SendTargets of the current target in a session without one")
+        return "" if query == "All" else parse_name(query)
+    if query and (query == "All" or parse_name(query) != current_target):
+        raise RemoteProtocolError(
+            f"SendTargets={quoted(query)} in a session with a target, which may ask for its own only"
+        )
+    return current_target
+
+
+def answer_text(request: bytes, current_target: str, targets: Targets) -> bytes:
+    """Return the answer to a whole Text Request. Raises RemoteProtocolError.
+
+    Nothing but SendTargets is negotiated in full feature phase; what else is asked for stays as it is.
+    """
+    parts = []
+    for key, value in parse_text(request).items():
+        if value in VERDICTS:
+            continue
+        if key == "SendTargets":
+            parts.append(send_targets(value, current_target, targets))
+        else:
+            parts.append(serialize_text([(key, REJECT if key in KEYS else NOT_UNDERSTOOD)]))
+    return b"".join(parts)

@@ -1,0 +1,69 @@
+"""What can go wrong in the iSCSI layer.
+
+    ISCSIError
+    ├── LocalProtocolError       we asked for what the protocol does not allow: a bug of ours
+    └── RemoteProtocolError      the peer broke a rule; carries the Reject reason that answers it
+        ├── TextError            its key=value text is malformed or beyond a bound
+        ├── NegotiationError     its keys or values cannot be agreed on
+        ├── AuthenticationError  it did not prove who it is
+        ├── DigestError          what it sent arrived damaged
+        └── LoginRefused         its login ends; carries the login status that answers it
+
+Remote errors are answered to the peer and told to the administrator; none leaves the package. A reason never holds a
+secret, and holds no more of the peer's bytes than `quoted` lets through.
+"""
+
+from lunaport.iscsi.enums import LoginStatus, RejectReason
+
+
+class ISCSIError(Exception):
+    """Base of every error of this package."""
+
+
+class LocalProtocolError(ISCSIError):
+    """The caller misused this package: a bug, not something a peer can bring about."""
+
+
+class RemoteProtocolError(ISCSIError):
+    """The peer broke a rule. Where the answer is a Reject, `reject_reason` goes into it."""
+
+    def __init__(self, reason: str, *, reject_reason: RejectReason = RejectReason.PROTOCOL_ERROR) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.reject_reason = reject_reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class TextError(RemoteProtocolError):
+    """Text that is no legal list of key=value pairs (RFC 7143 section 6.1)."""
+
+
+class NegotiationError(RemoteProtocolError):
+    """Keys or values that lead to no agreement (RFC 7143 sections 6.2 and 13)."""
+
+
+class AuthenticationError(RemoteProtocolError):
+    """An initiator that did not prove who it is (RFC 7143 section 12.1). The wire sees one status for all causes."""
+
+
+class DigestError(RemoteProtocolError):
+    """A header or data segment that does not match its CRC32C (RFC 7143 section 7.8)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, reject_reason=RejectReason.DATA_DIGEST_ERROR)
+
+
+class LoginRefused(RemoteProtocolError):  # noqa: N818 - an outcome in the words of the RFC, raised by the engine too
+    """A login that ends with `status` (RFC 7143 section 11.13.5); `reason` is for the administrator only."""
+
+    def __init__(self, status: LoginStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def quoted(text: str, characters_max: int = 64) -> str:
+    """Return a peer's text fit for a log line: quoted, escaped, cut."""
+    cut = text if len(text) <= characters_max else text[:characters_max] + "..."
+    return ascii(cut)

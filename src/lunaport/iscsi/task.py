@@ -1,0 +1,533 @@
+"""One SCSI command on one connection: its data-in, its data-out, its status (RFC 7143 sections 4.2.5, 11.2 to 11.8).
+
+A task is what a device server sees of iSCSI (it satisfies `scsi.task.Task` without knowing it). It lays its Data-In
+PDUs down in the connection's output, asks for data-out by R2T, checks what comes, and sends exactly one status.
+
+Invariants: a task is finished once. Reserved room is not part of the output before the task is finished, so taking it
+back costs nothing. Status never overtakes data, and never comes before the unsolicited data-out of its command.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from struct import Struct
+from typing import TYPE_CHECKING, Any
+
+from crc32c import crc32c
+
+from lunaport.iscsi.output import Output
+
+if TYPE_CHECKING:
+    from lunaport.iscsi.connection import Connection
+
+RESERVED_TAG = 0xFFFFFFFF
+OPCODE_SCSI_RESPONSE = 0x21
+OPCODE_DATA_IN = 0x25
+OPCODE_R2T = 0x31
+STATUS_GOOD = 0x00
+STATUS_CHECK_CONDITION = 0x02
+FINAL = 0x80
+STATUS_FOLLOWS = 0x01
+OVERFLOW = 0x04
+UNDERFLOW = 0x02
+
+# Opcode, flags, response, status, lengths, LUN, ITT, then eight words that differ (sections 11.4, 11.7, 11.8).
+RESPONSE = Struct(">BBBBIQIIIIIIII")
+DIGEST = Struct("<I")
+NOTHING = memoryview(b"")
+
+# Fixed format sense data for what only the transport can detect (RFC 7143 section 11.4.7.2): ABORTED COMMAND with its
+# additional sense code and qualifier.
+SENSE_UNEXPECTED_UNSOLICITED_DATA = bytes([0x70, 0, 0x0B, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x0C, 0x0C, 0, 0, 0, 0])
+SENSE_INCORRECT_AMOUNT_OF_DATA = bytes([0x70, 0, 0x0B, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x0C, 0x0D, 0, 0, 0, 0])
+SENSE_PROTOCOL_SERVICE_CRC_ERROR = bytes([0x70, 0, 0x0B, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x47, 0x05, 0, 0, 0, 0])
+
+
+class Burst:
+    """A run of data-out that the initiator may send now: unsolicited, or asked for by one R2T."""
+
+    __slots__ = ("data_sn", "end", "offset", "tag")
+
+    def __init__(self, tag: int, offset: int, end: int) -> None:
+        self.tag = tag
+        self.offset = offset
+        self.end = end
+        self.data_sn = 0
+
+
+class Task:
+    """One SCSI command, from its arrival to its status."""
+
+    __slots__ = (
+        "aborted",
+        "broken_by",
+        "bursts",
+        "cdb",
+        "connection",
+        "data_in_length",
+        "data_out_length",
+        "end",
+        "expected_length",
+        "finished",
+        "flags",
+        "immediate",
+        "initiator_task_tag",
+        "is_immediate",
+        "late",
+        "lun",
+        "on_finished",
+        "output",
+        "piece",
+        "position",
+        "private",
+        "r2t_sn",
+        "segments",
+        "solicited",
+        "state",
+        "status_held",
+        "transfer_length",
+        "unsolicited_open",
+    )
+    state: Any
+    """The device server's own."""
+
+    def __init__(
+        self,
+        connection: "Connection",
+        flags: int,
+        lun: int,
+        initiator_task_tag: int,
+        expected_length: int,
+        cdb: bytes,
+        immediate: memoryview,
+    ) -> None:
+        self.connection = connection
+        self.flags = flags
+        self.lun = lun
+        self.initiator_task_tag = initiator_task_tag
+        self.expected_length = expected_length
+        self.cdb = cdb
+        self.immediate = immediate
+        self.aborted = False
+        self.finished = False
+        self.is_immediate = False
+        self.late = False
+        self.private = False
+        self.data_in_length = 0
+        # Bytes the command itself moves; what that differs by from the initiator's expectation is the residual.
+        self.transfer_length = 0
+        # W set and F not: unsolicited Data-Out PDUs follow, and the status has to wait for the last of them.
+        self.unsolicited_open = flags & 0xA0 == 0x20
+        self.r2t_sn = 0
+        self.segments: list[tuple[int, int, int, int]] | None = None
+        self.on_finished: Callable[[], None] | None = None
+        self.status_held: tuple[int, bytes] | None = None
+        self.broken_by: bytes | None = None
+
+    # Data-in
+
+    def reserve_data_in(self, length: int) -> list[memoryview]:
+        """See `scsi.task.Task.reserve_data_in`."""
+        connection = self.connection
+        count = self.expected_length if self.flags & 0x40 else 0
+        self.transfer_length = length
+        if length < count:
+            count = length
+        self.data_in_length = count
+        if not count:
+            return []
+        if count > connection.segment_bytes_max:
+            return self._reserve_segments(count)
+        room = connection.data_in_overhead + (count + 3 & ~3)
+        output = connection.output
+        if output.filled + room > output.size:
+            output = connection.make_room(room)
+        self.output = output
+        self.position = output.filled
+        start = output.filled + connection.data_in_offset
+        return [output.view[start : start + count]]
+
+    def _reserve_segments(self, count: int) -> list[memoryview]:
+        """Lay out several Data-In PDUs, in bursts (MaxBurstLength) of segments (MaxRecvDataSegmentLength)."""
+        connection = self.connection
+        burst_bytes_max = connection.parameters.max_burst_length
+        layout: list[tuple[int, int, int, int]] = []
+        position = offset = in_burst = 0
+        while offset < count:
+            size = min(connection.segment_bytes_max, burst_bytes_max - in_burst, count - offset)
+            in_burst += size
+            final = in_burst == burst_bytes_max or offset + size == count
+            layout.append((position, size, offset, FINAL if final else 0))
+            position += connection.data_in_overhead + (size + 3 & ~3)
+            offset += size
+            in_burst = 0 if final else in_burst
+        output = connection.output
+        if output.filled + position > output.size:
+            output = connection.make_room(position)
+        self.output = output
+        self.position = output.filled
+        self.segments = layout
+        return self._segment_views()
+
+    def _segment_views(self) -> list[memoryview]:
+        assert self.segments is not None
+        view = self.output.view
+        start = self.position + self.connection.data_in_offset
+        return [view[start + at : start + at + size] for at, size, _, _ in self.segments]
+
+    def detach_data_in(self) -> list[memoryview]:
+        """See `scsi.task.Task.detach_data_in`."""
+        connection = self.connection
+        self.private = True
+        self.position = 0
+        if self.segments is None:
+            count = self.data_in_length
+            self.output = Output(connection.data_in_overhead + (count + 3 & ~3))
+            start = connection.data_in_offset
+            return [self.output.view[start : start + count]]
+        at, size, _, _ = self.segments[-1]
+        self.output = Output(at + connection.data_in_overhead + (size + 3 & ~3))
+        return self._segment_views()
+
+    def send(self, data: bytes) -> None:
+        """See `scsi.task.Task.send`."""
+        at = 0
+        for view in self.reserve_data_in(len(data)):
+            view[:] = data[at : at + len(view)]
+            at += len(view)
+        self.good()
+
+    def good(self) -> None:
+        """See `scsi.task.Task.good`."""
+        if not self.data_in_length or self.unsolicited_open or self.aborted:
+            self.finish(STATUS_GOOD)
+            return
+        connection = self.connection
+        self.finished = True
+        if self.segments is not None:
+            self._fill_segments()
+        else:
+            count = self.data_in_length
+            position = self.position
+            output = self.output
+            transfer_length = self.transfer_length
+            expected_length = self.expected_length
+            flags = FINAL | STATUS_FOLLOWS
+            residual = 0
+            if transfer_length != expected_length:
+                if transfer_length > expected_length:
+                    flags |= OVERFLOW
+                    residual = transfer_length - expected_length
+                else:
+                    flags |= UNDERFLOW
+                    residual = expected_length - transfer_length
+            if not self.is_immediate:
+                connection.max_cmd_sn = connection.max_cmd_sn + 1 & 0xFFFFFFFF
+            RESPONSE.pack_into(
+                output.buffer,
+                position,
+                OPCODE_DATA_IN,
+                flags,
+                0,
+                STATUS_GOOD,
+                count,
+                0,
+                self.initiator_task_tag,
+                RESERVED_TAG,
+                connection.stat_sn,
+                connection.exp_cmd_sn,
+                connection.max_cmd_sn,
+                0,
+                0,
+                residual,
+            )
+            end = position + connection.data_in_offset + count
+            if count & 3:
+                end = pad(output.buffer, end, count)
+            if connection.any_digest:
+                end = connection.digest_into(output.view, output.buffer, position, end)
+            output.filled = end
+            connection.stat_sn = connection.stat_sn + 1 & 0xFFFFFFFF
+        connection.bytes_read += self.data_in_length
+        if self.private:
+            connection.send_output(self.output)
+        if self.late:
+            connection.task_ended(self)
+
+    def _fill_segments(self) -> None:
+        """Write the headers of a read in several PDUs; the last carries the status."""
+        assert self.segments is not None
+        connection = self.connection
+        output = self.output
+        if not self.is_immediate:
+            connection.max_cmd_sn = connection.max_cmd_sn + 1 & 0xFFFFFFFF
+        last = len(self.segments) - 1
+        for data_sn, (at, size, offset, burst_end) in enumerate(self.segments):
+            position = self.position + at
+            final = burst_end
+            stat_sn = residual = 0
+            if data_sn == last:
+                residual_flag, residual = self._residual()
+                final |= STATUS_FOLLOWS | residual_flag
+                stat_sn = connection.stat_sn
+                connection.stat_sn = stat_sn + 1 & 0xFFFFFFFF
+            RESPONSE.pack_into(
+                output.buffer,
+                position,
+                OPCODE_DATA_IN,
+                final,
+                0,
+                STATUS_GOOD,
+                size,
+                0,
+                self.initiator_task_tag,
+                RESERVED_TAG,
+                stat_sn,
+                connection.exp_cmd_sn,
+                connection.max_cmd_sn,
+                data_sn,
+                offset,
+                residual,
+            )
+            end = pad(output.buffer, position + connection.data_in_offset + size, size)
+            if connection.any_digest:
+                end = connection.digest_into(output.view, output.buffer, position, end)
+        output.filled = end
+
+    def _residual(self) -> tuple[int, int]:
+        """Residual flag and count (RFC 7143 section 11.4.5)."""
+        difference = self.transfer_length - self.expected_length
+        if difference > 0:
+            return OVERFLOW, difference
+        if difference < 0:
+            return UNDERFLOW, -difference
+        return 0, 0
+
+    # Data-out
+
+    def take_immediate(self, length: int) -> memoryview | None:
+        """See `scsi.task.Task.take_immediate`."""
+        immediate = self.immediate
+        if len(immediate) < length or self.unsolicited_open:
+            return None
+        self.transfer_length = self.data_out_length = length
+        return immediate if len(immediate) == length else immediate[:length]
+
+    def want_data_out(
+        self,
+        length: int,
+        piece: Callable[["Task", int, memoryview], None],
+        end: Callable[["Task"], None],
+    ) -> None:
+        """See `scsi.task.Task.want_data_out`."""
+        connection = self.connection
+        self.transfer_length = length
+        expected = self.expected_length if self.flags & 0x20 else 0
+        wanted = min(length, expected)
+        self.data_out_length = wanted
+        self.piece = piece
+        self.end = end
+        arrived = len(self.immediate)
+        taken = min(arrived, wanted)
+        if taken:
+            piece(self, 0, self.immediate[:taken])
+        self.immediate = NOTHING
+        self.bursts: deque[Burst] = deque()
+        self.solicited = taken
+        if self.unsolicited_open:
+            first_burst = min(connection.parameters.first_burst_length, expected)
+            self.bursts.append(Burst(RESERVED_TAG, arrived, first_burst))
+            connection.waiting[self.initiator_task_tag] = self
+        elif taken < wanted:
+            connection.waiting[self.initiator_task_tag] = self
+            self._solicit()
+        else:
+            end(self)
+
+    def _hold_status(self, status: int, sense: bytes) -> None:
+        """Keep the status until the unsolicited data-out of the command has come, and drop that data."""
+        connection = self.connection
+        self.status_held = (status, sense)
+        if connection.waiting.get(self.initiator_task_tag) is not self:
+            self.data_out_length = 0
+            arrived = len(self.immediate)
+            end = min(connection.parameters.first_burst_length, self.expected_length)
+            self.bursts = deque([Burst(RESERVED_TAG, arrived, end)])
+            connection.waiting[self.initiator_task_tag] = self
+
+    def receive_data_out(self, tag: int, data_sn: int, offset: int, data: memoryview, *, final: bool) -> None:
+        """One Data-Out PDU (section 11.7). A sequence that breaks the rules ends the task with CHECK CONDITION."""
+        burst = self.bursts[0] if self.bursts else None
+        if burst is None or burst.tag != tag:
+            self._break_off(
+                SENSE_UNEXPECTED_UNSOLICITED_DATA if tag == RESERVED_TAG else SENSE_INCORRECT_AMOUNT_OF_DATA
+            )
+            return
+        end = offset + len(data)
+        # DataPDUInOrder and DataSequenceInOrder are Yes: a gap is a lost PDU, which level 0 does not recover
+        # (section 7.2.1): the task ends.
+        if data_sn != burst.data_sn or offset != burst.offset:
+            self._break_off(SENSE_PROTOCOL_SERVICE_CRC_ERROR)
+            return
+        if end > burst.end or (final and end < burst.end and tag != RESERVED_TAG):
+            self._break_off(SENSE_INCORRECT_AMOUNT_OF_DATA)
+            return
+        burst.data_sn += 1
+        burst.offset = end
+        if self.status_held is None:
+            taken = min(end, self.data_out_length)
+            if taken > offset:
+                self.piece(self, offset, data[: taken - offset])
+        if final:
+            self._end_burst(end)
+
+    def _end_burst(self, end: int) -> None:
+        """The last PDU of a burst has come: ask for more, or go on with the command."""
+        burst = self.bursts.popleft()
+        if burst.tag == RESERVED_TAG:
+            self.unsolicited_open = False
+            self.solicited = min(end, self.data_out_length)
+            if self.status_held is not None:
+                status, sense = self.status_held
+                del self.connection.waiting[self.initiator_task_tag]
+                self.finish(status, sense)
+                return
+        if self.solicited < self.data_out_length:
+            self._solicit()
+        elif not self.bursts:
+            del self.connection.waiting[self.initiator_task_tag]
+            self.end(self)
+
+    def _solicit(self) -> None:
+        """Send R2Ts as far as MaxOutstandingR2T allows (section 11.8)."""
+        connection = self.connection
+        parameters = connection.parameters
+        while self.solicited < self.data_out_length and len(self.bursts) < parameters.max_outstanding_r2t:
+            size = min(parameters.max_burst_length, self.data_out_length - self.solicited)
+            tag = connection.next_transfer_tag()
+            self.bursts.append(Burst(tag, self.solicited, self.solicited + size))
+            output = connection.room(connection.data_in_offset)
+            position = output.filled
+            RESPONSE.pack_into(
+                output.buffer,
+                position,
+                OPCODE_R2T,
+                FINAL,
+                0,
+                0,
+                0,
+                self.lun,
+                self.initiator_task_tag,
+                tag,
+                connection.stat_sn,
+                connection.exp_cmd_sn,
+                connection.max_cmd_sn,
+                self.r2t_sn,
+                self.solicited,
+                size,
+            )
+            end = position + connection.data_in_offset
+            output.filled = connection.digest_into(output.view, output.buffer, position, end)
+            self.r2t_sn += 1
+            self.solicited += size
+
+    def receive_bad_data_out(self) -> None:
+        """A Data-Out PDU of this task came with a wrong data digest (section 7.8): no retry at level 0."""
+        self._break_off(SENSE_PROTOCOL_SERVICE_CRC_ERROR)
+
+    def _break_off(self, sense: bytes) -> None:
+        """End the task because of how its data-out came; what still comes of it is dropped."""
+        self.unsolicited_open = False
+        self.broken_by = sense
+        del self.connection.waiting[self.initiator_task_tag]
+        if self.status_held is not None:
+            self.finish(STATUS_CHECK_CONDITION, sense)
+        else:
+            # The device server lets go as on an abort; when it has, `finish` says why.
+            self.aborted = True
+            self.end(self)
+
+    # The end
+
+    def finish(self, status: int, sense: bytes = b"") -> None:
+        """See `scsi.task.Task.finish`."""
+        assert not self.finished, "a task is finished once"
+        connection = self.connection
+        if self.unsolicited_open and not self.aborted:
+            self._hold_status(status, sense)
+            return
+        self.finished = True
+        if not self.is_immediate:
+            connection.max_cmd_sn = connection.max_cmd_sn + 1 & 0xFFFFFFFF
+        if self.broken_by is not None:
+            self._send_response(STATUS_CHECK_CONDITION, self.broken_by)
+        elif not self.aborted:
+            self._send_response(status, sense)
+        if self.late:
+            connection.task_ended(self)
+
+    def _send_response(self, status: int, sense: bytes) -> None:
+        """Lay down the SCSI Response PDU (section 11.4)."""
+        connection = self.connection
+        if self.flags & 0x20:
+            connection.bytes_written += self.data_out_length if status == STATUS_GOOD and self.transfer_length else 0
+        elif status != STATUS_GOOD:
+            self.transfer_length = 0  # no data-in was sent: all that was expected is residual
+        residual_flag, residual = self._residual()
+        sense_length = len(sense) + 2 if sense else 0
+        room = connection.data_in_overhead + (sense_length + 3 & ~3)
+        output = connection.output
+        if output.filled + room > output.size:
+            output = connection.make_room(room)
+        position = output.filled
+        RESPONSE.pack_into(
+            output.buffer,
+            position,
+            OPCODE_SCSI_RESPONSE,
+            FINAL | residual_flag,
+            0,
+            status,
+            sense_length,
+            0,
+            self.initiator_task_tag,
+            0,
+            connection.stat_sn,
+            connection.exp_cmd_sn,
+            connection.max_cmd_sn,
+            self.r2t_sn,
+            0,
+            residual,
+        )
+        end = position + connection.data_in_offset
+        if sense:
+            output.view[end : end + sense_length] = len(sense).to_bytes(2, "big") + sense
+            end = pad(output.buffer, end + sense_length, sense_length)
+        if connection.any_digest:
+            end = connection.digest_into(output.view, output.buffer, position, end)
+        output.filled = end
+        connection.stat_sn = connection.stat_sn + 1 & 0xFFFFFFFF
+
+    def abort(self) -> None:
+        """See `scsi.task.Task.abort`."""
+        if self.finished or self.aborted:
+            return
+        self.aborted = True
+        connection = self.connection
+        if connection.waiting.get(self.initiator_task_tag) is self:
+            del connection.waiting[self.initiator_task_tag]
+            if self.status_held is not None:
+                self.finish(STATUS_GOOD)
+            else:
+                self.end(self)
+
+
+def pad(buffer: bytearray, end: int, length: int) -> int:
+    """Write the zeros that bring a data segment of `length` bytes, ending at `end`, to a multiple of four."""
+    padding = -length & 3
+    buffer[end : end + padding] = bytes(padding)
+    return end + padding
+
+
+def put_digest(view: memoryview, buffer: bytearray, start: int, end: int) -> int:
+    """Write the CRC32C of view[start:end] behind it; returns where that ends."""
+    DIGEST.pack_into(buffer, end, crc32c(view[start:end]))
+    return end + 4

@@ -1,0 +1,170 @@
+"""Tests of lunaport.iscsi.chap."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lunaport.iscsi.chap import ChapExchange, ChapSecrets, ChapState, chap_response, pick_algorithm
+from lunaport.iscsi.enums import ChapAlgorithm
+from lunaport.iscsi.errors import AuthenticationError, TextError
+
+SECRET = b"alice-secret-1"
+ONE_WAY = ChapSecrets(credentials={"alice": SECRET, "bob": b"bob-secret-123"})
+MUTUAL = ChapSecrets(credentials={"alice": SECRET}, mutual=("nas", b"nas-secret-123"))
+
+
+def counting(length: int) -> bytes:
+    """A random source without randomness."""
+    return bytes(range(1, length + 1))
+
+
+def exchange(secrets: ChapSecrets = ONE_WAY) -> ChapExchange:
+    return ChapExchange(secrets, counting)
+
+
+def proof(algorithm: ChapAlgorithm, secret: bytes = SECRET) -> str:
+    size = {5: 16, 6: 20, 7: 32, 8: 32}[algorithm]
+    return "0x" + chap_response(algorithm, 1, secret, counting(size)).hex()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "digest"),
+    [
+        (ChapAlgorithm.MD5, hashlib.md5(b"\x07secretchallenge", usedforsecurity=False)),
+        (ChapAlgorithm.SHA1, hashlib.sha1(b"\x07secretchallenge", usedforsecurity=False)),
+        (ChapAlgorithm.SHA256, hashlib.sha256(b"\x07secretchallenge")),
+        (ChapAlgorithm.SHA3_256, hashlib.sha3_256(b"\x07secretchallenge")),
+    ],
+)
+def test_the_response_covers_identifier_secret_challenge(algorithm: ChapAlgorithm, digest: "hashlib._Hash") -> None:
+    assert chap_response(algorithm, 7, b"secret", b"challenge") == digest.digest()
+
+
+@pytest.mark.parametrize(
+    ("offered", "picked"),
+    [
+        ("5", ChapAlgorithm.MD5),
+        ("5,6", ChapAlgorithm.SHA1),
+        ("7,5", ChapAlgorithm.SHA256),
+        ("5,6,7,8", ChapAlgorithm.SHA3_256),
+        ("0x7,99", ChapAlgorithm.SHA256),
+        ("4,9", None),
+    ],
+)
+def test_the_strongest_algorithm_is_picked(offered: str, picked: ChapAlgorithm | None) -> None:
+    assert pick_algorithm(offered) is picked
+
+
+@pytest.mark.parametrize("offered", ["", "MD5", "5,,7"])
+def test_a_list_that_is_none(offered: str) -> None:
+    with pytest.raises(TextError):
+        pick_algorithm(offered)
+
+
+@pytest.mark.parametrize("algorithm", list(ChapAlgorithm))
+def test_one_way(algorithm: ChapAlgorithm) -> None:
+    chap = exchange()
+    answers = dict(chap.receive({"CHAP_A": str(int(algorithm))}))
+    size = {5: 16, 6: 20, 7: 32, 8: 32}[algorithm]
+    assert answers == {"CHAP_A": str(int(algorithm)), "CHAP_I": "1", "CHAP_C": "0x" + counting(size).hex()}
+    assert chap.receive({"CHAP_N": "alice", "CHAP_R": proof(algorithm)}) == []
+    assert (chap.state, chap.user) == (ChapState.AUTHENTICATED, "alice")
+
+
+def test_mutual() -> None:
+    chap = exchange(MUTUAL)
+    chap.receive({"CHAP_A": "7"})
+    pairs = {"CHAP_N": "alice", "CHAP_R": proof(ChapAlgorithm.SHA256), "CHAP_I": "200", "CHAP_C": "0bAAECAw=="}
+    expected = hashlib.sha256(b"\xc8nas-secret-123\x00\x01\x02\x03").hexdigest()
+    assert chap.receive(pairs) == [("CHAP_N", "nas"), ("CHAP_R", "0x" + expected)]
+
+
+def test_an_initiator_need_not_ask_for_mutual() -> None:
+    chap = exchange(MUTUAL)
+    chap.receive({"CHAP_A": "5"})
+    assert chap.receive({"CHAP_N": "alice", "CHAP_R": proof(ChapAlgorithm.MD5)}) == []
+    assert chap.state is ChapState.AUTHENTICATED
+
+
+GOOD = {"CHAP_N": "alice", "CHAP_R": proof(ChapAlgorithm.MD5)}
+OWN_CHALLENGE = "0x" + counting(16).hex()
+
+
+@pytest.mark.parametrize(
+    ("secrets", "pairs", "reason"),
+    [
+        (ONE_WAY, {"CHAP_N": "mallory", "CHAP_R": proof(ChapAlgorithm.MD5)}, "unknown user 'mallory'"),
+        (ONE_WAY, {"CHAP_N": "Alice", "CHAP_R": proof(ChapAlgorithm.MD5)}, "unknown user 'Alice'"),
+        (ONE_WAY, {"CHAP_N": "bob", "CHAP_R": proof(ChapAlgorithm.MD5)}, "wrong secret for user 'bob'"),
+        (ONE_WAY, {"CHAP_N": "alice", "CHAP_R": proof(ChapAlgorithm.SHA1)}, "wrong secret for user 'alice'"),
+        (ONE_WAY, {"CHAP_N": "alice", "CHAP_R": "0x00"}, "wrong secret for user 'alice'"),
+        (ONE_WAY, {"CHAP_N": "alice", "CHAP_R": "0x" + "00" * 1024}, "wrong secret for user 'alice'"),
+        (ONE_WAY, {"CHAP_N": "alice", "CHAP_R": "0x" + "00" * 1025}, "more than 1024 bytes"),
+        (ONE_WAY, {"CHAP_N": "alice", "CHAP_R": "nonsense"}, "neither 0x nor 0b"),
+        (ONE_WAY, {"CHAP_N": "", "CHAP_R": proof(ChapAlgorithm.MD5)}, "a name of"),
+        (ONE_WAY, {"CHAP_N": "n" * 224, "CHAP_R": proof(ChapAlgorithm.MD5)}, "a name of"),
+        (ONE_WAY, {"CHAP_N": "alice"}, "out of turn"),
+        (ONE_WAY, {"CHAP_A": "5"}, "out of turn"),
+        (ONE_WAY, GOOD | {"CHAP_I": "1", "CHAP_C": "0x01"}, "has no secret for it"),
+        (MUTUAL, GOOD | {"CHAP_I": "1"}, "only one"),
+        (MUTUAL, GOOD | {"CHAP_C": "0x01"}, "only one"),
+        (MUTUAL, GOOD | {"CHAP_I": "256", "CHAP_C": "0x01"}, "0 to 255"),
+        (MUTUAL, GOOD | {"CHAP_I": "x", "CHAP_C": "0x01"}, "not a number"),
+        (MUTUAL, GOOD | {"CHAP_I": "2", "CHAP_C": OWN_CHALLENGE}, "own challenge"),
+        (MUTUAL, GOOD | {"CHAP_I": "2", "CHAP_C": "0x" + "00" * 1025}, "more than 1024 bytes"),
+        # No proof of ours for one who has not given his.
+        (MUTUAL, GOOD | {"CHAP_N": "bob", "CHAP_I": "1", "CHAP_C": "0x01"}, "unknown user 'bob'"),
+    ],
+)
+def test_refusals(secrets: ChapSecrets, pairs: dict[str, str], reason: str) -> None:
+    chap = exchange(secrets)
+    chap.receive({"CHAP_A": "5"})
+    with pytest.raises(AuthenticationError, match=reason) as caught:
+        chap.receive(pairs)
+    assert SECRET.decode() not in str(caught.value)
+    assert (chap.state, chap.user) == (ChapState.FAILED, "")
+    with pytest.raises(AuthenticationError, match="out of turn"):
+        chap.receive(GOOD)
+
+
+def test_no_algorithm_in_common() -> None:
+    with pytest.raises(AuthenticationError, match="no known algorithm in '4'"):
+        exchange().receive({"CHAP_A": "4"})
+
+
+def test_a_response_before_a_challenge() -> None:
+    with pytest.raises(AuthenticationError, match="out of turn"):
+        exchange().receive(GOOD)
+
+
+def test_no_keys_no_step() -> None:
+    chap = exchange()
+    assert chap.receive({}) == []
+    assert chap.state is ChapState.AWAIT_ALGORITHM
+
+
+def test_secrets_do_not_show() -> None:
+    assert "secret" not in repr(MUTUAL)
+
+
+PAIRS = st.dictionaries(
+    st.sampled_from(["CHAP_A", "CHAP_N", "CHAP_R", "CHAP_I", "CHAP_C"]),
+    st.one_of(
+        st.sampled_from(["5", "8,7,6,5", "alice", proof(ChapAlgorithm.MD5, b"wrong"), "0x00", "0bAA==", "255"]),
+        st.binary(max_size=20).map(lambda value: value.decode("latin-1")),
+    ),
+)
+
+
+@given(st.lists(PAIRS, max_size=4))
+def test_without_the_secret_nothing_authenticates(requests: list[dict[str, str]]) -> None:
+    chap = exchange(MUTUAL)
+    for pairs in requests:
+        try:
+            chap.receive(pairs)
+        except AuthenticationError:
+            assert chap.state is ChapState.FAILED
+    assert chap.state is not ChapState.AUTHENTICATED
+    assert not chap.user
