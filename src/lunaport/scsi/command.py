@@ -1,0 +1,104 @@
+"""What the device server knows of a command before it runs: one row each, and the table made of the rows.
+
+Field validation and REPORT SUPPORTED OPERATION CODES both follow from a row's CDB usage data, so they cannot disagree.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb, invalid_opcode
+from lunaport.scsi.task import Task
+
+if TYPE_CHECKING:  # both need this module
+    from lunaport.scsi.logical_unit import LogicalUnit
+    from lunaport.scsi.nexus import Nexus
+
+Handler = Callable[["Nexus", "LogicalUnit", Task], None]
+AbsentHandler = Callable[["Nexus", Task], None]
+"""Answers a command for a LUN that has no logical unit (SPC-4 6.6.2, SAM-5 5.11)."""
+
+CDB_BYTES = 16
+"""No command here is longer; a shorter one is padded with zeros."""
+_CDB_BITS = CDB_BYTES * 8
+_SERVICE_ACTION = 0x1F
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command."""
+
+    usage: bytes
+    """CDB usage data (SPC-4 6.34.3): operation code, service action, and a 1 for each bit that may be set."""
+    handler: Handler
+    service_action: int | None = None
+    recommended_timeout_s: int = 30
+    with_reservation: bool = False
+    """Legal while another nexus holds the reservation (SPC-2 table 10)."""
+    when_stopped: bool = False
+    """Legal while the unit is stopped (SBC-3 4.20)."""
+    ignores_attention: bool = False
+    """Runs while a unit attention is pending, and leaves it (SPC-4 5.14)."""
+    thin_only: bool = False
+    """Exists on thin units only."""
+
+    @property
+    def opcode(self) -> int:
+        return self.usage[0]
+
+    @property
+    def illegal(self) -> int:
+        """The bits of a 16-byte CDB that have to be zero. What follows a shorter CDB is padding: not looked at."""
+        used = bytearray(self.usage)
+        used[0] = 0xFF
+        if self.service_action is not None:
+            used[1] |= _SERVICE_ACTION
+        return int.from_bytes(bytes(byte ^ 0xFF for byte in used)) << 8 * (CDB_BYTES - len(used))
+
+
+class CommandTable:
+    """All commands, by operation code and service action."""
+
+    def __init__(self, rows: Iterable[Command], absent: Mapping[int, AbsentHandler]) -> None:
+        self._rows = {(row.opcode, row.service_action): row for row in rows}
+        self._with_service_actions = {row.opcode for row in self.rows if row.service_action is not None}
+        self.absent = dict(absent)
+
+    @property
+    def rows(self) -> Iterable[Command]:
+        return self._rows.values()
+
+    def has_service_actions(self, opcode: int) -> bool:
+        return opcode in self._with_service_actions
+
+    def get(self, opcode: int, service_action: int | None) -> Command | None:
+        return self._rows.get((opcode, service_action))
+
+    def find(self, cdb: bytes) -> Command:
+        """The command of a CDB. Raises ScsiError where there is none."""
+        opcode = cdb[0]
+        if opcode in self._with_service_actions:
+            row = self.get(opcode, cdb[1] & _SERVICE_ACTION)
+            if row is None:
+                raise ScsiError(invalid_field_in_cdb(1, 4))
+            return row
+        row = self.get(opcode, None)
+        if row is None:
+            raise ScsiError(invalid_opcode())
+        return row
+
+    def dispatch(self, otherwise: Handler) -> list[tuple[Handler, int]]:
+        """Handler and illegal bits for each operation code; `otherwise` where that is not enough to choose by."""
+        table: list[tuple[Handler, int]] = [(otherwise, 0)] * 256
+        for row in self.rows:
+            if row.service_action is None:
+                table[row.opcode] = (row.handler, row.illegal)
+        return table
+
+
+def check_fields(cdb: bytes, illegal: int) -> None:
+    """Refuse a 16-byte CDB that sets one of `illegal`; the field pointer names the first."""
+    wrong = int.from_bytes(cdb) & illegal
+    if wrong:
+        first = _CDB_BITS - wrong.bit_length()
+        raise ScsiError(invalid_field_in_cdb(first // 8, 7 - first % 8))

@@ -1,0 +1,150 @@
+"""The command table: every command this device server has. What is not here is INVALID COMMAND OPERATION CODE.
+
+The bytes are the CDB usage data: a bit that is 0 has to be 0 in a CDB. So protection information, group numbers,
+anchoring, power conditions, NACA and the like are refused by the table alone.
+"""
+
+from lunaport.scsi import cache, capacity, inquiry, mode, provisioning, read, readiness, report, reserve, verify, write
+from lunaport.scsi.command import Command, CommandTable
+from lunaport.scsi.enums import MaintenanceIn, Opcode, ServiceActionIn
+
+_LONG_S = 120
+"""For what may take a disk its time: a flush, ranges without a useful bound."""
+
+
+def _usage(text: str) -> bytes:
+    return bytes.fromhex(text)
+
+
+_ANY_TIME = (
+    Command(
+        usage=_usage("00 00 00 00 00 00"),
+        handler=readiness.test_unit_ready,
+    ),
+    Command(
+        usage=_usage("03 01 00 00 FF 00"),
+        handler=readiness.request_sense,
+        with_reservation=True,
+        when_stopped=True,
+        ignores_attention=True,
+    ),
+    Command(
+        usage=_usage("12 01 FF FF FF 00"),
+        handler=inquiry.inquiry,
+        with_reservation=True,
+        when_stopped=True,
+        ignores_attention=True,
+    ),
+    Command(
+        usage=_usage("A0 00 FF 00 00 00 FF FF FF FF 00 00"),
+        handler=report.report_luns,
+        with_reservation=True,
+        when_stopped=True,
+        ignores_attention=True,
+    ),
+    Command(
+        usage=_usage("A3 0C 87 FF FF FF FF FF FF FF 00 00"),
+        service_action=MaintenanceIn.REPORT_SUPPORTED_OPERATION_CODES,
+        handler=report.report_supported_operation_codes,
+        with_reservation=True,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("16 00 00 00 00 00"),
+        handler=reserve.reserve,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("17 00 00 00 00 00"),
+        handler=reserve.release,
+        with_reservation=True,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("56 00 00 00 00 00 00 00 00 00"),
+        handler=reserve.reserve,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("57 00 00 00 00 00 00 00 00 00"),
+        handler=reserve.release,
+        with_reservation=True,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("1A 08 FF FF FF 00"),
+        handler=mode.mode_sense_6,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("5A 18 FF FF 00 00 00 FF FF 00"),
+        handler=mode.mode_sense_10,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("1B 01 00 00 05 00"),
+        handler=readiness.start_stop_unit,
+        when_stopped=True,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("25 00 00 00 00 00 00 00 00 00"),
+        handler=capacity.read_capacity_10,
+        with_reservation=True,
+    ),
+    Command(
+        usage=_usage("9E 10 00 00 00 00 00 00 00 00 FF FF FF FF 00 00"),
+        service_action=ServiceActionIn.READ_CAPACITY_16,
+        handler=capacity.read_capacity_16,
+        with_reservation=True,
+    ),
+)
+
+_MEDIUM = (
+    Command(usage=_usage("08 1F FF FF FF 00"), handler=read.read_6),
+    Command(usage=_usage("28 18 FF FF FF FF 00 FF FF 00"), handler=read.read_10),
+    Command(usage=_usage("A8 18 FF FF FF FF FF FF FF FF 00 00"), handler=read.read_12),
+    Command(usage=_usage("88 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=read.read_16),
+    Command(usage=_usage("0A 1F FF FF FF 00"), handler=write.write_6),
+    Command(usage=_usage("2A 18 FF FF FF FF 00 FF FF 00"), handler=write.write_10),
+    Command(usage=_usage("AA 18 FF FF FF FF FF FF FF FF 00 00"), handler=write.write_12),
+    Command(usage=_usage("8A 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=write.write_16),
+    Command(usage=_usage("2F 16 FF FF FF FF 00 FF FF 00"), handler=verify.verify_10),
+    Command(usage=_usage("AF 16 FF FF FF FF FF FF FF FF 00 00"), handler=verify.verify_12),
+    Command(usage=_usage("8F 16 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=verify.verify_16),
+    Command(
+        usage=_usage("35 02 FF FF FF FF 00 FF FF 00"),
+        handler=cache.synchronize_cache_10,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("91 02 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
+        handler=cache.synchronize_cache_16,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("42 00 00 00 00 00 00 FF FF 00"),
+        handler=provisioning.unmap,
+        thin_only=True,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("41 08 FF FF FF FF 00 FF FF 00"),
+        handler=provisioning.write_same_10,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("93 09 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
+        handler=provisioning.write_same_16,
+        recommended_timeout_s=_LONG_S,
+    ),
+)
+
+COMMANDS = CommandTable(
+    sorted(_ANY_TIME + _MEDIUM, key=lambda row: row.opcode),
+    absent={
+        Opcode.INQUIRY: inquiry.inquiry_absent,
+        Opcode.REPORT_LUNS: report.report_luns_absent,
+        Opcode.REQUEST_SENSE: readiness.request_sense_absent,
+    },
+)

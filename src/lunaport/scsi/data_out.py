@@ -1,0 +1,167 @@
+"""Taking data-out: streamed to the disk as it comes, or collected where a command needs it whole.
+
+Invariants: a logical block is moved whole or not at all, whatever the pieces are cut like; after the first error the
+rest of the data is taken and dropped, and that error is the answer; data that has to wait for the disk is copied, and
+what one unit holds of it is bounded (more is answered TASK SET FULL, and the initiator tries again).
+"""
+
+from collections.abc import Callable, Sequence
+
+from lunaport.blockdev.device import Buffer, DeviceError
+from lunaport.scsi.enums import Status
+from lunaport.scsi.limits import WAITING_BYTES_MAX
+from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.reply import conclude, run
+from lunaport.scsi.sense import ScsiError
+from lunaport.scsi.task import Task
+
+MoveNow = Callable[[int, Sequence[Buffer]], int]
+"""Like `BlockDevice.write_now`; may raise ScsiError too."""
+Move = Callable[[int, Sequence[Buffer]], None]
+"""Like `BlockDevice.write`; may raise ScsiError too."""
+
+
+class _Stream:
+    """The state of one command's data-out on its way to the disk."""
+
+    __slots__ = ("after", "arrived", "error", "full", "move", "move_now", "nexus", "offset", "tail", "unit", "working")
+
+    def __init__(
+        self,
+        nexus: Nexus,
+        unit: LogicalUnit,
+        offset: int,
+        move_now: MoveNow,
+        move: Move,
+        after: Callable[[], None] | None,
+    ) -> None:
+        self.nexus = nexus
+        self.unit = unit
+        self.offset = offset
+        self.move_now = move_now
+        self.move = move
+        self.after = after
+        self.tail = b""
+        """Bytes of a block that has not come whole yet."""
+        self.working = 0
+        """Pieces in the background."""
+        self.arrived = False
+        self.full = False
+        self.error: BaseException | None = None
+
+
+def stream(
+    nexus: Nexus,
+    unit: LogicalUnit,
+    task: Task,
+    offset: int,
+    length: int,
+    *,
+    move_now: MoveNow,
+    move: Move,
+    after: Callable[[], None] | None = None,
+) -> None:
+    """Move `length` bytes of data-out (whole blocks) to `offset`, then run `after` in the background, then finish.
+
+    What does not move at once is moved in the background. Of a task that brings less, the whole blocks that come move.
+    """
+    flow = _Stream(nexus, unit, offset, move_now, move, after)
+    task.state = flow
+    unit.begin(nexus, task)
+    whole = task.take_immediate(length)
+    if whole is None:
+        task.want_data_out(length, _receive_piece, _receive_end)
+    else:
+        _receive_piece(task, 0, whole)
+        _receive_end(task)
+
+
+def _receive_piece(task: Task, offset: int, data: memoryview) -> None:
+    flow: _Stream = task.state
+    if flow.error is not None or flow.full or task.aborted:
+        return
+    position = flow.offset + offset
+    if flow.tail or len(data) & flow.unit.block_mask:
+        position -= len(flow.tail)
+        joined = memoryview(flow.tail + data)
+        whole = len(joined) & ~flow.unit.block_mask
+        flow.tail = bytes(joined[whole:])
+        data = joined[:whole]
+    try:
+        moved = flow.move_now(position, [data]) if data else 0
+    except (DeviceError, ScsiError) as error:
+        flow.error = error
+        return
+    if moved != len(data):
+        _move_in_background(task, flow, position + moved, data[moved:])
+
+
+def _move_in_background(task: Task, flow: _Stream, position: int, data: memoryview) -> None:
+    unit = flow.unit
+    length = len(data)
+    if unit.waiting_bytes + length > WAITING_BYTES_MAX:
+        flow.full = True
+        return
+    rest = memoryview(bytes(data))
+
+    def done(error: BaseException | None) -> None:
+        unit.waiting_bytes -= length
+        flow.working -= 1
+        flow.error = flow.error or error
+        if flow.arrived and not flow.working:
+            _finish(task, flow)
+
+    unit.waiting_bytes += length
+    flow.working += 1
+    unit.background.submit(lambda: flow.move(position, [rest]), done)
+
+
+def _receive_end(task: Task) -> None:
+    flow: _Stream = task.state
+    flow.arrived = True
+    if not flow.working:
+        _finish(task, flow)
+
+
+def _finish(task: Task, flow: _Stream) -> None:
+    unit = flow.unit
+    if flow.after is not None and flow.error is None and not flow.full and not task.aborted:
+        run(flow.nexus, unit, task, flow.after)
+        return
+    try:
+        if flow.full and flow.error is None and not task.aborted:
+            task.finish(Status.TASK_SET_FULL)
+        else:
+            conclude(task, flow.error)
+    finally:
+        unit.end(task)
+
+
+def collect(nexus: Nexus, unit: LogicalUnit, task: Task, length: int, then: Callable[[bytes], None]) -> None:
+    """Gather `length` bytes of data-out and call `then` with them, which finishes the task or raises ScsiError.
+
+    `length` is some KiB at most: it is not counted. When the initiator sends less, `then` gets less.
+    """
+    whole = task.take_immediate(length)
+    if whole is not None:
+        then(bytes(whole))
+        return
+    gathered = bytearray()
+
+    def receive_piece(_task: Task, _offset: int, data: memoryview) -> None:
+        gathered.extend(data)
+
+    def receive_end(ended: Task) -> None:
+        # Out of the task set before `then` enters it again for its work in the background.
+        if ended.aborted:
+            ended.finish(Status.TASK_ABORTED)
+        unit.end(ended)
+        if not ended.aborted:
+            try:
+                then(bytes(gathered))
+            except ScsiError as error:
+                conclude(ended, error)
+
+    unit.begin(nexus, task)
+    task.want_data_out(length, receive_piece, receive_end)

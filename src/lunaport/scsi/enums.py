@@ -1,0 +1,129 @@
+"""The numbers of SAM-5, SPC-4 and SBC-3, once. Sense codes stand in `sense`, limits in `limits`."""
+
+from enum import IntEnum
+
+
+class Opcode(IntEnum):
+    """Operation codes of the commands this device server has (SPC-4 table D.2)."""
+
+    TEST_UNIT_READY = 0x00
+    REQUEST_SENSE = 0x03
+    READ_6 = 0x08
+    WRITE_6 = 0x0A
+    INQUIRY = 0x12
+    RESERVE_6 = 0x16
+    RELEASE_6 = 0x17
+    MODE_SENSE_6 = 0x1A
+    START_STOP_UNIT = 0x1B
+    READ_CAPACITY_10 = 0x25
+    READ_10 = 0x28
+    WRITE_10 = 0x2A
+    VERIFY_10 = 0x2F
+    SYNCHRONIZE_CACHE_10 = 0x35
+    WRITE_SAME_10 = 0x41
+    UNMAP = 0x42
+    RESERVE_10 = 0x56
+    RELEASE_10 = 0x57
+    MODE_SENSE_10 = 0x5A
+    READ_16 = 0x88
+    WRITE_16 = 0x8A
+    VERIFY_16 = 0x8F
+    SYNCHRONIZE_CACHE_16 = 0x91
+    WRITE_SAME_16 = 0x93
+    SERVICE_ACTION_IN_16 = 0x9E
+    REPORT_LUNS = 0xA0
+    MAINTENANCE_IN = 0xA3
+    READ_12 = 0xA8
+    WRITE_12 = 0xAA
+    VERIFY_12 = 0xAF
+
+
+class ServiceActionIn(IntEnum):
+    """Service actions of SERVICE ACTION IN(16)."""
+
+    READ_CAPACITY_16 = 0x10
+
+
+class MaintenanceIn(IntEnum):
+    """Service actions of MAINTENANCE IN."""
+
+    REPORT_SUPPORTED_OPERATION_CODES = 0x0C
+
+
+class Status(IntEnum):
+    """SAM-5 table 34."""
+
+    GOOD = 0x00
+    CHECK_CONDITION = 0x02
+    BUSY = 0x08
+    RESERVATION_CONFLICT = 0x18
+    TASK_SET_FULL = 0x28
+    TASK_ABORTED = 0x40
+
+
+class SenseKey(IntEnum):
+    """SPC-4 table 46."""
+
+    NO_SENSE = 0x0
+    NOT_READY = 0x2
+    MEDIUM_ERROR = 0x3
+    HARDWARE_ERROR = 0x4
+    ILLEGAL_REQUEST = 0x5
+    UNIT_ATTENTION = 0x6
+    DATA_PROTECT = 0x7
+    MISCOMPARE = 0xE
+
+
+class VpdPage(IntEnum):
+    """Vital product data pages (SPC-4 7.8, SBC-3 6.5)."""
+
+    SUPPORTED_PAGES = 0x00
+    UNIT_SERIAL_NUMBER = 0x80
+    DEVICE_IDENTIFICATION = 0x83
+    BLOCK_LIMITS = 0xB0
+    BLOCK_DEVICE_CHARACTERISTICS = 0xB1
+    LOGICAL_BLOCK_PROVISIONING = 0xB2
+
+
+class ModePage(IntEnum):
+    """Mode pages (SPC-4 7.5, SBC-3 6.4)."""
+
+    CACHING = 0x08
+    CONTROL = 0x0A
+    INFORMATIONAL_EXCEPTIONS = 0x1C
+    ALL = 0x3F
+
+
+class PageControl(IntEnum):
+    """PC field of MODE SENSE (SPC-4 table 172)."""
+
+    CURRENT = 0
+    CHANGEABLE = 1
+    DEFAULT = 2
+    SAVED = 3
+
+
+class ByteCheck(IntEnum):
+    """BYTCHK field of VERIFY (SBC-3 5.33)."""
+
+    MEDIUM = 0
+    EACH_BLOCK = 1
+    RESERVED = 2
+    ONE_BLOCK = 3
+
+
+class ReportingOptions(IntEnum):
+    """REPORTING OPTIONS of REPORT SUPPORTED OPERATION CODES (SPC-4 table 271)."""
+
+    ALL = 0
+    OPCODE = 1
+    OPCODE_AND_SERVICE_ACTION = 2
+    EITHER = 3
+
+
+class SelectReport(IntEnum):
+    """SELECT REPORT of REPORT LUNS (SPC-4 table 282)."""
+
+    ADDRESSABLE = 0
+    WELL_KNOWN = 1
+    ALL = 2

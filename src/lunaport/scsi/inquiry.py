@@ -1,0 +1,160 @@
+"""INQUIRY and its vital product data (SPC-4 6.6 and 7.8, SBC-3 6.5): who the unit is and what it can do.
+
+The NAA designator needs a company id from the IEEE, which the project has not got: it uses one of the locally
+administered range (second bit of the first byte set), which the IEEE gives to nobody, before 100 bits of the unit's
+UUID.
+"""
+
+import struct
+
+from lunaport.scsi.enums import VpdPage
+from lunaport.scsi.limits import TRANSFER_BYTES_MAX, UNMAP_BLOCKS_MAX, UNMAP_DESCRIPTORS_MAX, WRITE_SAME_BYTES_MAX
+from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.reply import send
+from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb
+from lunaport.scsi.task import Task
+
+_STANDARD = struct.Struct(">BBBBBBBB8s16s4s22xHHHH30x")
+_PAGE_HEADER = struct.Struct(">BBH")
+_BLOCK_LIMITS = struct.Struct(">BBHIIIIIIIQ20x")
+
+_DISK = 0x00
+_NO_UNIT = 0x7F
+"""Peripheral qualifier 3 and device type 1Fh: the target cannot have a unit at this LUN."""
+_SPC_4 = 0x06
+_HISUP_FORMAT_2 = 0x12
+_CMDQUE = 0x02
+_VERSIONS = (0x00A0, 0x0960, 0x0460, 0x04C0)
+"""SAM-5, iSCSI, SPC-4, SBC-3; no version claimed (SPC-4 table 145)."""
+
+_EVPD = 0x01
+_ALLOCATION = slice(3, 5)
+
+_COMPANY_ID = "024c50"
+_UUID_DIGITS = 25
+_ASCII, _BINARY, _UTF8 = 0x2, 0x1, 0x3
+_ISCSI = 0x50
+_PIV = 0x80
+"""Protocol identifier iSCSI, and the bit that makes it valid: designators of port and device carry both."""
+_OF_UNIT, _OF_PORT, _OF_DEVICE = 0x00, 0x10, 0x20
+_VENDOR, _NAA, _RELATIVE_PORT, _NAME = 0x1, 0x3, 0x4, 0x8
+_RELATIVE_PORT_ID = b"\0\0\0\x01"
+_PORTAL_GROUP = 1
+
+_WSNZ = 0x01
+_UGAVALID = 0x80000000
+_NON_ROTATING = 1
+_LBPU, _LBPWS, _LBPWS10, _LBPRZ = 0x80, 0x40, 0x20, 0x04
+_THIN = 2
+
+
+def inquiry(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    cdb = task.cdb
+    if cdb[1] & _EVPD:
+        data = _vpd_page(nexus, unit, cdb[2])
+    elif cdb[2]:
+        raise ScsiError(invalid_field_in_cdb(2))
+    else:
+        data = _standard(_DISK, _CMDQUE, unit.vendor, unit.product, unit.revision)
+    send(task, data, int.from_bytes(cdb[_ALLOCATION]))
+
+
+def inquiry_absent(nexus: Nexus, task: Task) -> None:
+    """INQUIRY of a LUN without a unit."""
+    cdb = task.cdb
+    if cdb[1] & _EVPD or cdb[2]:
+        raise ScsiError(invalid_field_in_cdb(2))
+    send(task, _standard(_NO_UNIT, _CMDQUE, "", "", ""), int.from_bytes(cdb[_ALLOCATION]))
+
+
+def naa_designator(uuid: str) -> bytes:
+    """NAA IEEE Registered Extended (SPC-4 7.8.6.6.4), 16 bytes, from a UUID of 32 hexadecimal digits.
+
+    The digits that tell the UUID's version and variant are the same in all of them, so they are left out.
+    """
+    digits = uuid[:12] + uuid[13:16] + uuid[17:]
+    return bytes.fromhex("6" + _COMPANY_ID + digits[:_UUID_DIGITS])
+
+
+def _standard(peripheral: int, queueing: int, vendor: str, product: str, revision: str) -> bytes:
+    return _STANDARD.pack(
+        peripheral,
+        0,  # not removable
+        _SPC_4,
+        _HISUP_FORMAT_2,
+        _STANDARD.size - 5,
+        0,
+        0,
+        queueing,
+        _text(vendor, 8),
+        _text(product, 16),
+        _text(revision, 4),
+        *_VERSIONS,
+    )
+
+
+def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
+    match page:
+        case VpdPage.SUPPORTED_PAGES:
+            data = bytes(VpdPage)
+        case VpdPage.UNIT_SERIAL_NUMBER:
+            data = unit.serial.encode("ascii")
+        case VpdPage.DEVICE_IDENTIFICATION:
+            data = _identification(nexus.target.name, unit)
+        case VpdPage.BLOCK_LIMITS:
+            data = _block_limits(unit)
+        case VpdPage.BLOCK_DEVICE_CHARACTERISTICS:
+            data = struct.pack(">H58x", _NON_ROTATING)
+        case VpdPage.LOGICAL_BLOCK_PROVISIONING:
+            data = bytes((0, _LBPU | _LBPWS | _LBPWS10 | _LBPRZ, _THIN, 0)) if unit.thin else bytes(4)
+        case _:
+            raise ScsiError(invalid_field_in_cdb(2))
+    return _PAGE_HEADER.pack(_DISK, page, len(data)) + data
+
+
+def _identification(target_name: str, unit: LogicalUnit) -> bytes:
+    naa = naa_designator(unit.uuid)
+    vendor = _text(unit.vendor, 8) + unit.serial.encode("ascii")
+    designators = (
+        _designator(_BINARY, _OF_UNIT | _NAA, naa)
+        + _designator(_ASCII, _OF_UNIT | _VENDOR, vendor)
+        + _designator(_UTF8, _OF_UNIT | _NAME, _name("naa." + naa.hex().upper()))
+        + _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _RELATIVE_PORT, _RELATIVE_PORT_ID)
+    )
+    if target_name:
+        port = f"{target_name},t,0x{_PORTAL_GROUP:04x}"
+        designators += _designator(_ISCSI | _UTF8, _PIV | _OF_PORT | _NAME, _name(port))
+        designators += _designator(_ISCSI | _UTF8, _PIV | _OF_DEVICE | _NAME, _name(target_name))
+    return designators
+
+
+def _designator(code_set: int, kind: int, value: bytes) -> bytes:
+    return bytes((code_set, kind, 0, len(value))) + value
+
+
+def _name(name: str) -> bytes:
+    """A SCSI name string: ends with a zero and fills whole words (SPC-4 7.8.6.11)."""
+    encoded = name.encode("utf-8") + b"\0"
+    return encoded + bytes(-len(encoded) % 4)
+
+
+def _block_limits(unit: LogicalUnit) -> bytes:
+    granularity = unit.physical_block_size_bytes >> unit.shift
+    return _BLOCK_LIMITS.pack(
+        _WSNZ,
+        0,  # no COMPARE AND WRITE
+        granularity,  # optimal transfer length granularity
+        TRANSFER_BYTES_MAX >> unit.shift,
+        0,  # optimal transfer length: none is better than another
+        0,  # no PRE-FETCH
+        UNMAP_BLOCKS_MAX if unit.thin else 0,
+        UNMAP_DESCRIPTORS_MAX if unit.thin else 0,
+        granularity if unit.thin else 0,  # optimal unmap granularity
+        _UGAVALID if unit.thin else 0,  # its alignment is 0
+        WRITE_SAME_BYTES_MAX >> unit.shift,
+    )
+
+
+def _text(text: str, length: int) -> bytes:
+    return text.encode("ascii").ljust(length)[:length]

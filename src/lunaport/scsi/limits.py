@@ -1,0 +1,14 @@
+"""Every bound of the SCSI layer in one place. Those an initiator has to know stand in VPD page B0."""
+
+TRANSFER_BYTES_MAX = 8 << 20
+"""Data of one READ, WRITE or VERIFY."""
+UNMAP_BLOCKS_MAX = 1 << 20
+"""All ranges of one UNMAP together."""
+UNMAP_DESCRIPTORS_MAX = 256
+WRITE_SAME_BYTES_MAX = 16 << 20
+WRITE_SAME_CHUNK_BYTES = 1 << 20
+"""What WRITE SAME and VERIFY move at a time; an abort takes effect between two."""
+WAITING_BYTES_MAX = 64 << 20
+"""Data-out of one logical unit that was copied to wait for its disk; more is answered TASK SET FULL."""
+LUN_MAX = 0x3FFF
+"""The largest number that flat space addressing can say (SAM-5 4.7.7.3)."""

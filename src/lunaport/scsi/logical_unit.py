@@ -1,0 +1,161 @@
+"""A logical unit (SAM-5 4.6): a block device, what identifies it, and its state shared by all I_T nexuses.
+
+State: the SPC-2 reservation holder, stopped or not, the tasks that wait, and how much data-out waits with them. Unit
+attentions are kept by the nexus they are for. Everything here runs on the event loop.
+
+Invariants: a task is in the task set from its first wait until it is finished; whoever aborts tasks is told once all
+of them have ended, so nothing they wrote lands later.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from lunaport.blockdev.device import BlockDevice
+from lunaport.scsi.limits import TRANSFER_BYTES_MAX
+from lunaport.scsi.sense import Sense, bus_device_reset, capacity_data_has_changed
+from lunaport.scsi.task import Background, Task
+
+if TYPE_CHECKING:  # the nexus needs this module
+    from lunaport.scsi.nexus import Nexus
+
+Done = Callable[[], None]
+
+_BLOCK_SIZES = (512, 1024, 2048, 4096)
+
+
+class _Wait:
+    """Somebody who wants to know when tasks have ended."""
+
+    __slots__ = ("done", "tasks")
+
+    def __init__(self, tasks: set[Task], done: Done) -> None:
+        self.tasks = tasks
+        self.done = done
+
+
+class LogicalUnit:
+    """The device server's view of one disk."""
+
+    __slots__ = (
+        "_waits",
+        "background",
+        "block_count",
+        "block_mask",
+        "block_size_bytes",
+        "device",
+        "draining",
+        "holder",
+        "nexuses",
+        "physical_block_size_bytes",
+        "product",
+        "revision",
+        "serial",
+        "shift",
+        "stopped",
+        "task_set",
+        "thin",
+        "transfer_blocks_max",
+        "uuid",
+        "vendor",
+        "waiting_bytes",
+    )
+
+    def __init__(
+        self,
+        device: BlockDevice,
+        background: Background,
+        *,
+        uuid: str,
+        serial: str,
+        block_size_bytes: int = 512,
+        physical_block_size_bytes: int = 4096,
+        vendor: str = "LUNAPORT",
+        product: str = "DISK",
+        revision: str = "0001",
+        thin: bool = True,
+    ) -> None:
+        """`uuid`: 32 hexadecimal digits. `thin`: offer UNMAP, when the device can give space back."""
+        if block_size_bytes not in _BLOCK_SIZES:
+            raise ValueError(f"block size {block_size_bytes} is not one of {_BLOCK_SIZES}")
+        if device.size_bytes < block_size_bytes:
+            raise ValueError(f"{device.size_bytes} bytes are less than one block")
+        self.device = device
+        self.background = background
+        self.uuid = uuid
+        self.serial = serial
+        self.vendor = vendor
+        self.product = product
+        self.revision = revision
+        self.thin = thin and device.can_unmap
+        self.block_size_bytes = block_size_bytes
+        self.physical_block_size_bytes = max(block_size_bytes, physical_block_size_bytes)
+        self.shift = block_size_bytes.bit_length() - 1
+        self.block_mask = block_size_bytes - 1
+        self.block_count = device.size_bytes >> self.shift
+        self.transfer_blocks_max = TRANSFER_BYTES_MAX >> self.shift
+        self.stopped = False
+        self.draining = 0
+        """Nexuses that are gone and whose tasks have not all ended."""
+        self.holder: Nexus | None = None
+        self.nexuses: set[Nexus] = set()
+        self.task_set: dict[Task, Nexus] = {}
+        self.waiting_bytes = 0
+        self._waits: list[_Wait] = []
+
+    def grow(self) -> None:
+        """Take over the device's new size and tell every nexus (SBC-3 4.5.2)."""
+        block_count = self.device.size_bytes >> self.shift
+        if block_count != self.block_count:
+            self.block_count = block_count
+            self.raise_attention(capacity_data_has_changed())
+
+    def reset(self, done: Done) -> None:
+        """Logical unit reset (SAM-5 6.3.3): abort every task, drop the reservation, tell every nexus."""
+        self.set_state(holder=None, stopped=False)
+        self.raise_attention(bus_device_reset())
+        self.abort(list(self.task_set), done)
+
+    def raise_attention(self, sense: Sense, *, but: "Nexus | None" = None) -> None:
+        """Establish a unit attention condition for every nexus but one."""
+        for nexus in self.nexuses:
+            if nexus is not but:
+                nexus.raise_attention(self, sense)
+
+    def set_state(self, *, holder: "Nexus | None", stopped: bool) -> None:
+        """Change reservation or readiness, and with it what each nexus may do without a question."""
+        self.holder = holder
+        self.stopped = stopped
+        self.refresh()
+
+    def drain(self, change: int) -> None:
+        """One nexus more (1) or less (-1) is gone and has tasks under way."""
+        self.draining += change
+        self.refresh()
+
+    def refresh(self) -> None:
+        for nexus in self.nexuses:
+            nexus.refresh()
+
+    def begin(self, nexus: "Nexus", task: Task) -> None:
+        """`task` starts to wait: for data-out, or for work in the background."""
+        self.task_set[task] = nexus
+
+    def end(self, task: Task) -> None:
+        """`task` waits no longer. The last one that somebody waits for lets him go on."""
+        self.task_set.pop(task, None)
+        for wait in tuple(self._waits):
+            if task in wait.tasks:
+                wait.tasks.remove(task)
+                if not wait.tasks:
+                    self._waits.remove(wait)
+                    wait.done()
+
+    def abort(self, tasks: Iterable[Task], done: Done) -> None:
+        """Abort those of `tasks` that are in the task set; `done` when every one has ended, perhaps at once."""
+        aborted = {task for task in tasks if task in self.task_set}
+        if not aborted:
+            done()
+            return
+        self._waits.append(_Wait(set(aborted), done))
+        for task in aborted:
+            task.abort()

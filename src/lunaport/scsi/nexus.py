@@ -1,0 +1,214 @@
+"""An I_T nexus (SAM-5 4.5): an initiator port's way to the logical units, where every command comes in.
+
+Invariant: `_ready` holds exactly the LUNs this nexus may use with no question asked: no unit attention pending, not
+reserved by another nexus, not stopped, not draining. All other commands go the careful way, so the usual one pays one
+dict look-up for all of this.
+
+Unit attentions at login: none. SAM-5 6.3.1 asks for POWER ON OCCURRED on every nexus after power on. A nexus here comes
+into being with its login and no earlier: there is nothing it can have known that a power cycle made untrue. Boot
+firmware and simple initiators take a CHECK CONDITION as the answer to their first command for a broken disk; Linux and
+libiscsi accept both.
+"""
+
+from typing import TYPE_CHECKING
+
+from lunaport.blockdev.device import DeviceError
+from lunaport.scsi.command import CDB_BYTES, check_fields
+from lunaport.scsi.enums import Status
+from lunaport.scsi.logical_unit import Done, LogicalUnit
+from lunaport.scsi.sense import (
+    ScsiError,
+    Sense,
+    commands_cleared_by_another_initiator,
+    initializing_command_required,
+    logical_unit_not_supported,
+    sense_of,
+)
+from lunaport.scsi.task import Task
+
+if TYPE_CHECKING:  # the target makes nexuses
+    from lunaport.scsi.target import ScsiTarget
+
+
+class Nexus:
+    """Made by `ScsiTarget.attach`."""
+
+    __slots__ = ("_attentions", "_dispatch", "_ready", "initiator_port", "target")
+
+    def __init__(self, target: "ScsiTarget", initiator_port: str) -> None:
+        self.target = target
+        self.initiator_port = initiator_port
+        """The SCSI port name, for iSCSI `<name>,i,0x<ISID>`."""
+        self._dispatch = target.dispatch
+        self._attentions: dict[LogicalUnit, list[Sense]] = {}
+        self._ready: dict[int, LogicalUnit] = {}
+
+    def execute(self, task: Task) -> None:
+        """Run a command. The task is finished when this returns, or later when it has to wait."""
+        unit = self._ready.get(task.lun)
+        cdb = task.cdb
+        if unit is None or len(cdb) != CDB_BYTES:
+            self._execute_carefully(task)
+            return
+        handler, illegal = self._dispatch[cdb[0]]
+        try:
+            if int.from_bytes(cdb) & illegal:
+                check_fields(cdb, illegal)
+            handler(self, unit, task)
+        except (ScsiError, DeviceError) as error:
+            task.finish(Status.CHECK_CONDITION, sense_of(error).fixed())
+
+    def close(self, done: Done) -> None:
+        """I_T nexus loss (SAM-5 6.3.4): abort its tasks, free its reservations. `done` when all tasks have ended."""
+        self.target.nexuses.discard(self)
+        units = list(self._attentions)
+        self._attentions.clear()
+        self._ready.clear()
+        left = []
+        for unit in units:
+            unit.nexuses.discard(self)
+            if unit.holder is self:
+                unit.set_state(holder=None, stopped=unit.stopped)
+            tasks = self._tasks_in(unit)
+            if tasks:
+                left.append((unit, tasks))
+                unit.drain(1)
+
+        def drained() -> None:
+            for unit, _ in left:
+                unit.drain(-1)
+            done()
+
+        abort_all(left, drained)
+
+    def reset_unit(self, lun: int, done: Done) -> bool:
+        """LOGICAL UNIT RESET. False, and no `done`, where there is no such unit; so for the other functions."""
+        unit = self.target.find(lun)
+        if unit is None:
+            return False
+        unit.reset(done)
+        return True
+
+    def abort_task(self, lun: int, task: Task, done: Done) -> bool:
+        """ABORT TASK for a task of this nexus."""
+        unit = self.target.find(lun)
+        if unit is None:
+            return False
+        unit.abort([task], done)
+        return True
+
+    def abort_task_set(self, lun: int, done: Done) -> bool:
+        """ABORT TASK SET: the tasks of this nexus."""
+        unit = self.target.find(lun)
+        if unit is None:
+            return False
+        unit.abort(self._tasks_in(unit), done)
+        return True
+
+    def clear_task_set(self, lun: int, done: Done) -> bool:
+        """CLEAR TASK SET: the tasks of every nexus (TST is 0); the others are told."""
+        unit = self.target.find(lun)
+        if unit is None:
+            return False
+        for nexus in {nexus for nexus in unit.task_set.values() if nexus is not self}:
+            nexus.raise_attention(unit, commands_cleared_by_another_initiator())
+        unit.abort(list(unit.task_set), done)
+        return True
+
+    def raise_attention(self, unit: LogicalUnit, sense: Sense) -> None:
+        """Establish a unit attention condition; one that is pending already is not doubled, which bounds them."""
+        pending = self._attentions.get(unit)
+        if pending is not None and sense not in pending:
+            pending.append(sense)
+            self.refresh()
+
+    def take_attention(self, unit: LogicalUnit) -> Sense | None:
+        """Report and so clear the oldest unit attention condition."""
+        pending = self._attentions.get(unit)
+        if not pending:
+            return None
+        sense = pending.pop(0)
+        self.refresh()
+        return sense
+
+    def clear_attention(self, sense: Sense) -> None:
+        """Clear a unit attention condition for every logical unit, unreported."""
+        for pending in self._attentions.values():
+            if sense in pending:
+                pending.remove(sense)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Work out again which LUNs need no question. The target calls it when its units change."""
+        units = set(self.target.units.values())
+        self._attentions = {unit: self._attentions.get(unit, []) for unit in units}
+        self._ready = {
+            lun: unit
+            for lun, unit in self.target.forms.items()
+            if not self._attentions[unit] and not unit.stopped and not unit.draining and unit.holder in (None, self)
+        }
+
+    def _execute_carefully(self, task: Task) -> None:
+        try:
+            unit = self.target.find(task.lun)
+            if unit is None:
+                self._execute_absent(task)
+            else:
+                self._execute_checked(unit, task)
+        except (ScsiError, DeviceError) as error:
+            task.finish(Status.CHECK_CONDITION, sense_of(error).fixed())
+
+    def _execute_checked(self, unit: LogicalUnit, task: Task) -> None:
+        # In the order of SAM-5 5.13 and SPC-4 5.7: a unit attention hides everything else, an unknown command is never
+        # a reservation conflict, and fields are looked at last.
+        cdb = task.cdb[:CDB_BYTES]
+        row = self.target.commands.get(cdb[0], None)
+        if row is None or not row.ignores_attention:
+            attention = self.take_attention(unit)
+            if attention is not None:
+                raise ScsiError(attention)
+        row = row or self.target.commands.find(cdb)
+        if unit.draining and not row.ignores_attention:
+            # A write of a nexus that is gone is still under way: whoever comes back must not be overtaken by it.
+            task.finish(Status.BUSY)
+            return
+        if unit.holder not in (None, self) and not row.with_reservation:
+            task.finish(Status.RESERVATION_CONFLICT)
+            return
+        check_fields(cdb, row.illegal)
+        if unit.stopped and not row.when_stopped:
+            raise ScsiError(initializing_command_required())
+        row.handler(self, unit, task)
+
+    def _execute_absent(self, task: Task) -> None:
+        cdb = task.cdb[:CDB_BYTES]
+        handler = self.target.commands.absent.get(cdb[0])
+        if handler is None:
+            raise ScsiError(logical_unit_not_supported())
+        check_fields(cdb, self.target.commands.find(cdb).illegal)
+        handler(self, task)
+
+    def execute_found(self, unit: LogicalUnit, task: Task) -> None:
+        """What the operation code alone does not decide: service actions, and codes that no command has."""
+        row = self.target.commands.find(task.cdb)
+        check_fields(task.cdb, row.illegal)
+        row.handler(self, unit, task)
+
+    def _tasks_in(self, unit: LogicalUnit) -> list[Task]:
+        return [task for task, nexus in unit.task_set.items() if nexus is self]
+
+
+def abort_all(tasks: list[tuple[LogicalUnit, list[Task]]], done: Done) -> None:
+    """Abort tasks of several units; `done` when all of them have ended."""
+    left = len(tasks)
+
+    def one_done() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            done()
+
+    if not tasks:
+        done()
+    for unit, unit_tasks in tasks:
+        unit.abort(unit_tasks, one_done)

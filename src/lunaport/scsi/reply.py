@@ -1,0 +1,49 @@
+"""How a task is finished off the hot path: cut data-in, and work in the background."""
+
+from collections.abc import Callable
+
+from lunaport.blockdev.device import DeviceError
+from lunaport.scsi.enums import Status
+from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.sense import ScsiError, internal_target_failure, sense_of
+from lunaport.scsi.task import Task
+
+
+def send(task: Task, data: bytes, allocation_length: int) -> None:
+    """GOOD with as much of `data` as the initiator made room for (SPC-4 4.3.5.6)."""
+    task.send(data[:allocation_length])
+
+
+def run(nexus: Nexus, unit: LogicalUnit, task: Task, work: Callable[[], None]) -> None:
+    """Run `work` in the background, then finish the task: GOOD, or the sense of what it raised.
+
+    Work of a task that was aborted while it waited in the queue is not begun. What is no DeviceError or ScsiError is a
+    mistake of ours: the initiator gets an answer, and the error goes on to whoever runs the event loop.
+    """
+
+    def unless_aborted() -> None:
+        if not task.aborted:
+            work()
+
+    def done(error: BaseException | None) -> None:
+        try:
+            conclude(task, error)
+        finally:
+            unit.end(task)
+
+    unit.begin(nexus, task)
+    unit.background.submit(unless_aborted, done)
+
+
+def conclude(task: Task, error: BaseException | None) -> None:
+    """Finish a task whose work has ended."""
+    if task.aborted:
+        task.finish(Status.TASK_ABORTED)
+    elif error is None:
+        task.good()
+    elif isinstance(error, DeviceError | ScsiError):
+        task.finish(Status.CHECK_CONDITION, sense_of(error).fixed())
+    else:
+        task.finish(Status.CHECK_CONDITION, internal_target_failure().fixed())
+        raise error

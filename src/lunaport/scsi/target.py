@@ -1,0 +1,71 @@
+"""A SCSI target device (SAM-5 4.4): its logical units by LUN, and the nexuses that reach them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from lunaport.scsi.command import CommandTable
+from lunaport.scsi.commands import COMMANDS
+from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.lun import lun_forms
+from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.sense import reported_luns_data_has_changed
+
+
+class ScsiTarget:
+    """`name` is the SCSI device name (for iSCSI the target's name), empty where there is none."""
+
+    def __init__(self, units: Mapping[int, LogicalUnit], *, name: str = "", commands: CommandTable = COMMANDS) -> None:
+        self.name = name
+        self.nexuses: set[Nexus] = set()
+        self.commands = commands
+        self.dispatch = commands.dispatch(Nexus.execute_found)
+        self._units = dict(units)
+        self._forms = _forms(units)
+
+    @property
+    def units(self) -> Mapping[int, LogicalUnit]:
+        """The logical units by LUN, in order."""
+        return MappingProxyType(self._units)
+
+    @property
+    def forms(self) -> Mapping[int, LogicalUnit]:
+        """The same by LUN as on the wire, in every form it can have there."""
+        return self._forms
+
+    def find(self, lun: int) -> LogicalUnit | None:
+        """The unit of a LUN as on the wire."""
+        return self._forms.get(lun)
+
+    def attach(self, initiator_port: str) -> Nexus:
+        """A new nexus, at login."""
+        nexus = Nexus(self, initiator_port)
+        self.nexuses.add(nexus)
+        for unit in self._units.values():
+            unit.nexuses.add(nexus)
+        nexus.refresh()
+        return nexus
+
+    def set_units(self, units: Mapping[int, LogicalUnit]) -> None:
+        """Replace the units, live. One in both stays as it is; the nexuses are told when LUNs came or went.
+
+        Tasks of a unit that goes carry on: `LogicalUnit.reset` first, where its device shall be closed.
+        """
+        forms = _forms(units)
+        gone = set(self._units.values()) - set(units.values())
+        inventory_changed = self._units.keys() != units.keys() or bool(gone)
+        self._units = dict(sorted(units.items()))
+        self._forms = forms
+        for unit in gone:
+            unit.nexuses.clear()
+            unit.holder = None
+        for unit in self._units.values():
+            unit.nexuses.update(self.nexuses)
+        for nexus in self.nexuses:
+            nexus.refresh()
+            if inventory_changed:
+                for unit in self._units.values():
+                    nexus.raise_attention(unit, reported_luns_data_has_changed())
+
+
+def _forms(units: Mapping[int, LogicalUnit]) -> dict[int, LogicalUnit]:
+    return {form: unit for lun, unit in sorted(units.items()) for form in lun_forms(lun)}

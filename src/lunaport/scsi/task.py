@@ -1,0 +1,83 @@
+"""What the SCSI layer asks of a transport: one command on its way (SAM-5 clause 5), and a place for work that blocks.
+
+The transport (iSCSI) implements `Task`; nothing here knows which transport it is. A handler finishes a task exactly
+once, by `good`, `send` or `finish`, at once or later from a callback on the same event loop.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+PieceHandler = Callable[["Task", int, memoryview], None]
+"""(task, offset within the data-out, bytes): one run of data-out is here; the view is valid during the call only."""
+
+EndHandler = Callable[["Task"], None]
+"""(task): all data-out has arrived, or the task was aborted (`task.aborted`)."""
+
+
+class Task(Protocol):
+    """One SCSI command of one I_T nexus."""
+
+    cdb: bytes
+    """The CDB, at least 16 bytes, padded with zeros."""
+    lun: int
+    """The 8-byte LUN of the request as a big-endian integer (SAM-5 4.7)."""
+    expected_length: int
+    """Bytes the initiator expects to move (0: none)."""
+    immediate: memoryview
+    """Data-out that came with the command; valid until the first handler call for this task returns."""
+    data_in_length: int
+    """Bytes that `reserve_data_in` reserved: what a read has to fill."""
+    aborted: bool
+    """Set when the task was aborted; finishing it then sends nothing."""
+    state: Any
+    """The handler's own; the transport never looks at it."""
+
+    def reserve_data_in(self, length: int) -> list[memoryview]:
+        """Reserve room in the output for `length` bytes of data-in, at most what the initiator expects.
+
+        The views, in order, add up to `data_in_length`; a shortfall or excess becomes a residual by itself.
+        The room belongs to this task until it is finished, which must happen before the handler returns; a handler
+        that has to wait calls `detach_data_in` first.
+        """
+
+    def detach_data_in(self) -> list[memoryview]:
+        """Trade the reserved room for views of the same total length in memory that outlives the call."""
+
+    def take_immediate(self, length: int) -> memoryview | None:
+        """All the data-out of a command that moves `length` bytes, when it came along whole; None: `want_data_out`.
+
+        Valid during the call only.
+        """
+
+    def want_data_out(self, length: int, piece: PieceHandler, end: EndHandler) -> None:
+        """Take `length` bytes of data-out (at most what the initiator expects to send), piece by piece, in order.
+
+        `piece` runs at once for immediate data, later for what follows; `end` once after the last, or on abort.
+        When the initiator sends less than `length` (a residual), `end` still runs after what there is:
+        `expected_length` tells.
+        """
+
+    def send(self, data: bytes) -> None:
+        """Finish with GOOD and `data` as data-in, cut to what the initiator expects.
+
+        The handler has cut it to the allocation length.
+        """
+
+    def good(self) -> None:
+        """Finish with GOOD and whatever data-in was reserved."""
+
+    def finish(self, status: int, sense: bytes = b"") -> None:
+        """Finish with another status; reserved data-in is taken back."""
+
+    def abort(self) -> None:
+        """Give the task up: set `aborted`, and call its `end` if it waits for data-out. A second call changes nothing.
+
+        Nothing more happens to a task whose work runs in the background: it is finished, silently, when that has ended.
+        """
+
+
+class Background(Protocol):
+    """Runs work that blocks; one per logical unit, so that one slow disk stalls no other."""
+
+    def submit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
+        """Run `work` in a worker thread, then `done` (with what it raised) on the event loop."""

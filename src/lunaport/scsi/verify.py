@@ -1,0 +1,106 @@
+"""VERIFY (10), (12), (16) (SBC-3 5.33 to 5.36): read the medium back, or compare it with data-out."""
+
+import struct
+from collections.abc import Sequence
+
+from lunaport.blockdev.device import BlockDevice, Buffer
+from lunaport.scsi.data_out import collect, stream
+from lunaport.scsi.enums import ByteCheck
+from lunaport.scsi.extent import check_extent
+from lunaport.scsi.limits import WRITE_SAME_CHUNK_BYTES
+from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.reply import run
+from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb, miscompare, wrong_data_length
+from lunaport.scsi.task import Task
+
+_VERIFY_10 = struct.Struct(">xBIxH").unpack_from
+_VERIFY_12 = struct.Struct(">xBII").unpack_from
+_VERIFY_16 = struct.Struct(">xBQI").unpack_from
+
+_BYTE_CHECK_BIT = 2
+"""The field's leftmost bit."""
+
+
+def verify_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    flags, lba, blocks = _VERIFY_10(task.cdb)
+    _verify(nexus, unit, task, flags, lba, blocks)
+
+
+def verify_12(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    flags, lba, blocks = _VERIFY_12(task.cdb)
+    _verify(nexus, unit, task, flags, lba, blocks)
+
+
+def verify_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    flags, lba, blocks = _VERIFY_16(task.cdb)
+    _verify(nexus, unit, task, flags, lba, blocks)
+
+
+def _verify(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: int, blocks: int) -> None:
+    check_extent(unit, task.cdb[0], lba, blocks, unit.transfer_blocks_max)
+    offset, length = lba << unit.shift, blocks << unit.shift
+    comparer = _Comparer(unit)
+    match flags >> 1 & 3:
+        case ByteCheck.MEDIUM:
+            run(nexus, unit, task, lambda: _read_through(unit.device, task, offset, length))
+        case ByteCheck.EACH_BLOCK:
+            stream(nexus, unit, task, offset, length, move_now=comparer.compare_now, move=comparer.compare)
+        case ByteCheck.ONE_BLOCK if blocks:
+
+            def compare(block: bytes) -> None:
+                if len(block) < unit.block_size_bytes:
+                    raise ScsiError(wrong_data_length())
+                run(nexus, unit, task, lambda: comparer.compare_same(task, offset, length, block))
+
+            collect(nexus, unit, task, unit.block_size_bytes, compare)
+        case ByteCheck.ONE_BLOCK:
+            task.good()
+        case _:
+            raise ScsiError(invalid_field_in_cdb(1, _BYTE_CHECK_BIT))
+
+
+def _read_through(device: BlockDevice, task: Task, offset: int, length: int) -> None:
+    buffer = memoryview(bytearray(min(length, WRITE_SAME_CHUNK_BYTES)))
+    for start in range(offset, offset + length, WRITE_SAME_CHUNK_BYTES):
+        if task.aborted:
+            return
+        device.read(start, [buffer[: min(WRITE_SAME_CHUNK_BYTES, offset + length - start)]])
+
+
+class _Comparer:
+    """Compares instead of writing, with the signatures that `stream` wants."""
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: LogicalUnit) -> None:
+        self._unit = unit
+
+    def compare_now(self, offset: int, buffers: Sequence[Buffer]) -> int:
+        """Compare as many whole blocks as need no waiting."""
+        (expected,) = buffers
+        found = bytearray(len(expected))
+        length = self._unit.device.read_now(offset, [memoryview(found)]) & ~self._unit.block_mask
+        self._compare(offset, memoryview(found)[:length], expected[:length])
+        return length
+
+    def compare(self, offset: int, buffers: Sequence[Buffer]) -> None:
+        (expected,) = buffers
+        found = bytearray(len(expected))
+        self._unit.device.read(offset, [memoryview(found)])
+        self._compare(offset, memoryview(found), expected)
+
+    def compare_same(self, task: Task, offset: int, length: int, block: bytes) -> None:
+        expected = memoryview(block * (min(length, WRITE_SAME_CHUNK_BYTES) // len(block)))
+        for start in range(offset, offset + length, WRITE_SAME_CHUNK_BYTES):
+            if task.aborted:
+                return
+            self.compare(start, [expected[: min(WRITE_SAME_CHUNK_BYTES, offset + length - start)]])
+
+    def _compare(self, offset: int, found: memoryview, expected: memoryview) -> None:
+        if found == expected:
+            return
+        size = self._unit.block_size_bytes
+        for start in range(0, len(found), size):
+            if found[start : start + size] != expected[start : start + size]:
+                raise ScsiError(miscompare((offset + start) >> self._unit.shift))

@@ -1,0 +1,309 @@
+"""A block device on a thin regular file.
+
+The page cache is the LUN's volatile write cache: a write is in it when `write_now` or `write` returned, and on the disk
+after `flush`. Holes read as zeros and take no space. One process serves a file at a time (flock).
+
+Invariant: after one failed fdatasync no later write or flush succeeds. The kernel marks the pages it could not write
+as clean and says so once, so a flush that succeeded after that would vouch for data that is gone. Reads still work:
+what is left can be rescued. Opening the file again (after a check) ends that state.
+
+It does not validate requests (the SCSI edge does), knows nothing of block sizes, and starts no thread.
+"""
+
+import errno
+import fcntl
+import os
+import stat
+import threading
+from collections.abc import Callable, Sequence
+
+from lunaport.blockdev.device import Buffer, DeviceError, DeviceFault, Extent
+from lunaport.storage.errors import StorageError, storage_error
+from lunaport.storage.fallocate import is_in_memory, punch_hole, zero_range
+
+EXTENTS_MAX = 4096
+"""`extents` calls the rest of a range mapped after so many runs: always a legal answer, and it bounds the walk."""
+IOV_MAX = 1024
+"""Buffers a single preadv or pwritev takes (limits.h)."""
+SLOW_WRITE_S = 0.02
+"""An inline write that took longer was throttled by the kernel ..."""
+BACK_OFF_S = 1.0
+"""... and for this long writes go to worker threads instead."""
+
+_PAGE_MASK = os.sysconf("SC_PAGE_SIZE") - 1
+_ZEROS = memoryview(bytes(1 << 20))
+_FAULTS = {
+    errno.ENOSPC: DeviceFault.NO_SPACE,
+    errno.EDQUOT: DeviceFault.NO_SPACE,
+    errno.EROFS: DeviceFault.READ_ONLY,
+    errno.EPERM: DeviceFault.READ_ONLY,
+    errno.ENODEV: DeviceFault.GONE,
+    errno.ENXIO: DeviceFault.GONE,
+    errno.ESHUTDOWN: DeviceFault.GONE,
+    errno.ESTALE: DeviceFault.GONE,
+    errno.EBADF: DeviceFault.GONE,
+}
+
+
+def open_file(path: str, clock: Callable[[], float]) -> "FileDevice":
+    """Open the file at `path` for serving; its size is the device's size. `clock` counts seconds monotonically.
+
+    Raises StorageError, `in use` when somebody else serves it.
+    """
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise StorageError("i/o", path, "not a regular file")
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return FileDevice(
+            fd,
+            size_bytes=status.st_size,
+            can_unmap=_can_punch(fd, status.st_size),
+            in_memory=is_in_memory(fd),
+            clock=clock,
+        )
+    except BlockingIOError as error:
+        os.close(fd)
+        raise StorageError("in use", path, "served by another process") from error
+    except OSError as error:
+        os.close(fd)
+        raise storage_error(error, path) from error
+    except StorageError:
+        os.close(fd)
+        raise
+
+
+def _can_punch(fd: int, size_bytes: int) -> bool:
+    """Whether the file system can make holes; asked behind the end of the file, where nothing is lost by trying."""
+    try:
+        punch_hole(fd, size_bytes, 4096)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.ENOSYS):
+            return False
+        raise
+    return True
+
+
+class FileDevice:
+    """A `BlockDevice` on an open, locked file descriptor, which it owns. Made by `open_file`."""
+
+    def __init__(
+        self, fd: int, *, size_bytes: int, can_unmap: bool, in_memory: bool, clock: Callable[[], float]
+    ) -> None:
+        self._fd = fd
+        self._size_bytes = size_bytes
+        self._can_unmap = can_unmap
+        self._can_zero = True
+        self._in_memory = in_memory
+        self._read_flags = 0 if in_memory else os.RWF_NOWAIT
+        self._can_read_now = True
+        self._clock = clock
+        self._inline_from = clock()
+        self._flush_lock = threading.Lock()
+        self._flushes_started = 0
+        self._flushes_done = 0
+        self._flush_failure: str | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        return self._size_bytes
+
+    @property
+    def can_unmap(self) -> bool:
+        return self._can_unmap
+
+    def grow(self, size_bytes: int) -> None:
+        """Make file and device larger, durably; a size not larger than now changes nothing.
+
+        Blocks. Raises DeviceError.
+        """
+        if size_bytes <= self._size_bytes:
+            return
+        try:
+            os.ftruncate(self._fd, size_bytes)
+            os.fsync(self._fd)
+        except OSError as error:
+            raise _write_error(error) from error
+        self._size_bytes = size_bytes
+
+    def read_now(self, offset: int, buffers: Sequence[Buffer]) -> int:
+        # The flags are 0 for a file in memory, where RWF_NOWAIT is refused and nothing waits anyway. Any other file
+        # system that refuses it (some network ones) is always read by the worker threads: it could stall all LUNs.
+        if not self._can_read_now:
+            return 0
+        try:
+            return os.preadv(self._fd, buffers, offset, self._read_flags)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            if error.errno == errno.EOPNOTSUPP:
+                self._can_read_now = False
+                return 0
+            raise _read_error(error) from error
+
+    def read(self, offset: int, buffers: Sequence[Buffer]) -> None:
+        views = list(buffers)
+        position = offset
+        while views:
+            try:
+                moved = os.preadv(self._fd, views[:IOV_MAX], position)
+            except OSError as error:
+                raise _read_error(error) from error
+            if moved == 0 and any(map(len, views)):
+                raise DeviceError(DeviceFault.MEDIUM_READ, f"the file ends before byte {position}")
+            position += moved
+            views = _after(views, moved)
+
+    def write_now(self, offset: int, buffers: Sequence[Buffer]) -> int:
+        # Buffered writes know no RWF_NOWAIT on ext4, and one system call with copy into the page cache is what makes
+        # small writes fast, so they are done inline. They can wait in two cases, and both are kept off the event loop:
+        # a page that is written in part and is not in the cache has to be read first (asked for beforehand), and a
+        # writer that dirties pages faster than the disk takes them is put to sleep by the kernel (noticed afterwards).
+        if self._flush_failure is not None:
+            raise DeviceError(DeviceFault.FLUSH_FAILED, self._flush_failure)
+        started = self._clock()
+        if started < self._inline_from:
+            return 0
+        end = offset
+        for buffer in buffers:
+            end += len(buffer)
+        if (offset | end) & _PAGE_MASK and not self._edges_cached(offset, end):
+            return 0
+        try:
+            written = os.pwritev(self._fd, buffers, offset)
+        except OSError as error:
+            raise _write_error(error) from error
+        ended = self._clock()
+        if ended - started > SLOW_WRITE_S:
+            self._inline_from = ended + BACK_OFF_S
+        return written
+
+    def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
+        self._refuse_after_failed_flush()
+        views = list(buffers)
+        position = offset
+        while views:
+            try:
+                moved = os.pwritev(self._fd, views[:IOV_MAX], position)
+            except OSError as error:
+                raise _write_error(error) from error
+            position += moved
+            views = _after(views, moved)
+
+    def flush(self) -> None:
+        # One fdatasync at a time: of two that run together one alone would be told of a failure. Whoever waited while
+        # a whole other one ran (from its start on) needs none of its own: that one covered its writes.
+        arrived = self._flushes_started
+        with self._flush_lock:
+            self._refuse_after_failed_flush()
+            if self._flushes_done > arrived:
+                return
+            self._flushes_started += 1
+            try:
+                os.fdatasync(self._fd)
+            except OSError as error:
+                self._flush_failure = os.strerror(error.errno or errno.EIO)
+                raise DeviceError(DeviceFault.FLUSH_FAILED, self._flush_failure) from error
+            self._flushes_done = self._flushes_started
+
+    def unmap(self, offset: int, length: int) -> None:
+        self._refuse_after_failed_flush()
+        if length == 0:
+            return
+        try:
+            punch_hole(self._fd, offset, length)
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise _write_error(error) from error
+            self._write_zeros(offset, length)
+
+    def write_zeroes(self, offset: int, length: int) -> None:
+        self._refuse_after_failed_flush()
+        if length == 0:
+            return
+        if self._can_zero:
+            try:
+                zero_range(self._fd, offset, length)
+            except OSError as error:
+                if error.errno != errno.EOPNOTSUPP:
+                    raise _write_error(error) from error
+                self._can_zero = False
+            else:
+                return
+        self._write_zeros(offset, length)
+
+    def extents(self, offset: int, length: int) -> list[Extent]:
+        extents: list[Extent] = []
+        position, end = offset, offset + length
+        while position < end:
+            if len(extents) == EXTENTS_MAX:
+                extents.append(Extent(offset=position, length=end - position, mapped=True))
+                break
+            data = self._seek(position, os.SEEK_DATA, end)
+            if data > position:
+                extents.append(Extent(offset=position, length=data - position, mapped=False))
+            else:
+                hole = self._seek(position, os.SEEK_HOLE, end)
+                extents.append(Extent(offset=position, length=hole - position, mapped=True))
+                data = hole
+            position = data
+        return extents
+
+    def close(self) -> None:
+        # The descriptor is forgotten first: a second close must not close a number that was given out again.
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _edges_cached(self, offset: int, end: int) -> bool:
+        """Whether the pages that the range covers only in part are in the page cache."""
+        if self._in_memory:
+            return True
+        edges = [edge for edge in (offset, end) if edge & _PAGE_MASK]
+        probe = [memoryview(bytearray(1))]
+        # A page is written in part at its head (the end of the range) or at its tail (the start): the byte before the
+        # end and the one at the start lie in it.
+        return all(self.read_now(edge if edge == offset else edge - 1, probe) == 1 for edge in edges)
+
+    def _refuse_after_failed_flush(self) -> None:
+        if self._flush_failure is not None:
+            raise DeviceError(DeviceFault.FLUSH_FAILED, self._flush_failure)
+
+    def _write_zeros(self, offset: int, length: int) -> None:
+        position, end = offset, offset + length
+        while position < end:
+            chunk = min(len(_ZEROS), end - position)
+            self.write(position, [_ZEROS[:chunk]])
+            position += chunk
+
+    def _seek(self, position: int, whence: int, end: int) -> int:
+        """The next data or hole from `position`, at most `end`. The descriptor's own position is used by nobody."""
+        try:
+            return min(os.lseek(self._fd, position, whence), end)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # no data behind `position`
+                return end
+            raise _read_error(error) from error
+
+
+def _after(views: list[Buffer], moved: int) -> list[Buffer]:
+    """What is left of `views` when their first `moved` bytes are done."""
+    for index, view in enumerate(views):
+        if moved < len(view):
+            return [view[moved:], *views[index + 1 :]]
+        moved -= len(view)
+    return []
+
+
+def _read_error(error: OSError) -> DeviceError:
+    fault = _FAULTS.get(error.errno or 0, DeviceFault.MEDIUM_READ)
+    return DeviceError(fault, os.strerror(error.errno or errno.EIO))
+
+
+def _write_error(error: OSError) -> DeviceError:
+    fault = _FAULTS.get(error.errno or 0, DeviceFault.MEDIUM_WRITE)
+    return DeviceError(fault, os.strerror(error.errno or errno.EIO))

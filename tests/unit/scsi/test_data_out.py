@@ -1,0 +1,126 @@
+"""Data-out: bounds on what waits, aborts in every state."""
+
+import pytest
+
+from lunaport.blockdev.filters import DelayFilter
+from lunaport.blockdev.memory import MemoryDevice
+from lunaport.scsi import data_out
+from lunaport.scsi.enums import Status
+
+from .support import SIZE, Bench, FakeTask
+
+WRITE_2_AT_0 = "2A 00 00000000 00 0002 00"
+WRITE_SAME_2_AT_0 = "41 00 00000000 00 0002 00"
+
+
+def slow_bench() -> Bench:
+    return Bench(DelayFilter(MemoryDevice(SIZE), lambda: None))
+
+
+def content(bench: Bench) -> bytes:
+    buffer = memoryview(bytearray(1024))
+    bench.device.read(0, [buffer])
+    return bytes(buffer)
+
+
+@pytest.mark.parametrize(("bound", "status"), [(1023, 0x28), (1024, 0x00), (1025, 0x00)])
+def test_what_waits_for_a_slow_disk_is_bounded(monkeypatch: pytest.MonkeyPatch, bound: int, status: int) -> None:
+    monkeypatch.setattr(data_out, "WAITING_BYTES_MAX", bound)
+    for immediate in (None, 0):
+        bench = slow_bench()
+        task = bench.start(WRITE_2_AT_0, data_out=b"x" * 1024, immediate=immediate, piece=512)
+        while task.waits_for_data:
+            task.deliver()
+        bench.background.drain()
+        assert task.status == status
+        assert (bench.unit.task_set, bench.unit.waiting_bytes) == ({}, 0)
+
+
+def test_all_writes_of_a_unit_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_out, "WAITING_BYTES_MAX", 1024)
+    bench = slow_bench()
+    first = bench.start(WRITE_2_AT_0, data_out=b"x" * 1024)
+    second = bench.start(WRITE_2_AT_0, data_out=b"y" * 1024)
+    assert second.status == Status.TASK_SET_FULL
+    bench.background.drain()
+    assert first.status == Status.GOOD
+    assert bench.run(WRITE_2_AT_0, data_out=b"z" * 1024).status == Status.GOOD
+    assert content(bench) == b"z" * 1024
+
+
+def abort(bench: Bench, task: FakeTask) -> list[str]:
+    done: list[str] = []
+    assert bench.nexus.abort_task(0, task, lambda: done.append("done"))
+    return done
+
+
+@pytest.mark.parametrize("cdb", [WRITE_2_AT_0, "2A 08 00000000 00 0002 00", "2F 02 00000000 00 0002 00"])
+def test_abort_while_data_is_on_its_way(cdb: str) -> None:
+    bench = Bench()
+    task = bench.start(cdb, data_out=bytes(1024), immediate=0, piece=512)
+    task.deliver()
+    assert abort(bench, task) == ["done"]
+    assert (task.status, bench.unit.task_set, bench.background.queue) == (Status.TASK_ABORTED, {}, [])
+
+
+@pytest.mark.parametrize("cdb", [WRITE_SAME_2_AT_0, "42 00 00000000 00 0018 00", "2F 06 00000000 00 0002 00"])
+def test_abort_of_a_collecting_command(cdb: str) -> None:
+    bench = Bench()
+    task = bench.start(cdb, data_out=b"x" * 512, immediate=0)
+    assert task.waits_for_data
+    assert abort(bench, task) == ["done"]
+    assert (task.status, bench.unit.task_set, bench.background.queue) == (Status.TASK_ABORTED, {}, [])
+    assert content(bench) == bytes(1024)
+
+
+def test_abort_is_answered_after_the_last_stale_write() -> None:
+    bench = slow_bench()
+    task = bench.start(WRITE_2_AT_0, data_out=b"x" * 1024, immediate=0, piece=512)
+    task.deliver()
+    done = abort(bench, task)
+    assert (done, task.finishes) == ([], 0)
+    bench.background.drain()
+    assert (done, task.status) == (["done"], Status.TASK_ABORTED)
+    assert content(bench) == b"x" * 512 + bytes(512)
+
+
+@pytest.mark.parametrize(
+    ("cdb", "data"),
+    [(WRITE_SAME_2_AT_0, b"x" * 512), ("28 00 00000000 00 0002 00", b""), ("35 00 00000000 00 0000 00", b"")],
+)
+def test_work_of_an_aborted_task_is_not_begun(cdb: str, data: bytes) -> None:
+    bench = slow_bench()
+    task = bench.start(cdb, data_out=data, expected_length=512)
+    done = abort(bench, task)
+    assert done == []
+    bench.background.drain()
+    assert (done, task.status) == (["done"], Status.TASK_ABORTED)
+    assert content(bench) == bytes(1024)
+
+
+def test_abort_between_the_write_and_its_flush() -> None:
+    bench = Bench()
+    task = bench.start("2A 08 00000000 00 0002 00", data_out=b"x" * 1024)
+    done = abort(bench, task)
+    bench.background.drain()
+    assert (done, task.status) == (["done"], Status.TASK_ABORTED)
+
+
+def test_a_mistake_of_ours_is_answered_and_seen() -> None:
+    class Broken(MemoryDevice):
+        def write_now(self, offset: int, buffers: object) -> int:
+            return 0
+
+        def write(self, offset: int, buffers: object) -> None:
+            raise RuntimeError("a bug")
+
+    bench = Bench(Broken(SIZE))
+    task = bench.start(WRITE_2_AT_0, data_out=b"x" * 1024)
+    with pytest.raises(RuntimeError, match="a bug"):
+        bench.background.drain()
+    assert (task.sense_key, task.sense_code, bench.unit.task_set) == (4, 0x4400, {})
+
+
+def test_a_collected_list_may_be_wrong() -> None:
+    task = Bench().run("42 00 00000000 00 0018 00", data_out=bytes(4), immediate=0)
+    assert (task.status, task.sense_code) == (Status.CHECK_CONDITION, 0x1A00)

@@ -1,0 +1,140 @@
+"""INQUIRY, byte by byte."""
+
+import pytest
+
+from lunaport.scsi.enums import Status
+from lunaport.scsi.inquiry import naa_designator
+
+from .support import UUID, Bench
+
+
+def inquire(bench: Bench, page: int) -> bytes:
+    task = bench.run(bytes([0x12, 1, page, 1, 0, 0]))
+    assert task.status == Status.GOOD
+    assert task.data[0] == 0
+    assert task.data[1] == page
+    assert int.from_bytes(task.data[2:4]) == len(task.data) - 4
+    return task.data[4:]
+
+
+def test_standard_data() -> None:
+    assert Bench().run("12 00 00 01 00 00").data == (
+        bytes.fromhex(
+            "00"  # a disk that is there
+            "00"  # not removable
+            "06"  # SPC-4
+            "12"  # HISUP, response data format 2
+            "5B"  # additional length
+            "00 00"
+            "02"  # CMDQUE
+        )
+        + b"LUNAPORT"
+        + b"DISK            "
+        + b"0001"
+        + bytes(22)
+        + bytes.fromhex("00A0 0960 0460 04C0")  # SAM-5, iSCSI, SPC-4, SBC-3
+        + bytes(30)
+    )
+
+
+def test_is_cut_to_the_allocation_length_and_to_what_is_expected() -> None:
+    bench = Bench()
+    assert len(bench.run("12 00 00 00 24 00").data) == 36
+    assert bench.run("12 00 00 00 00 00").data == b""
+    assert len(bench.run("12 00 00 00 24 00", expected_length=5).data) == 5
+
+
+@pytest.mark.parametrize(
+    ("cdb", "pointer"),
+    [
+        ("12 00 80 00 FF 00", (2, None)),  # a page, but not EVPD
+        ("12 01 B3 00 FF 00", (2, None)),  # no such page
+        ("12 02 00 00 FF 00", (1, 1)),  # CMDDT, obsolete
+    ],
+)
+def test_refuses(cdb: str, pointer: tuple[int, int | None]) -> None:
+    task = Bench().run(cdb)
+    assert (task.sense_code, task.field_pointer) == (0x2400, pointer)
+
+
+def test_supported_pages_are_all_there() -> None:
+    bench = Bench()
+    pages = inquire(bench, 0x00)
+    assert pages == bytes.fromhex("00 80 83 B0 B1 B2")
+    for page in pages:
+        inquire(bench, page)
+
+
+def test_unit_serial_number() -> None:
+    assert inquire(Bench(), 0x80) == UUID.encode()
+
+
+def test_naa_designator_is_locally_administered_and_from_the_uuid() -> None:
+    assert naa_designator("00112233445546678899aabbccddeeff").hex() == "6" + "024c50" + "0011223344556678" + "99aabbccd"
+    assert naa_designator("f" * 32).hex() == "6" + "024c50" + "f" * 25
+
+
+def test_device_identification() -> None:
+    page = inquire(Bench(), 0x83)
+    naa = "6024c50001122334455667899aabbccd"
+    assert page == (
+        bytes.fromhex("01 03 00 10" + naa)  # binary, of the unit, NAA
+        + bytes.fromhex("02 01 00 28")  # ASCII, of the unit, T10 vendor id
+        + b"LUNAPORT"
+        + UUID.encode()
+        + bytes.fromhex("03 08 00 28")  # UTF-8, of the unit, SCSI name string
+        + b"naa."
+        + naa.upper().encode()
+        + bytes(4)
+        + bytes.fromhex("51 94 00 04 00000001")  # of the port: relative target port
+        + bytes.fromhex("53 98 00 24")  # of the port: its name
+        + b"iqn.2026-01.example:disk,t,0x0001\0\0\0"
+        + bytes.fromhex("53 A8 00 1C")  # of the device: its name
+        + b"iqn.2026-01.example:disk\0\0\0\0"
+    )
+
+
+def test_a_target_without_a_name_has_no_name_designators() -> None:
+    bench = Bench()
+    bench.target.name = ""
+    assert inquire(bench, 0x83).endswith(bytes.fromhex("51 94 00 04 00000001"))
+
+
+def test_block_limits() -> None:
+    assert inquire(Bench(), 0xB0) == bytes.fromhex(
+        "01"  # WSNZ
+        "00"  # no COMPARE AND WRITE
+        "0008"  # optimal transfer length granularity: 4 KiB
+        "00004000"  # maximum transfer length: 8 MiB
+        "00000000"  # optimal transfer length
+        "00000000"  # maximum prefetch length
+        "00100000"  # maximum unmap LBA count
+        "00000100"  # maximum unmap block descriptor count
+        "00000008"  # optimal unmap granularity
+        "80000000"  # its alignment, valid
+        "0000000000008000"  # maximum write same length: 16 MiB
+    ) + bytes(20)
+
+
+def test_block_limits_of_a_thick_unit_of_4096_byte_blocks() -> None:
+    assert inquire(Bench(thin=False, block_size_bytes=4096), 0xB0) == bytes.fromhex(
+        "01 00 0001 00000800 00000000 00000000 00000000 00000000 00000000 00000000 0000000000001000"
+    ) + bytes(20)
+
+
+def test_block_device_characteristics() -> None:
+    assert inquire(Bench(), 0xB1) == bytes.fromhex("0001") + bytes(58)  # non-rotating
+
+
+def test_logical_block_provisioning() -> None:
+    # LBPU, LBPWS, LBPWS10, LBPRZ; thin
+    assert inquire(Bench(), 0xB2) == bytes.fromhex("00 E4 02 00")
+    assert inquire(Bench(thin=False), 0xB2) == bytes(4)
+
+
+def test_absent_unit() -> None:
+    task = Bench().run("12 00 00 00 60 00", lun=1 << 48)
+    assert task.status == Status.GOOD
+    assert task.data[:5] == bytes.fromhex("7F 00 06 12 5B")
+    assert task.data[8:36] == b" " * 28
+    assert Bench().run("12 01 80 00 60 00", lun=1 << 48).sense_code == 0x2400
