@@ -1,0 +1,1 @@
+"""Engines: what turns desired state into targets on the wire."""

@@ -1,0 +1,1 @@
+"""The embedded engine: iSCSI sessions, SCSI and files meet here, in a process of its own."""

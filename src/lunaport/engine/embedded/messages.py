@@ -1,0 +1,133 @@
+"""What control and data say to each other: one JSON document a message behind a 4-byte length.
+
+Each request is answered by one reply with its number. The types are the engine interface's own; msgspec checks them on
+arrival. The socket is private to the NAS's user: secrets cross it in clear, and it is never logged.
+"""
+
+from struct import Struct as Layout
+from typing import Final, Literal
+
+import msgspec
+
+from lunaport.engine.interface import (
+    Change,
+    DesiredState,
+    EngineError,
+    EngineStatus,
+    PortalError,
+    PortalSpec,
+    SessionReport,
+    StorageError,
+    StorageFault,
+    VolumeUsage,
+)
+
+LENGTH: Final = Layout(">I")
+MESSAGE_BYTES_MAX: Final = 1 << 28
+
+
+class Start(msgspec.Struct, tag=True):
+    desired: DesiredState
+
+
+class Apply(msgspec.Struct, tag=True):
+    change: Change
+
+
+class ListSessions(msgspec.Struct, tag=True):
+    pass
+
+
+class GetStatus(msgspec.Struct, tag=True):
+    pass
+
+
+class MakeVolume(msgspec.Struct, tag=True):
+    path: str
+
+
+class GetVolumeUsage(msgspec.Struct, tag=True):
+    path: str
+
+
+class CreateFile(msgspec.Struct, tag=True):
+    path: str
+    size_bytes: int
+
+
+class MoveFile(msgspec.Struct, tag=True):
+    path: str
+    destination: str
+
+
+class RemoveFile(msgspec.Struct, tag=True):
+    path: str
+
+
+class Failure(msgspec.Struct, tag=True):
+    """An EngineError on its way."""
+
+    kind: Literal["engine", "portal", "storage"]
+    reason: str
+    path: str = ""
+    fault: StorageFault = "i/o"
+    portal: PortalSpec | None = None
+
+    def to_error(self) -> EngineError:
+        """The error as the interface names it."""
+        if self.kind == "portal" and self.portal is not None:
+            return PortalError(self.portal, self.reason)
+        if self.kind == "storage":
+            return StorageError(self.fault, self.path, self.reason)
+        return EngineError(self.reason)
+
+
+def failure_of(error: EngineError) -> Failure:
+    """The message that carries an error."""
+    if isinstance(error, PortalError):
+        return Failure(kind="portal", reason=error.reason, portal=error.portal)
+    if isinstance(error, StorageError):
+        return Failure(kind="storage", reason=error.reason, path=error.path, fault=error.fault)
+    return Failure(kind="engine", reason=str(error))
+
+
+class Done(msgspec.Struct, tag=True):
+    pass
+
+
+class Sessions(msgspec.Struct, tag=True):
+    sessions: list[SessionReport]
+
+
+class Status(msgspec.Struct, tag=True):
+    status: EngineStatus
+
+
+class Usage(msgspec.Struct, tag=True):
+    usage: VolumeUsage
+
+
+RequestBody = (
+    Start | Apply | ListSessions | GetStatus | MakeVolume | GetVolumeUsage | CreateFile | MoveFile | RemoveFile
+)
+ReplyBody = Done | Failure | Sessions | Status | Usage
+
+
+class Request(msgspec.Struct):
+    number: int
+    body: RequestBody
+
+
+class Reply(msgspec.Struct):
+    number: int
+    body: ReplyBody
+
+
+def encode(message: Request | Reply) -> bytes:
+    """A message with its length in front."""
+    document = msgspec.json.encode(message)
+    return LENGTH.pack(len(document)) + document
+
+
+request_decoder: Final = msgspec.json.Decoder(Request)
+reply_decoder: Final = msgspec.json.Decoder(Reply)

@@ -1,0 +1,144 @@
+"""Portals: the listening sockets, opened and closed as desired state changes (RFC 7143 section 4.2.6)."""
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from lunaport.engine.embedded.loop import READABLE, Loop
+from lunaport.engine.interface import PortalError, PortalReport, PortalSpec
+
+log = structlog.get_logger()
+
+BACKLOG = 1024
+ACCEPTS_PER_EVENT_MAX = 64
+OUT_OF_DESCRIPTORS_PAUSE_S = 0.2
+
+AcceptCallback = Callable[[socket.socket, str, str], None]
+"""(socket, peer address, portal address)"""
+
+
+def format_address(host: str, port: int) -> str:
+    """host:port, IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def listen(spec: PortalSpec) -> socket.socket:
+    """Open a listening socket. Raises PortalError."""
+    try:
+        found = socket.getaddrinfo(spec.host, spec.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        sock = socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
+    except OSError as error:
+        raise PortalError(spec, error.strerror or str(error)) from error
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        reasons = {
+            errno.EADDRINUSE: "another program listens on this port already",
+            errno.EADDRNOTAVAIL: "this machine has no such address",
+            errno.EACCES: "ports below 1024 need the capability CAP_NET_BIND_SERVICE",
+        }
+        reason = reasons.get(error.errno or 0, os.strerror(error.errno or errno.EIO).lower())
+        raise PortalError(spec, reason) from error
+    return sock
+
+
+class Portals:
+    """The portals that shall be, and those that are."""
+
+    def __init__(self, loop: Loop, accept: AcceptCallback) -> None:
+        self.loop = loop
+        self.accept = accept
+        self.listening: dict[PortalSpec, socket.socket] = {}
+        self.errors: dict[PortalSpec, str] = {}
+
+    def set(self, desired: tuple[PortalSpec, ...], *, partly: bool) -> None:
+        """Open what is missing, then close what is too much.
+
+        Raises PortalError with nothing changed, unless `partly`: then what cannot be opened is tried again later.
+        """
+        opened: dict[PortalSpec, socket.socket] = {}
+        errors: dict[PortalSpec, str] = {}
+        for spec in desired:
+            if spec in self.listening:
+                continue
+            try:
+                opened[spec] = listen(spec)
+            except PortalError as error:
+                if not partly:
+                    for sock in opened.values():
+                        sock.close()
+                    raise
+                log.error("portal cannot be opened", portal=format_address(spec.host, spec.port), reason=error.reason)
+                errors[spec] = error.reason
+        self.errors = errors
+        for spec in [spec for spec in self.listening if spec not in desired]:
+            sock = self.listening.pop(spec)
+            self.loop.unregister(sock.fileno())
+            sock.close()
+        for spec, sock in opened.items():
+            self._open(spec, sock)
+
+    def open_missing(self) -> None:
+        """Try the portals again that could not be opened."""
+        for spec in list(self.errors):
+            try:
+                sock = listen(spec)
+            except PortalError as error:
+                self.errors[spec] = error.reason
+                continue
+            del self.errors[spec]
+            self._open(spec, sock)
+
+    def report(self) -> tuple[PortalReport, ...]:
+        """Every portal that shall be."""
+        good = tuple(PortalReport(host=spec.host, port=spec.port, listening=True) for spec in self.listening)
+        return good + tuple(
+            PortalReport(host=spec.host, port=spec.port, listening=False, error=reason)
+            for spec, reason in self.errors.items()
+        )
+
+    def addresses(self, reached_by: str) -> list[tuple[str, int]]:
+        """The portals as the peer can reach them: a wildcard is the address that it came to."""
+        found: list[tuple[str, int]] = []
+        for spec in self.listening:
+            if spec.host not in ("0.0.0.0", "::"):  # noqa: S104 - it compares, it does not bind
+                found.append((spec.host, spec.port))
+            elif (":" in reached_by) == (":" in spec.host):
+                found.append((reached_by, spec.port))
+        return found
+
+    def _open(self, spec: PortalSpec, sock: socket.socket) -> None:
+        self.listening[spec] = sock
+        log.info("portal is open", portal=format_address(spec.host, spec.port))
+        self.loop.register(sock.fileno(), partial(self._on_readable, sock), READABLE)
+
+    def _on_readable(self, sock: socket.socket, _mask: int) -> None:
+        for _ in range(ACCEPTS_PER_EVENT_MAX):
+            try:
+                connected, peer = sock.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    log.warning("no connection can be accepted", reason=error.strerror)
+                    fd = sock.fileno()
+                    self.loop.modify(fd, 0)
+                    self.loop.call_later(OUT_OF_DESCRIPTORS_PAUSE_S, partial(self._listen_again, sock, fd))
+                    return
+                continue  # the peer went away before it was accepted
+            local = connected.getsockname()
+            self.accept(connected, format_address(peer[0], peer[1]), format_address(local[0], local[1]))
+
+    def _listen_again(self, sock: socket.socket, fd: int) -> None:
+        if sock.fileno() == fd:
+            self.loop.modify(fd, READABLE)

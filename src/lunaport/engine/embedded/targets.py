@@ -1,0 +1,172 @@
+"""Targets of a data process: specifications turned into SCSI targets on open files, and who may log in to them."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+
+from lunaport.engine.embedded.loop import Loop
+from lunaport.engine.embedded.steps import Finish, run_steps, run_together
+from lunaport.engine.embedded.workers import Workers
+from lunaport.engine.interface import EngineError, LunSpec, StorageError, TargetSpec
+from lunaport.iscsi.login import TargetPolicy
+from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.target import ScsiTarget
+from lunaport.storage import errors as storage_errors
+from lunaport.storage.file import FileDevice, open_file
+
+log = structlog.get_logger()
+
+PORTAL_GROUP_TAG = 1
+"""All portals form one portal group."""
+
+
+@dataclass(slots=True)
+class Disk:
+    """A LUN: its file, the logical unit on it, the threads that block for it."""
+
+    spec: LunSpec
+    device: FileDevice
+    workers: Workers
+    unit: LogicalUnit
+
+    def grow(self, spec: LunSpec, finish: Finish) -> None:
+        """Make the file larger (which waits for the disk), then tell the initiators."""
+
+        def grown(error: BaseException | None) -> None:
+            if error is None:
+                self.spec = spec
+                self.unit.grow()
+                finish(None)
+            else:
+                finish(EngineError(f"{spec.path}: {error}"))
+
+        self.workers.submit(lambda: self.device.grow(spec.size_bytes), grown)
+
+    def close(self, finish: Finish) -> None:
+        """Let go of the file when nothing is under way on it any more."""
+
+        def idle() -> None:
+            self.device.close()
+            finish(None)
+
+        self.workers.close(idle)
+
+
+@dataclass(slots=True)
+class Target:
+    """A target on the wire. `missing`: LUNs whose file could not be opened, with the reason."""
+
+    spec: TargetSpec
+    scsi: ScsiTarget
+    disks: dict[int, Disk] = field(default_factory=dict)
+    missing: dict[int, str] = field(default_factory=dict)
+
+    def policy(self) -> TargetPolicy:
+        """What a login has to meet."""
+        spec = self.spec
+        mutual = spec.mutual
+        return TargetPolicy(
+            name=spec.name,
+            portal_group_tag=PORTAL_GROUP_TAG,
+            header_digest=spec.header_digest,
+            data_digest=spec.data_digest,
+            credentials={entry.username: entry.secret.encode() for entry in spec.credentials},
+            mutual=(mutual.username, mutual.secret.encode()) if mutual is not None else None,
+        )
+
+
+def open_disk(loop: Loop, spec: LunSpec) -> Disk:
+    """Open a LUN's file and put a logical unit on it. Raises StorageError."""
+    try:
+        device = open_file(spec.path, time.monotonic)
+        if device.size_bytes < spec.size_bytes:
+            reason = f"the file has {device.size_bytes} bytes and should have {spec.size_bytes}: it was cut"
+            device.close()
+            raise StorageError("i/o", spec.path, reason)
+    except storage_errors.StorageError as error:
+        raise StorageError(error.fault, error.path, error.reason) from error
+    workers = Workers(loop, f"disk-{spec.uuid[:8]}")
+    unit = LogicalUnit(
+        device,
+        workers,
+        uuid=spec.uuid,
+        serial=spec.uuid,
+        block_size_bytes=spec.block_size_bytes,
+    )
+    return Disk(spec, device, workers, unit)
+
+
+class TargetTable:
+    """The targets that run, by name."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.targets: dict[str, Target] = {}
+
+    def __iter__(self) -> Iterator[Target]:
+        return iter(self.targets.values())
+
+    def specs(self) -> dict[str, TargetSpec]:
+        """What runs, as specifications."""
+        return {name: target.spec for name, target in self.targets.items()}
+
+    def open(self, spec: TargetSpec, *, partly: bool) -> None:
+        """Put a target on the wire. `partly`: a LUN that cannot be opened is left out and tried again later.
+
+        Raises StorageError unless `partly`; then nothing is open.
+        """
+        disks: dict[int, Disk] = {}
+        missing: dict[int, str] = {}
+        for lun in spec.luns:
+            try:
+                disks[lun.lun] = open_disk(self.loop, lun)
+            except StorageError as error:
+                if not partly:
+                    for disk in disks.values():
+                        disk.close(lambda _: None)
+                    raise
+                log.error("disk cannot be opened", target=spec.name, lun=lun.lun, reason=str(error))
+                missing[lun.lun] = str(error)
+        scsi = ScsiTarget({lun: disk.unit for lun, disk in disks.items()}, name=spec.name)
+        self.targets[spec.name] = Target(spec, scsi, disks, missing)
+
+    def open_missing(self) -> None:
+        """Try the LUNs again whose file could not be opened."""
+        for target in self.targets.values():
+            for lun in [lun for lun in target.spec.luns if lun.lun in target.missing]:
+                try:
+                    target.disks[lun.lun] = open_disk(self.loop, lun)
+                except StorageError as error:
+                    target.missing[lun.lun] = str(error)
+                    continue
+                del target.missing[lun.lun]
+                target.scsi.set_units({number: disk.unit for number, disk in target.disks.items()})
+                log.info("disk is there again", target=target.spec.name, lun=lun.lun)
+
+    def update(self, spec: TargetSpec, finish: Finish) -> None:
+        """New secrets and digests for the next login; larger disks at once. On an error nothing has changed."""
+        target = self.targets[spec.name]
+        for lun in spec.luns:
+            if lun.lun in target.missing and lun not in target.spec.luns:
+                finish(EngineError(f"LUN {lun.lun} cannot be changed: {target.missing[lun.lun]}"))
+                return
+        growing = [
+            partial(target.disks[lun.lun].grow, lun)
+            for lun in spec.luns
+            if lun.lun in target.disks and lun.size_bytes > target.disks[lun.lun].spec.size_bytes
+        ]
+
+        def grown(error: BaseException | None) -> None:
+            if error is None:
+                target.spec = spec
+            finish(error)
+
+        run_steps(growing, grown)
+
+    def close(self, name: str, finish: Finish) -> None:
+        """Take a target off the wire; its sessions have ended."""
+        target = self.targets.pop(name)
+        run_together([disk.close for disk in target.disks.values()], finish)

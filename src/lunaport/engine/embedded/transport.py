@@ -1,0 +1,336 @@
+"""The connection shell: a TCP socket on one side, the iSCSI core on the other.
+
+One receive call a readiness event, then the core handles every complete PDU, then one send. Memory comes from the
+process's pool while something is under way and goes back when nothing is; an idle connection owns a socket and little
+else. A peer that does not take what it asked for is not read from. The login comes first, within a time limit.
+"""
+
+import socket
+from collections import deque
+from typing import Protocol
+
+import structlog
+
+from lunaport.engine.embedded.loop import READABLE, WRITABLE, Loop, Timer
+from lunaport.engine.embedded.pool import RECEIVE_BYTES, BufferPool
+from lunaport.iscsi import limits
+from lunaport.iscsi.connection import IDLE_OUTPUT, Connection
+from lunaport.iscsi.login import LoginOutcome, LoginPhase
+from lunaport.iscsi.output import Output
+from lunaport.iscsi.pdu import BHS, pad4
+
+log = structlog.get_logger()
+
+REMAINDER_BYTES_MAX = 8192
+"""An incomplete PDU up to this size is copied aside, so that its connection holds no receive buffer."""
+LINGER_S = 2.0
+"""How long a connection that we end may take to receive our last words."""
+LOGIN_RECEIVE_BYTES = limits.BHS_BYTES + limits.AHS_BYTES_MAX + limits.LOGIN_DATA_SEGMENT_BYTES_MAX
+
+
+class Owner(Protocol):
+    """Whoever accepts connections and keeps sessions."""
+
+    def begin_login(self, transport: "Transport") -> LoginPhase:
+        """The login phase of a new connection."""
+
+    def begin_session(self, transport: "Transport", outcome: LoginOutcome) -> Connection:
+        """The full feature phase after a good login."""
+
+    def end_connection(self, transport: "Transport", reason: str) -> None:
+        """The connection is closed."""
+
+
+class Transport:
+    """A connection from accept to close."""
+
+    def __init__(
+        self, loop: Loop, pool: BufferPool, owner: Owner, sock: socket.socket, address: str, portal: str
+    ) -> None:
+        self.loop = loop
+        self.pool = pool
+        self.owner = owner
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.address = address
+        self.portal = portal
+        self.buffer: memoryview | None = None
+        self.head = 0
+        self.tail = 0
+        self.remainder = b""
+        self.pending: deque[Output] = deque()
+        self.mask = READABLE
+        self.closed = False
+        self.ending = ""
+        self.timer: Timer | None = None
+        self.login: LoginPhase | None = None
+        self.connection: Connection | None = None
+
+    def start(self) -> None:
+        """Begin: wait for the login."""
+        self.sock.setblocking(False)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+        self.login = self.owner.begin_login(self)
+        self.timer = self.loop.call_later(
+            limits.LOGIN_TIMEOUT_S, lambda: self.close(f"no login within {limits.LOGIN_TIMEOUT_S:.0f} s")
+        )
+        self.loop.register(self.fd, self.on_event, READABLE)
+
+    def on_event(self, mask: int) -> None:
+        """What epoll says. A mistake of ours ends this connection and no other."""
+        try:
+            if mask & WRITABLE:
+                self.flush()
+            if mask & ~WRITABLE and not self.closed:
+                self.read()
+        except Exception:
+            log.exception("internal error", address=self.address)
+            self.close("internal error")
+
+    # In
+
+    def read(self) -> None:
+        """Receive once, handle what is complete, send what came of it."""
+        buffer = self.buffer
+        if buffer is None:
+            buffer = self.buffer = self.pool.take_receive()
+            if self.remainder:
+                self.tail = len(self.remainder)
+                buffer[: self.tail] = self.remainder
+                self.remainder = b""
+        try:
+            if self.tail or self.login is not None:
+                end = self._receive_end()
+                count = self.sock.recv_into(buffer[self.tail : end])
+            else:
+                count = self.sock.recv_into(buffer)
+        except BlockingIOError:
+            self._keep_rest()
+            return
+        except OSError as error:
+            self.close(f"connection lost: {error.strerror}")
+            return
+        if not count:
+            self.close(self.ending or ("closed by the initiator" if not self.tail else "closed within a PDU"))
+            return
+        if self.ending:
+            self.head = self.tail = 0  # nothing that comes after the end counts
+            return
+        self.tail += count
+        self._handle(buffer)
+
+    def _receive_end(self) -> int:
+        """Where to stop receiving: a long PDU that has begun is completed exactly, so that the next starts in front.
+
+        What has come of it is moved to the front when the rest would not fit behind it.
+        """
+        connection = self.connection
+        if connection is None:
+            return self.tail + LOGIN_RECEIVE_BYTES
+        needed = connection.needed_bytes
+        if self.head + needed > RECEIVE_BYTES:
+            assert self.buffer is not None
+            size = self.tail - self.head
+            self.buffer[:size] = self.buffer[self.head : self.tail]
+            self.head, self.tail = 0, size
+        return self.head + needed if needed > REMAINDER_BYTES_MAX else RECEIVE_BYTES
+
+    def _handle(self, buffer: memoryview) -> None:
+        connection = self.connection
+        if connection is None:
+            self._handle_login(buffer)
+            connection = self.connection
+            if connection is None or self.closed:
+                return
+        if self.head < self.tail:
+            self.head = connection.receive(buffer, self.head, self.tail)
+        self._keep_rest()
+        self.flush()
+        if connection.closing and not self.closed:
+            self.end(connection.closing)
+
+    def _keep_rest(self) -> None:
+        """Give the receive buffer back where little or nothing is left in it."""
+        buffer = self.buffer
+        if buffer is None:
+            return
+        size = self.tail - self.head
+        if size <= REMAINDER_BYTES_MAX:
+            if size:
+                self.remainder = bytes(buffer[self.head : self.tail])
+            self.buffer = None
+            self.pool.give_receive(buffer)
+            self.head = self.tail = 0
+
+    def _handle_login(self, buffer: memoryview) -> None:
+        """Login requests, until the last: what follows it in the buffer belongs to the full feature phase."""
+        while self.login is not None and self.tail - self.head >= limits.BHS_BYTES:
+            lengths: int = BHS.unpack_from(buffer, self.head)[3]
+            ahs_bytes, data_bytes = lengths >> 24 << 2, lengths & 0xFFFFFF
+            if ahs_bytes > limits.AHS_BYTES_MAX or data_bytes > limits.LOGIN_DATA_SEGMENT_BYTES_MAX:
+                self.close("what came first is no login request, or too long for one")
+                return
+            data = self.head + limits.BHS_BYTES + ahs_bytes
+            end = data + pad4(data_bytes)
+            if end > self.tail:
+                break
+            header = bytes(buffer[self.head : self.head + limits.BHS_BYTES])
+            step = self.login.receive(header, bytes(buffer[data : data + data_bytes]))
+            self.head = end
+            for response in step.responses:
+                self._append(response)
+            if step.failed:
+                self.login = None
+                self.flush()
+                if not self.closed:
+                    self.end(step.failed)
+                return
+            if step.outcome is not None:
+                self._begin_session(step.outcome)
+        self.flush()
+        if self.connection is None:
+            self._keep_rest()
+
+    def _begin_session(self, outcome: LoginOutcome) -> None:
+        self.login = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        self.connection = self.owner.begin_session(self, outcome)
+
+    # Out
+
+    def _append(self, data: bytes) -> None:
+        output = Output(len(data))
+        output.append(data)
+        self.pending.append(output)
+
+    def make_room(self, connection: Connection, room_bytes: int) -> Output:
+        """See `iscsi.connection.Shell.make_room`."""
+        if connection.output.filled > connection.output.sent or self.pending:
+            self.flush()
+        output = connection.output
+        if output is not IDLE_OUTPUT:
+            # The peer does not take it as fast as it asks: nothing more of it is handled until it does.
+            self.pending.append(output)
+            connection.blocked = True
+        connection.output = self.pool.take_output(room_bytes)
+        self.loop.call_soon(self.flush)
+        return connection.output
+
+    def send_output(self, connection: Connection, output: Output) -> None:
+        """See `iscsi.connection.Shell.send_output`."""
+        if connection.output is not IDLE_OUTPUT:
+            self.pending.append(connection.output)
+            connection.output = IDLE_OUTPUT
+        self.pending.append(output)
+        self.loop.call_soon(self.flush)
+
+    def wake(self, _connection: Connection) -> None:
+        """See `iscsi.connection.Shell.wake`."""
+        self.loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send as much as the socket takes."""
+        if self.closed:
+            return
+        connection = self.connection
+        try:
+            while self.pending:
+                if not self._send(self.pending[0]):
+                    self._watch(READABLE | WRITABLE if connection is None or not connection.blocked else WRITABLE)
+                    return
+                self.pool.give_output(self.pending.popleft())
+            if connection is not None:
+                output = connection.output
+                if output.filled > output.sent:
+                    if not self._send(output):
+                        self._watch(READABLE | WRITABLE)
+                        self._unblock(connection)
+                        return
+                    connection.output = IDLE_OUTPUT
+                    self.pool.give_output(output)
+        except OSError as error:
+            self.close(f"connection lost: {error.strerror}")
+            return
+        self._watch(READABLE)
+        if self.ending:
+            self._shut()
+        elif connection is not None:
+            self._unblock(connection)
+
+    def _shut(self) -> None:
+        """Say that nothing more comes; the peer closes when it has read all."""
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close(self.ending)
+
+    def _unblock(self, connection: Connection) -> None:
+        """All but the newest output is gone: handle what was left unhandled."""
+        if connection.blocked:
+            connection.blocked = False
+            self.loop.call_soon(self._resume)
+
+    def _resume(self) -> None:
+        if self.closed or self.ending:
+            return
+        if self.buffer is None and self.remainder:
+            self.buffer = self.pool.take_receive()
+            self.tail = len(self.remainder)
+            self.buffer[: self.tail] = self.remainder
+            self.remainder = b""
+        if self.buffer is not None:
+            self._handle(self.buffer)
+
+    def _send(self, output: Output) -> bool:
+        """Send an output; whether all of it went."""
+        try:
+            output.sent += self.sock.send(output.view[output.sent : output.filled])
+        except BlockingIOError:
+            return False
+        return output.sent == output.filled
+
+    def _watch(self, mask: int) -> None:
+        if mask != self.mask and not self.closed:
+            self.mask = mask
+            self.loop.modify(self.fd, mask)
+
+    # The end
+
+    def end(self, reason: str) -> None:
+        """End the connection after what is laid down has been sent; the peer gets a moment to read it."""
+        if self.closed or self.ending:
+            return
+        self.ending = reason
+        if self.connection is not None:
+            self.connection.abort_tasks()
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer = self.loop.call_later(LINGER_S, lambda: self.close(reason))
+        self.owner.end_connection(self, reason)
+        self.flush()
+
+    def close(self, reason: str) -> None:
+        """Close now."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.timer is not None:
+            self.timer.cancel()
+        self.loop.unregister(self.fd)
+        self.sock.close()
+        if self.buffer is not None:
+            self.pool.give_receive(self.buffer)
+            self.buffer = None
+        self.remainder = b""
+        self.pending.clear()
+        if self.connection is not None:
+            self.connection.closing = self.connection.closing or reason
+            self.connection.abort_tasks()
+        if not self.ending:
+            self.owner.end_connection(self, reason)

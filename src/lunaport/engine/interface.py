@@ -1,0 +1,204 @@
+"""What the use cases ask of an engine: desired state down, observed state up.
+
+Values are plain, frozen and complete: an engine never asks back. Paths are absolute. `apply` returns once the wire
+serves the change, so an answer sent after it is true.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A CHAP name and its secret (RFC 7143 section 12.1.3)."""
+
+    username: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LunSpec:
+    """A logical unit on a file that exists."""
+
+    lun: int
+    uuid: str
+    """32 hexadecimal digits, given once: serial number and NAA identifier derive from it."""
+    path: str
+    size_bytes: int
+    block_size_bytes: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSpec:
+    """A target as it shall be. No credentials: no CHAP is asked for."""
+
+    name: str
+    header_digest: bool = False
+    data_digest: bool = False
+    credentials: tuple[Credential, ...] = ()
+    mutual: Credential | None = None
+    luns: tuple[LunSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalSpec:
+    """An address to listen on: IPv4 or IPv6, without brackets."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredState:
+    """Everything an engine shall serve. No portals: the service is off, and sessions end."""
+
+    portals: tuple[PortalSpec, ...] = ()
+    targets: tuple[TargetSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A step from one desired state to the next. `removed` is carried out before `put`; None: portals as they are.
+
+    A portal change never touches sessions unless it is to no portals at all, which ends them all.
+    """
+
+    put: tuple[TargetSpec, ...] = ()
+    removed: tuple[str, ...] = ()
+    portals: tuple[PortalSpec, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionReport:
+    """A session as it is now. Counters run from the login on."""
+
+    id: str
+    target: str
+    """Empty for a discovery session."""
+    initiator: str
+    initiator_alias: str
+    address: str
+    """Peer as host:port, IPv6 in brackets."""
+    portal: str
+    """The address it came to, in the same form."""
+    since: float
+    """Seconds since 1970."""
+    isid: str
+    tsih: int
+    chap_user: str
+    """Empty where no CHAP was asked for."""
+    negotiated: dict[str, str]
+    """RFC 7143 key to the value in force."""
+    commands: int
+    outstanding: int
+    bytes_read: int
+    bytes_written: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalReport:
+    """A portal that shall be, and whether it is."""
+
+    host: str
+    port: int
+    listening: bool
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatus:
+    """Whether the engine serves, and what."""
+
+    available: bool
+    pid: int = 0
+    since: float = 0.0
+    targets: int = 0
+    sessions: int = 0
+    portals: tuple[PortalReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeUsage:
+    """A volume's file system. `used_bytes`: what the files of the volume really occupy, its trash included."""
+
+    total_bytes: int
+    free_bytes: int
+    used_bytes: int
+
+
+class EngineError(Exception):
+    """The engine could not do what it was asked; nothing has changed."""
+
+
+class EngineUnavailableError(EngineError):
+    """The engine does not answer (it is restarting, or hung)."""
+
+
+class PortalError(EngineError):
+    """A portal cannot be opened; the ones before keep working."""
+
+    def __init__(self, portal: PortalSpec, reason: str) -> None:
+        super().__init__(portal, reason)
+        self.portal = portal
+        self.reason = reason
+
+    def __str__(self) -> str:
+        host = f"[{self.portal.host}]" if ":" in self.portal.host else self.portal.host
+        return f"{host}:{self.portal.port}: {self.reason}"
+
+
+StorageFault = Literal["no space", "too large", "exists", "missing", "read only", "not a directory", "in use", "i/o"]
+
+
+class StorageError(EngineError):
+    """A file or directory could not be made, grown or moved."""
+
+    def __init__(self, fault: StorageFault, path: str, reason: str) -> None:
+        super().__init__(fault, path, reason)
+        self.fault = fault
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class Engine(Protocol):
+    """An engine, as the use cases see it. Every method may raise EngineError."""
+
+    async def start(self, desired: DesiredState) -> None:
+        """Take `desired` as what shall be served and bring it to the wire.
+
+        What cannot be served yet (a portal in use, a file that is missing) is tried again until it can.
+        """
+
+    async def apply(self, change: Change) -> None:
+        """Carry a change out; returns when the wire serves it, raises when it cannot be and leaves all as it was.
+
+        Raising a `LunSpec.size_bytes` grows its file and tells logged-in initiators.
+        """
+
+    async def sessions(self) -> Sequence[SessionReport]:
+        """Every session now."""
+
+    async def status(self) -> EngineStatus:
+        """The engine now; never raises."""
+
+    async def make_volume(self, path: str) -> None:
+        """Make a volume's directory (and the folders in it) unless it is there."""
+
+    async def volume_usage(self, path: str) -> VolumeUsage:
+        """The volume's file system now."""
+
+    async def create_file(self, path: str, size_bytes: int) -> None:
+        """Make a thin file, durably. Raises StorageError `exists`, `too large`, `no space`."""
+
+    async def move_file(self, path: str, destination: str) -> None:
+        """Move a file within its volume, durably; a file already moved counts as moved."""
+
+    async def remove_file(self, path: str) -> None:
+        """Remove a file that no target uses; a missing one counts as removed."""
+
+    async def close(self) -> None:
+        """Let go of the engine; what it serves it goes on serving."""

@@ -1,0 +1,115 @@
+"""The event loop and the worker threads that report to it."""
+
+import os
+import threading
+
+from lunaport.engine.embedded.loop import READABLE, Loop
+from lunaport.engine.embedded.workers import Workers
+
+
+def test_readiness_timers_and_calls_from_threads() -> None:
+    loop = Loop()
+    reading, writing = os.pipe()
+    seen: list[str] = []
+
+    def on_readable(_mask: int) -> None:
+        seen.append(os.read(reading, 10).decode())
+        loop.call_soon(lambda: seen.append("soon"))
+        loop.call_later(0.01, loop.stop)
+
+    loop.register(reading, on_readable, READABLE)
+    thread = threading.Thread(target=lambda: loop.call_from_thread(lambda: seen.append("thread")))
+    loop.call_later(0.005, thread.start)
+
+    def write() -> None:
+        os.write(writing, b"pipe")
+
+    loop.call_later(0.02, write)
+    cancelled = loop.call_later(0.001, lambda: seen.append("cancelled"))
+    cancelled.cancel()
+    loop.run()
+    thread.join()
+    assert seen == ["thread", "pipe", "soon"]
+    loop.unregister(reading)
+    loop.close()
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_call_asked_for_twice_runs_once() -> None:
+    loop = Loop()
+    calls: list[int] = []
+
+    def call() -> None:
+        calls.append(1)
+
+    loop.call_soon(call)
+    loop.call_soon(call)
+    loop.call_later(0, loop.stop)
+    loop.run()
+    loop.close()
+    assert calls == [1]
+
+
+def test_timers_run_in_order() -> None:
+    loop = Loop()
+    seen: list[int] = []
+    for delay in (3, 1, 2):
+        loop.call_later(delay / 1000, lambda delay=delay: seen.append(delay))  # type: ignore[misc]  # default binds
+    loop.call_later(0.01, loop.stop)
+    loop.run()
+    loop.close()
+    assert seen == [1, 2, 3]
+
+
+def test_workers_report_results_on_the_loop_and_close_when_idle() -> None:
+    loop = Loop()
+    workers = Workers(loop, "test", threads_max=2)
+    gate = threading.Event()
+    seen: list[object] = []
+    error = OSError("no")
+
+    def fail() -> None:
+        raise error
+
+    def done(failure: BaseException | None) -> None:
+        seen.append((threading.current_thread() is threading.main_thread(), failure))
+        if len(seen) == 2:
+            loop.stop()
+
+    workers.submit(fail, done)
+
+    def wait() -> None:
+        gate.wait(5)
+
+    workers.submit(wait, done)
+    workers.close(lambda: seen.append("idle"))
+    assert seen == []
+    gate.set()
+    loop.run()
+    loop.close()
+    assert seen == [(True, error), (True, None), "idle"]
+
+
+def test_a_mistake_in_one_call_keeps_no_other_from_being_made() -> None:
+    loop = Loop()
+    reading, writing = os.pipe()
+    seen: list[str] = []
+
+    def fail(_mask: int = 0) -> None:
+        seen.append("failed")
+        os.read(reading, 1)
+        if len(seen) == 6:
+            loop.stop()
+        raise ValueError
+
+    loop.register(reading, fail, READABLE)
+    os.write(writing, b"123456")
+    loop.call_soon(fail)
+    loop.call_from_thread(fail)
+    loop.call_later(0, fail)
+    loop.run()
+    loop.unregister(reading)
+    loop.close()
+    os.close(reading)
+    os.close(writing)

@@ -1,0 +1,81 @@
+"""Portals on real sockets of the loopback interface."""
+
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import pytest
+
+from lunaport.engine.embedded.loop import Loop
+from lunaport.engine.embedded.portals import Portals, format_address
+from lunaport.engine.interface import PortalError, PortalSpec
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.close()
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
+        sock.bind((host, 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_portal_accepts(loop: Loop, host: str) -> None:
+    accepted: list[tuple[str, str]] = []
+
+    def accept(sock: socket.socket, address: str, portal: str) -> None:
+        accepted.append((address, portal))
+        sock.close()
+        loop.stop()
+
+    portals = Portals(loop, accept)
+    spec = PortalSpec(host=host, port=free_port(host))
+    portals.set((spec,), partly=False)
+    with socket.create_connection((host, spec.port)) as client:
+        local = client.getsockname()
+        loop.run()
+    assert accepted == [(format_address(host, local[1]), format_address(host, spec.port))]
+    portals.set((), partly=False)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, spec.port))
+
+
+def test_a_port_that_is_taken_leaves_all_as_it_was(loop: Loop) -> None:
+    portals = Portals(loop, lambda *_: None)
+    old, good = (PortalSpec(host="127.0.0.1", port=free_port()) for _ in range(2))
+    portals.set((old,), partly=False)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = PortalSpec(host="127.0.0.1", port=other.getsockname()[1])
+        with pytest.raises(PortalError, match="another program listens"):
+            portals.set((good, taken), partly=False)
+        assert list(portals.listening) == [old]
+        portals.set((good, taken), partly=True)
+        assert [(report.port, report.listening) for report in portals.report()] == [
+            (good.port, True),
+            (taken.port, False),
+        ]
+    portals.open_missing()
+    assert all(report.listening for report in portals.report())
+    portals.set((), partly=True)
+
+
+def test_an_address_that_is_not_ours(loop: Loop) -> None:
+    portals = Portals(loop, lambda *_: None)
+    with pytest.raises(PortalError, match="no such address"):
+        portals.set((PortalSpec(host="192.0.2.99", port=3260),), partly=False)
+
+
+def test_wildcards_are_what_the_peer_came_to(loop: Loop) -> None:
+    portals = Portals(loop, lambda *_: None)
+    port = free_port()
+    any_v4 = str(ip_address(0))
+    portals.set((PortalSpec(host=any_v4, port=port), PortalSpec(host="::", port=port)), partly=False)
+    assert portals.addresses("127.9.0.1") == [("127.9.0.1", port)]
+    assert portals.addresses("::1") == [("::1", port)]
+    portals.set((), partly=True)

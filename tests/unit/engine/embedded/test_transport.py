@@ -1,0 +1,277 @@
+"""The connection shell on real sockets: whatever the pieces, the same stream; slow and broken peers."""
+
+import contextlib
+import random
+import socket
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from lunaport.engine.embedded.loop import Loop
+from lunaport.engine.embedded.pool import OUTPUT_BYTES, BufferPool
+from lunaport.engine.embedded.transport import Transport
+from lunaport.iscsi import limits, pdu
+from lunaport.iscsi.connection import Connection
+from lunaport.iscsi.login import LoginOutcome, LoginPhase, TargetPolicy
+from lunaport.iscsi.negotiation import SessionParameters
+from tests.unit.iscsi.full_feature import Disk, Echo
+
+PARAMETERS = SessionParameters(
+    initial_r2t=False,
+    max_recv_data_segment_length=262144,
+    peer_max_recv_data_segment_length=262144,
+    max_burst_length=1048576,
+    first_burst_length=262144,
+)
+
+
+class Side:
+    """An owner with one transport, whose login is skipped unless asked for."""
+
+    def __init__(self) -> None:
+        self.loop = Loop()
+        self.pool = BufferPool()
+        self.disk = Disk(8 << 20)
+        self.ended: list[str] = []
+        self.client, ours = tcp_pair()
+        self.client.settimeout(10)
+        self.transport = Transport(self.loop, self.pool, self, ours, "peer", "portal")
+        self.transport.start()
+
+    def begin_login(self, transport: Transport) -> LoginPhase:
+        return LoginPhase(self, random.Random(1).randbytes)
+
+    def begin_session(self, transport: Transport, outcome: LoginOutcome) -> Connection:
+        return Connection(outcome, tsih=1, device_server=self.disk, text=Echo(), shell=transport)
+
+    def end_connection(self, transport: Transport, reason: str) -> None:
+        self.ended.append(reason)
+
+    def find_target(self, target_name: str, initiator_name: str) -> TargetPolicy:
+        return TargetPolicy(name=target_name)
+
+    def find_discovery_policy(self, initiator_name: str) -> TargetPolicy:
+        return TargetPolicy(name="")
+
+    def admit(self, outcome: LoginOutcome) -> int:
+        return 1
+
+    def skip_login(self) -> None:
+        transport = self.transport
+        transport.login = None
+        assert transport.timer is not None
+        transport.timer.cancel()
+        outcome = LoginOutcome(
+            session_type="Normal",
+            initiator_name="iqn.2026-11.test:i",
+            initiator_alias="",
+            target_name="iqn.2026-11.test:t",
+            isid=bytes(6),
+            tsih=0,
+            cid=0,
+            parameters=PARAMETERS,
+            chap_user="",
+            exp_cmd_sn=1,
+            stat_sn=1,
+        )
+        transport.connection = self.begin_session(transport, outcome)
+
+    def run(self, client: Callable[[socket.socket], None]) -> None:
+        """Run `client` in a thread, the loop here, until the client is done and the transport has noticed."""
+        failures: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                client(self.client)
+            except BaseException as error:  # noqa: BLE001 - raised again below, in the test's thread
+                failures.append(error)
+            self.loop.call_from_thread(self.loop.stop)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        self.loop.run()
+        thread.join()
+        self.transport.close("the test is over")
+        self.client.close()
+        self.loop.close()
+        if failures:
+            raise failures[0]
+
+
+def tcp_pair() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        ours, _ = server.accept()
+        return client, ours
+
+
+def receive_pdu(sock: socket.socket) -> tuple[bytes, bytes]:
+    def exactly(count: int) -> bytes:
+        data = bytearray()
+        while len(data) < count:
+            part = sock.recv(count - len(data))
+            if not part:
+                raise EOFError
+            data += part
+        return bytes(data)
+
+    header = exactly(48)
+    length = int.from_bytes(header[5:8], "big")
+    return header, exactly(pdu.pad4(length))[:length]
+
+
+def write(number: int, lba: int, data: bytes) -> bytes:
+    return pdu.ScsiCommand(
+        flags=0xA0,
+        initiator_task_tag=number,
+        expected_length=len(data),
+        cmd_sn=number,
+        exp_stat_sn=0,
+        cdb=bytes([0x2A, 0]) + lba.to_bytes(4, "big") + b"\0" + (len(data) // 512).to_bytes(2, "big") + bytes(7),
+        data=data,
+    ).serialize()
+
+
+def read(number: int, lba: int, blocks: int) -> bytes:
+    return pdu.ScsiCommand(
+        flags=0xC0,
+        initiator_task_tag=number,
+        expected_length=blocks * 512,
+        cmd_sn=number,
+        exp_stat_sn=0,
+        cdb=bytes([0x28, 0]) + lba.to_bytes(4, "big") + b"\0" + blocks.to_bytes(2, "big") + bytes(7),
+    ).serialize()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_writes_of_any_size_in_pieces_of_any_size(seed: int) -> None:
+    side = Side()
+    side.skip_login()
+    chance = random.Random(seed)
+    sizes = [chance.choice([512, 4096, 8192, 65536, 261632, 262144]) for _ in range(40)]
+    blocks = [chance.randbytes(size) for size in sizes]
+    expected = bytearray(len(side.disk.data))
+    stream = bytearray()
+    for number, data in enumerate(blocks, start=1):
+        lba = chance.randrange((len(expected) - len(data)) // 512)
+        expected[lba * 512 : lba * 512 + len(data)] = data
+        stream += write(number, lba, data)
+
+    def client(sock: socket.socket) -> None:
+        at = 0
+        while at < len(stream):
+            size = chance.choice([1, 47, 48, 1000, 8192, 60000, 400000, 2000000])
+            sock.sendall(stream[at : at + size])
+            at += size
+        for _ in blocks:
+            header, _ = receive_pdu(sock)
+            assert pdu.parse_scsi_response(header, b"").status == 0
+
+    side.run(client)
+    assert side.disk.data == expected
+    assert side.ended in ([], ["the test is over"])
+
+
+def test_a_peer_that_does_not_read_is_not_read_from() -> None:
+    side = Side()
+    side.skip_login()
+    side.client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    side.disk.data[:] = random.Random(1).randbytes(len(side.disk.data))
+    count, blocks = 100, 2048
+    held: list[int] = []
+
+    def client(sock: socket.socket) -> None:
+        sock.sendall(b"".join(read(number, 0, blocks) for number in range(1, count + 1)))
+        threading.Event().wait(0.3)
+        held.append(sum(output.filled - output.sent for output in side.transport.pending))
+        for _ in range(count):
+            gathered = b""
+            while len(gathered) < blocks * 512:
+                _, data = receive_pdu(sock)
+                gathered += data
+            assert gathered == side.disk.data[: blocks * 512]
+
+    side.run(client)
+    assert held[0] < 3 * OUTPUT_BYTES
+    assert not side.transport.pending
+
+
+def test_an_idle_connection_holds_no_buffers() -> None:
+    side = Side()
+    side.skip_login()
+
+    def client(sock: socket.socket) -> None:
+        sock.sendall(write(1, 0, bytes(4096)))
+        receive_pdu(sock)
+        sock.sendall(read(2, 0, 8)[:30])
+        threading.Event().wait(0.05)
+
+    side.run(client)
+    assert len(side.pool.receive) == 1
+    assert len(side.pool.outputs) == 1
+
+
+def test_garbage_instead_of_a_login_ends_the_connection() -> None:
+    side = Side()
+
+    def client(sock: socket.socket) -> None:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: nas\r\nUser-Agent: a browser\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            while sock.recv(4096):
+                pass
+
+    side.run(client)
+    assert len(side.ended) == 1
+
+
+def test_a_login_that_never_comes_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LOGIN_TIMEOUT_S", 0.05)
+    side = Side()
+
+    def client(sock: socket.socket) -> None:
+        assert sock.recv(1) == b""
+
+    side.run(client)
+    assert "no login within" in side.ended[0]
+
+
+def test_a_real_login_then_a_command_in_the_same_piece() -> None:
+    side = Side()
+    text = b"InitiatorName=iqn.2026-11.test:i\0TargetName=iqn.2026-11.test:t\0SessionType=Normal\0"
+    login = pdu.LoginRequest(
+        transit=True,
+        current_stage=1,
+        next_stage=3,
+        isid=bytes(6),
+        initiator_task_tag=1,
+        cmd_sn=1,
+        data=text,
+    ).serialize()
+
+    def client(sock: socket.socket) -> None:
+        sock.sendall(login + read(1, 0, 1))
+        header, data = receive_pdu(sock)
+        assert pdu.parse_login_response(header, data).status == 0
+        header, data = receive_pdu(sock)
+        assert pdu.parse_data_in(header, data).data == bytes(512)
+        sock.sendall(pdu.LogoutRequest(reason=0, initiator_task_tag=3, cid=0, cmd_sn=2, exp_stat_sn=0).serialize())
+        header, data = receive_pdu(sock)
+        assert pdu.parse_logout_response(header).response == 0
+        assert sock.recv(1) == b""
+
+    side.run(client)
+    assert side.ended == ["logout"]
+
+
+def test_a_mistake_of_ours_ends_its_connection_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    side = Side()
+    side.skip_login()
+    monkeypatch.setattr(side.disk, "fill", None)
+
+    def client(sock: socket.socket) -> None:
+        sock.sendall(read(1, 0, 1))
+        assert sock.recv(1) == b""
+
+    side.run(client)
+    assert side.ended == ["internal error"]
