@@ -113,6 +113,7 @@ class Task:
         self.late = False
         self.private = False
         self.data_in_length = 0
+        self.data_out_length = 0
         # Bytes the command itself moves; what that differs by from the initiator's expectation is the residual.
         self.transfer_length = 0
         # W set and F not: unsolicited Data-Out PDUs follow, and the status has to wait for the last of them.
@@ -469,7 +470,7 @@ class Task:
         """Lay down the SCSI Response PDU (section 11.4)."""
         connection = self.connection
         if self.flags & 0x20:
-            connection.bytes_written += self.data_out_length if status == STATUS_GOOD and self.transfer_length else 0
+            connection.bytes_written += self.data_out_length if status == STATUS_GOOD else 0
         elif status != STATUS_GOOD:
             self.transfer_length = 0  # no data-in was sent: all that was expected is residual
         residual_flag, residual = self._residual()

@@ -205,3 +205,11 @@ def test_immediate_data_keeps_to_the_first_burst(length: int, legal: bool) -> No
     peer = Peer()
     peer.send(peer.write(0, 32, bytes(length)))
     assert bool(peer.connection.closing) is not legal
+
+
+def test_a_read_that_claims_to_write_is_answered() -> None:
+    peer = Peer()
+    cdb = bytes([0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0])
+    for flags in (0x20, 0x60, 0x00):
+        peer.send(peer.command(cdb, flags=FINAL | flags, length=512))
+        assert len(peer.received()) == 1

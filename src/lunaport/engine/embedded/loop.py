@@ -105,6 +105,9 @@ class Loop:
         os.close(self.wake_fd)
 
     def _timeout_s(self) -> float:
+        # What was asked for while the calls before ran is due as well: without waiting, but not before what is ready.
+        if self.soon or not self.running:
+            return 0
         if not self.timers:
             return -1
         return max(0.0, self.timers[0][0] - monotonic())

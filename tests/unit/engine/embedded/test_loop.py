@@ -51,6 +51,13 @@ def test_a_call_asked_for_twice_runs_once() -> None:
     assert calls == [1]
 
 
+def test_a_call_asked_for_by_a_call_does_not_wait_for_an_event() -> None:
+    loop = Loop()
+    loop.call_soon(lambda: loop.call_soon(lambda: loop.call_soon(loop.stop)))
+    loop.run()
+    loop.close()
+
+
 def test_timers_run_in_order() -> None:
     loop = Loop()
     seen: list[int] = []
