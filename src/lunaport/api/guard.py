@@ -1,0 +1,180 @@
+"""What every request passes before a route sees it: is the caller known, does he speak for himself, is the body small.
+
+In this order, so that an unknown caller makes the NAS hold nothing. Refused bodies are read to a bounded end and thrown
+away: a caller who is still sending gets to see the answer. Also the HTTP edge of the exception rules: whatever gets
+this far is logged and answered without detail. Plain ASGI, because it must hold for routes that do not exist too.
+"""
+
+import asyncio
+import base64
+import binascii
+import logging
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lunaport.api.answers import RequestError, answer, refuse
+from lunaport.model.errors import Fault
+from lunaport.service.auth import Authenticator, BusyError
+
+LOG = logging.getLogger(__name__)
+
+BODY_BYTES_MAX: Final = 1 << 20
+BODY_TIMEOUT_S: Final = 30.0
+DRAIN_BYTES_MAX: Final = 64 << 20
+DRAIN_TIMEOUT_S: Final = 5.0
+CREDENTIALS_CHARS_MAX: Final = 1024
+PUBLIC_PATHS: Final = frozenset({"/", "/favicon.ico", "/api/v1/health", "/api/v1/openapi.json", "/api/docs"})
+PUBLIC_PREFIX: Final = "/api/docs/"
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="Lunaport", charset="UTF-8"'}
+
+
+def parse_basic(header: str) -> tuple[str, str] | None:
+    """Name and password of an Authorization header (RFC 7617); None when it holds none."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic" or len(encoded) > CREDENTIALS_CHARS_MAX:
+        return None
+    try:
+        name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    return (name, password) if colon else None
+
+
+def is_public(path: str) -> bool:
+    """Whether the path may be read without a password: health, and the documentation of the interfaces."""
+    return path in PUBLIC_PATHS or path.startswith(PUBLIC_PREFIX)
+
+
+def check_origin(method: str, headers: Headers) -> None:
+    """Refuse changes that a page of another site asks a browser for: it would send the user's password along."""
+    origin = headers.get("origin")
+    if method in _SAFE_METHODS or origin is None:
+        return
+    try:
+        host = urlsplit(origin).netloc
+    except ValueError:
+        host = ""
+    if not host or host.lower() != headers.get("host", "").lower():
+        raise refuse(Fault.FORBIDDEN, "the request comes from a page of another site")
+
+
+async def read_body(receive: Receive, headers: Headers) -> bytes:
+    """The whole body. Raises RequestError when it is too large or too slow."""
+    too_large = refuse(Fault.BODY_TOO_LARGE, f"the body is larger than {BODY_BYTES_MAX} bytes")
+    declared = headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > BODY_BYTES_MAX:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    break
+                body += message.get("body", b"")
+                if len(body) > BODY_BYTES_MAX:
+                    raise too_large
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError:
+        raise refuse(Fault.BODY_TIMEOUT, f"the body did not arrive within {BODY_TIMEOUT_S:g} seconds") from None
+    return bytes(body)
+
+
+async def drain(receive: Receive) -> None:
+    """Read on and throw away, within bounds."""
+    total = 0
+    try:
+        async with asyncio.timeout(DRAIN_TIMEOUT_S):
+            while total <= DRAIN_BYTES_MAX:
+                message = await receive()
+                total += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body in one piece, then whatever comes."""
+    given = False
+
+    async def receive_again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again
+
+
+class Guard:
+    """The outermost ASGI application."""
+
+    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+        self._app = app
+        self._authenticator = authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection scope."""
+        if scope["type"] == "http":
+            await self._handle(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_marked(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("Cache-Control", "no-store")
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["X-Frame-Options"] = "DENY"
+            await send(message)
+
+        path: str = scope["path"]
+        response: Response
+        try:
+            headers = Headers(scope=scope)
+            await self._check_caller(path, headers)
+            check_origin(scope["method"], headers)
+            body = await read_body(receive, headers)
+        except RequestError as error:
+            await drain(receive)
+            response = answer(path, error.problems, own_words=True, headers=error.headers)
+            await response(scope, receive, send_marked)
+            return
+        try:
+            await self._app(scope, replay(body, receive), send_marked)
+        except Exception:
+            LOG.exception("unexpected error while answering %s %s", scope["method"], path)
+            if not started:
+                problem = refuse(Fault.INTERNAL, "an internal error; the log of the NAS tells more").problems
+                response = answer(path, problem)
+                await response(scope, receive, send_marked)
+
+    async def _check_caller(self, path: str, headers: Headers) -> None:
+        if is_public(path):
+            return
+        credentials = parse_basic(headers.get("authorization", ""))
+        if credentials is None:
+            raise refuse(Fault.UNAUTHORIZED, "a user name and a password are needed (HTTP Basic)", headers=_CHALLENGE)
+        try:
+            known = await self._authenticator.verify(*credentials)
+        except BusyError:
+            raise refuse(
+                Fault.BUSY, "too many logins at once; try again in a moment", headers={"Retry-After": "1"}
+            ) from None
+        if not known:
+            raise refuse(Fault.UNAUTHORIZED, "user name or password are wrong", headers=_CHALLENGE)

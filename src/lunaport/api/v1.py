@@ -1,0 +1,37 @@
+"""API v1 below `/api/v1`: the router, and how its routes are described.
+
+It promises never to break: fields and routes are only added. A 2xx is sent after the wire serves the new state.
+"""
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from lunaport.api import v1_models as models
+from lunaport.api.v1_service import add_service_routes
+from lunaport.api.v1_status import add_status_routes
+from lunaport.api.v1_targets import add_target_routes
+from lunaport.api.v1_volumes import add_volume_routes
+from lunaport.service.nas import Nas
+
+PREFIX: Final = "/api/v1"
+
+
+def v1_router(nas: Nas) -> APIRouter:
+    """The routes of API v1."""
+    router = APIRouter(prefix=PREFIX)
+    add_target_routes(router, nas)
+    add_volume_routes(router, nas)
+    add_service_routes(router, nas)
+    add_status_routes(router, nas)
+    return router
+
+
+BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
+    models.TargetIn,
+    models.TargetPatch,
+    models.VolumeIn,
+    models.VolumePatch,
+    models.ServiceIn,
+)
+"""Documents that routes read by hand; the description of the interface needs them all the same."""

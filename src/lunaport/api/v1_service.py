@@ -1,0 +1,36 @@
+"""`/api/v1/service`."""
+
+from fastapi import APIRouter, Request, Response
+
+from lunaport.api import v1_models as v1
+from lunaport.api.v1_routes import CHANGING, READING, described_body, errors
+from lunaport.api.v1_words import etag, expected_revisions, read_document, service_change, service_out
+from lunaport.service.actions import UpdateService
+from lunaport.service.nas import Nas
+
+
+def add_service_routes(router: APIRouter, nas: Nas) -> None:
+    """Add the routes."""
+
+    @router.get("/service", tags=["service"], operation_id="get_service", responses=errors(*READING))
+    async def get_service(response: Response) -> v1.ServiceOut:
+        """The iSCSI service, and whether its portals listen."""
+        service = await nas.service()
+        response.headers["ETag"] = etag(service.revision)
+        return service_out(service, (await nas.engine_status()).portals)
+
+    @router.put(
+        "/service",
+        tags=["service"],
+        operation_id="put_service",
+        responses=errors(*CHANGING, 412),
+        openapi_extra=described_body(v1.ServiceIn, if_match=True),
+    )
+    async def put_service(request: Request, response: Response) -> v1.ServiceOut:
+        """Switch the service on or off, or move its port. Moving leaves live sessions alone."""
+        document = await read_document(request, v1.ServiceIn)
+        service = await nas.perform(
+            UpdateService(change=service_change(document), revisions=expected_revisions(request))
+        )
+        response.headers["ETag"] = etag(service.revision)
+        return service_out(service, (await nas.engine_status()).portals)

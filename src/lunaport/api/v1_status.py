@@ -1,0 +1,35 @@
+"""`/api/v1/sessions` and `/api/v1/health`."""
+
+from fastapi import APIRouter, Response
+
+from lunaport.api import v1_models as v1
+from lunaport.api.v1_routes import READING, errors
+from lunaport.api.v1_words import session_out
+from lunaport.service.nas import Nas
+
+
+def add_status_routes(router: APIRouter, nas: Nas) -> None:
+    """Add the routes."""
+
+    @router.get("/sessions", tags=["sessions"], operation_id="list_sessions", responses=errors(*READING))
+    async def list_sessions() -> v1.SessionList:
+        """Every session now, with what was negotiated."""
+        return v1.SessionList(items=[session_out(session) for session in await nas.sessions()])
+
+    @router.get(
+        "/health",
+        tags=["health"],
+        operation_id="get_health",
+        responses={503: {"model": v1.HealthOut, "description": "Nothing is served."}},
+    )
+    async def get_health(response: Response) -> v1.HealthOut:
+        """Whether the NAS serves. Needs no password and tells no names."""
+        status = await nas.engine_status()
+        listening = sum(portal.listening for portal in status.portals)
+        serves = status.available and nas.is_started
+        word = "unavailable" if not serves else "ok" if listening == len(status.portals) else "degraded"
+        if not serves:
+            response.status_code = 503
+        return v1.HealthOut(
+            status=word, engine=status.available, portals=len(status.portals), portals_listening=listening
+        )

@@ -1,0 +1,192 @@
+"""Between API v1's documents and the model: changes in, documents out, entity tags, cursors."""
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from lunaport.api import v1_models as v1
+from lunaport.api.answers import RequestError, refuse
+from lunaport.api.body import parse_object
+from lunaport.model.chap import Chap, ChapChange
+from lunaport.model.errors import Fault, Problem
+from lunaport.model.iscsi_service import IscsiService, ServiceChange
+from lunaport.model.target import Target, TargetChange
+from lunaport.service.nas import PortalReport, SessionReport
+from lunaport.service.volumes import VolumeReport
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_ETAG: Final = re.compile(r'"r([0-9]{1,18})"')
+_FAULTS: Final = {"extra_forbidden": Fault.UNKNOWN_FIELD, "missing": Fault.MISSING_FIELD}
+_MESSAGES: Final = {"extra_forbidden": "is not a field", "missing": "is missing"}
+TAG_COUNT_MAX: Final = 32
+
+
+async def read_document(request: Request, model: type[Model]) -> Model:
+    """The request's body as a document. Raises RequestError naming every field that is wrong."""
+    try:
+        return model.model_validate(parse_object(await request.body()), strict=True)
+    except ValidationError as error:
+        raise RequestError(
+            [
+                Problem(
+                    fault=_FAULTS.get(each["type"], Fault.WRONG_TYPE),
+                    message=_MESSAGES.get(each["type"], each["msg"][:1].lower() + each["msg"][1:]),
+                    path=tuple(step[:64] if isinstance(step, str) else step for step in each["loc"]),
+                )
+                for each in error.errors(include_url=False, include_input=False, include_context=False)
+            ]
+        ) from None
+
+
+def etag(revision: int) -> str:
+    """The entity tag of a revision."""
+    return f'"r{revision}"'
+
+
+def expected_revisions(request: Request) -> frozenset[int] | None:
+    """The revisions that If-Match allows (RFC 9110 section 13.1.1); None when it allows any."""
+    header = request.headers.get("if-match")
+    if header is None or header.strip() == "*":
+        return None
+    tags = [tag.strip() for tag in header.split(",", TAG_COUNT_MAX)]
+    # A tag of another form, a weak one too, fits nothing.
+    return frozenset(int(match[1]) for match in map(_ETAG.fullmatch, tags) if match)
+
+
+def make_cursor(target_id: int) -> str:
+    """An opaque text for "after this target"."""
+    return base64.urlsafe_b64encode(f"id:{target_id}".encode()).decode().rstrip("=")
+
+
+def parse_cursor(text: str) -> int:
+    """The id that a cursor stands for. Raises RequestError."""
+    try:
+        plain = base64.urlsafe_b64decode(text[:64].encode() + b"==").decode()
+    except (binascii.Error, ValueError):
+        plain = ""
+    match = re.fullmatch(r"id:([0-9]{1,18})", plain, re.ASCII)
+    if match is None:
+        raise refuse(Fault.PARAMETER_INVALID, "is not a cursor of an earlier answer", "cursor")
+    return int(match[1])
+
+
+def parse_id(text: str) -> int:
+    """The id in a path; -1, which no target has, for what cannot be one."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) else -1
+
+
+def _chap_change(chap: v1.ChapIn | v1.ChapPatch) -> ChapChange:
+    return ChapChange(enabled=chap.enabled, username=chap.username, secret=chap.secret)
+
+
+def target_change(document: v1.TargetIn | v1.TargetPatch) -> TargetChange:
+    """The change that a document asks for."""
+    lun = document.luns[0] if document.luns else None
+    return TargetChange(
+        name=document.name,
+        size=lun.size_bytes if lun else None,
+        volume=lun.volume if lun else None,
+        header_digest=document.header_digest,
+        data_digest=document.data_digest,
+        one_way=_chap_change(document.chap.one_way),
+        mutual=_chap_change(document.chap.mutual),
+    )
+
+
+def service_change(document: v1.ServiceIn) -> ServiceChange:
+    """The change that a document asks for."""
+    return ServiceChange(
+        enabled=document.enabled,
+        port="" if document.port is None else document.port,
+        isns=document.isns.enabled,
+        isns_address=document.isns.address,
+    )
+
+
+def _when(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _chap_out(chap: Chap) -> v1.ChapOut:
+    is_set = bool(chap.secret)
+    return v1.ChapOut(
+        enabled=chap.enabled,
+        username=chap.username,
+        secret=v1.SecretState(set=is_set, changed_at=_when(chap.secret_changed_at) if is_set else None),
+    )
+
+
+def target_out(target: Target) -> v1.TargetOut:
+    """A target as a document."""
+    return v1.TargetOut(
+        id=target.id,
+        name=target.name,
+        header_digest=target.header_digest,
+        data_digest=target.data_digest,
+        luns=[
+            v1.LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume) for lun in target.luns
+        ],
+        chap=v1.ChapPairOut(one_way=_chap_out(target.one_way), mutual=_chap_out(target.mutual)),
+        created_at=_when(target.created_at),
+        revision=target.revision,
+    )
+
+
+def volume_out(report: VolumeReport) -> v1.VolumeOut:
+    """A volume as a document."""
+    usage = report.usage
+    return v1.VolumeOut(
+        name=report.volume.name,
+        path=report.volume.path,
+        overcommit_factor=report.volume.overcommit_factor,
+        committed_bytes=report.committed_bytes,
+        usage=None
+        if usage is None
+        else v1.UsageOut(total_bytes=usage.total_bytes, free_bytes=usage.free_bytes, used_bytes=usage.used_bytes),
+        error=report.error,
+    )
+
+
+def service_out(service: IscsiService, portals: tuple[PortalReport, ...]) -> v1.ServiceOut:
+    """The service as a document."""
+    return v1.ServiceOut(
+        enabled=service.enabled,
+        port=service.port,
+        isns=v1.IsnsIn(enabled=service.isns, address=service.isns_address),
+        portals=[
+            v1.PortalOut(
+                portal=f"[{each.host}]:{each.port}" if ":" in each.host else f"{each.host}:{each.port}",
+                listening=each.listening,
+                error=each.error,
+            )
+            for each in portals
+        ],
+        revision=service.revision,
+    )
+
+
+def session_out(session: SessionReport) -> v1.SessionOut:
+    """A session as a document."""
+    return v1.SessionOut(
+        id=session.id,
+        target=session.target,
+        initiator=session.initiator,
+        initiator_alias=session.initiator_alias,
+        address=session.address,
+        portal=session.portal,
+        since=_when(session.since),
+        isid=session.isid,
+        tsih=session.tsih,
+        chap_user=session.chap_user,
+        negotiated=session.negotiated,
+        commands=session.commands,
+        outstanding=session.outstanding,
+        bytes_read=session.bytes_read,
+        bytes_written=session.bytes_written,
+    )

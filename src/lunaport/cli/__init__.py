@@ -1,0 +1,1 @@
+"""The command line: clients of API v1. `serve` itself is added by `runtime.main`."""

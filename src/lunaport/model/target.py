@@ -1,0 +1,167 @@
+"""A target as it is kept: its name, digests, CHAP and LUNs; and how a request changes it.
+
+`merge_target` is the one place where a request meets what is stored: creation is a merge into nothing. It is pure; what
+needs the database or the disk (unique names, known volumes, room) is checked by the use cases.
+"""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from lunaport.model.chap import Chap, ChapChange, check_pair, merge_chap
+from lunaport.model.errors import Collector, Fault, InvalidError
+from lunaport.model.name import parse_name
+from lunaport.model.size import format_size, parse_size
+from lunaport.model.volume import DEFAULT_VOLUME
+
+
+class LunState(StrEnum):
+    """Where a LUN stands in its life. Only ACTIVE ones are served."""
+
+    CREATING = "creating"
+    ACTIVE = "active"
+    TRASHED = "trashed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lun:
+    """A logical unit on a thin file. `file` is relative to the volume's directory."""
+
+    lun: int
+    uuid: str
+    volume: str
+    file: str
+    size_bytes: int
+    state: LunState = LunState.ACTIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A target and what it holds. `revision` is that of the configuration when it last changed."""
+
+    id: int
+    name: str
+    header_digest: bool = False
+    data_digest: bool = False
+    one_way: Chap = field(default_factory=Chap)
+    mutual: Chap = field(default_factory=Chap)
+    luns: tuple[Lun, ...] = ()
+    created_at: float = 0.0
+    revision: int = 0
+
+    @property
+    def disk(self) -> Lun:
+        """LUN 0, which every target has."""
+        return self.luns[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetChange:
+    """What a request says about a target; None: as it is, or when there is nothing yet, the default."""
+
+    name: str | None = None
+    size: str | int | None = None
+    volume: str | None = None
+    header_digest: bool | None = None
+    data_digest: bool | None = None
+    one_way: ChapChange = field(default_factory=ChapChange)
+    mutual: ChapChange = field(default_factory=ChapChange)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetDraft:
+    """A valid target before it has an id and a file."""
+
+    name: str
+    size_bytes: int
+    volume: str
+    header_digest: bool
+    data_digest: bool
+    one_way: Chap
+    mutual: Chap
+
+
+def _merge_name(current: Target | None, change: TargetChange, prefix: str, problems: Collector) -> str:
+    if change.name is not None:
+        try:
+            return parse_name(change.name, prefix)
+        except InvalidError as error:
+            problems.take(error)
+    elif current is not None:
+        return current.name
+    else:
+        problems.add(Fault.MISSING_FIELD, f"is missing; right would be a name such as disk1 or {prefix}:disk1", "name")
+    return ""
+
+
+def _merge_size(current: Target | None, change: TargetChange, problems: Collector) -> int:
+    if change.size is None:
+        if current is None:
+            problems.add(Fault.MISSING_FIELD, "is missing; right would be a size such as 10G", "size")
+            return 0
+        return current.disk.size_bytes
+    try:
+        size_bytes = parse_size(change.size)
+    except InvalidError as error:
+        problems.take(error)
+        return 0
+    if current is not None and size_bytes < current.disk.size_bytes:
+        problems.add(
+            Fault.SIZE_SHRINKS,
+            f"is {format_size(size_bytes)}, smaller than the {format_size(current.disk.size_bytes)} of now; "
+            "a disk in use cannot shrink without losing data, so only the same or a larger size is accepted",
+            "size",
+        )
+    return size_bytes
+
+
+def merge_target(current: Target | None, change: TargetChange, *, iqn_prefix: str, now: float) -> TargetDraft:
+    """`current` (None: nothing yet) as `change` makes it. Raises InvalidError with every problem."""
+    problems = Collector()
+    name = _merge_name(current, change, iqn_prefix, problems)
+    size_bytes = _merge_size(current, change, problems)
+    volume = change.volume or (current.disk.volume if current else DEFAULT_VOLUME)
+    one_way = current.one_way if current else Chap()
+    mutual = current.mutual if current else Chap()
+    pair_is_whole = True
+    try:
+        one_way = merge_chap(one_way, change.one_way, now)
+    except InvalidError as error:
+        problems.take(error, "one_way")
+        pair_is_whole = False
+    try:
+        mutual = merge_chap(mutual, change.mutual, now)
+    except InvalidError as error:
+        problems.take(error, "mutual")
+        pair_is_whole = False
+    if pair_is_whole:
+        try:
+            check_pair(one_way, mutual)
+        except InvalidError as error:
+            problems.take(error)
+    problems.raise_any()
+    return TargetDraft(
+        name=name,
+        size_bytes=size_bytes,
+        volume=volume,
+        header_digest=_either(change.header_digest, current.header_digest if current else False),
+        data_digest=_either(change.data_digest, current.data_digest if current else False),
+        one_way=one_way,
+        mutual=mutual,
+    )
+
+
+def _either(wanted: bool | None, now: bool) -> bool:
+    return now if wanted is None else wanted
+
+
+def with_draft(target: Target, draft: TargetDraft) -> Target:
+    """`target` with the values of `draft`; its LUN keeps its place."""
+    return replace(
+        target,
+        name=draft.name,
+        header_digest=draft.header_digest,
+        data_digest=draft.data_digest,
+        one_way=draft.one_way,
+        mutual=draft.mutual,
+        luns=(replace(target.disk, size_bytes=draft.size_bytes), *target.luns[1:]),
+    )

@@ -1,0 +1,291 @@
+"""The control process: HTTP, the configuration database and the use cases, around one engine.
+
+Started by the supervisor as `python -m lunaport.runtime.control '<json>'` with HTTP sockets that are bound already:
+requests wait in them while this process is restarted. It ends on SIGTERM, on SIGINT, and when its standard input ends
+(the supervisor has died). It exits with EXIT_UNUSABLE when a restart would not help: the database or the key cannot be
+used. No engine yet is no reason to end: HTTP answers, actions say that the engine is starting.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import stat
+import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from lunaport.api.app import make_app
+from lunaport.engine.interface import Engine, EngineError
+from lunaport.model.address import ISCSI_PORT, HostPort, parse_host_port
+from lunaport.model.errors import InvalidError
+from lunaport.model.name import DEFAULT_IQN_PREFIX
+from lunaport.model.user import ADMIN
+from lunaport.model.volume import DEFAULT_VOLUME
+from lunaport.runtime import logs
+from lunaport.service.actions import TidyUp
+from lunaport.service.auth import Argon2Hasher, Authenticator
+from lunaport.service.context import TRASH_DAYS_DEFAULT, Context, NasConfig
+from lunaport.service.errors import ServiceError
+from lunaport.service.nas import Nas
+from lunaport.store.errors import StoreError
+from lunaport.store.store import SqlStore, open_store
+
+LOG = logging.getLogger(__name__)
+
+ADMIN_PASSWORD_VARIABLE: Final = "LUNAPORT_ADMIN_PASSWORD"  # noqa: S105 - a variable's name
+EXIT_UNUSABLE: Final = 78
+"""EX_CONFIG of sysexits.h: the supervisor gives up on this one."""
+VOLUMES_FOLDER: Final = "volumes"
+ENGINE_RETRY_S: Final = 0.25
+TIDY_INTERVAL_S: Final = 3600.0
+STOP_TIMEOUT_S: Final = 1
+CONNECTION_COUNT_MAX: Final = 512
+KEEP_ALIVE_S: Final = 30
+PASSWORD_BYTES: Final = 12
+MALLOPT_MMAP_THRESHOLD: Final = -3
+MALLOPT_ARENA_MAX: Final = -8
+"""Names of glibc's malloc.h."""
+LARGE_BLOCK_BYTES: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlConfig:
+    """What the supervisor hands over."""
+
+    data_dir: Path
+    http_fds: tuple[int, ...]
+    http_urls: tuple[str, ...]
+    engine_socket: str
+    portals: tuple[str, ...]
+    log_level: str = "info"
+    log_format: str = "text"
+    iqn_prefix: str = DEFAULT_IQN_PREFIX
+    trash_days: float = TRASH_DAYS_DEFAULT
+
+
+def parse_config(text: str) -> ControlConfig:
+    """The configuration from the argument."""
+    given = json.loads(text)
+    for key in ("http_fds", "http_urls", "portals"):
+        given[key] = tuple(given[key])
+    return ControlConfig(**{**given, "data_dir": Path(given["data_dir"])})
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, with signals left to us, and an event that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Signals are handled by the event loop here."""
+        yield
+
+
+class Control:
+    """One run of the control process."""
+
+    def __init__(self, config: ControlConfig, engine: Engine, admin_password: str) -> None:
+        self._config = config
+        self._engine = engine
+        self._admin_password = admin_password
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """End the run, soon."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Serve until `stop`. Raises StoreError when the database cannot be used, InvalidError for the password."""
+        config = self._config
+        store = await open_store(config.data_dir, random_bytes=os.urandom)
+        try:
+            nas = Nas(self._context(store))
+            authenticator = Authenticator(store, Argon2Hasher(), key=secrets.token_bytes(32))
+            await self._serve(store, nas, authenticator)
+        finally:
+            await store.close()
+            await self._engine.close()
+
+    def _context(self, store: SqlStore) -> Context:
+        config = self._config
+        return Context(
+            store=store,
+            engine=self._engine,
+            config=NasConfig(
+                portals=tuple(parse_host_port(each, ISCSI_PORT) for each in config.portals),
+                default_volume_path=str(config.data_dir.absolute() / VOLUMES_FOLDER / DEFAULT_VOLUME),
+                iqn_prefix=config.iqn_prefix,
+                trash_days=config.trash_days,
+            ),
+            clock=time.time,
+            new_uuid=lambda: uuid.uuid4().hex,
+        )
+
+    async def _serve(self, store: SqlStore, nas: Nas, authenticator: Authenticator) -> None:
+        server = Server(
+            uvicorn.Config(
+                make_app(nas, authenticator),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                ws="none",
+                limit_concurrency=CONNECTION_COUNT_MAX,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=STOP_TIMEOUT_S,
+                workers=1,
+            )
+        )
+        sockets = [socket.socket(fileno=descriptor) for descriptor in self._config.http_fds]
+        serving = asyncio.create_task(server.serve(sockets=sockets))
+        working = asyncio.create_task(self._work(server, store, nas, authenticator))
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            server.should_exit = True
+            for task in (working, stopping):
+                task.cancel()
+            await asyncio.gather(working, stopping, return_exceptions=True)
+            await serving
+        if working.done() and not working.cancelled():
+            working.result()
+
+    async def _work(self, server: Server, store: SqlStore, nas: Nas, authenticator: Authenticator) -> None:
+        await self._start_engine(nas, lambda: self._make_admin(store, authenticator))
+        await server.ready.wait()
+        await self._announce(nas)
+        while True:
+            await asyncio.sleep(TIDY_INTERVAL_S)
+            try:
+                await nas.perform(TidyUp())
+            except ServiceError as error:
+                LOG.warning("tidying up was not possible: %s", error)
+
+    async def _start_engine(self, nas: Nas, prepare: Callable[[], Awaitable[None]]) -> None:
+        said = ""
+        while True:
+            try:
+                await nas.start(prepare)
+            except EngineError as error:
+                if str(error) != said:
+                    LOG.warning("waiting for the iSCSI engine: %s", error)
+                    said = str(error)
+                await asyncio.sleep(ENGINE_RETRY_S)
+            else:
+                return
+
+    async def _make_admin(self, store: SqlStore, authenticator: Authenticator) -> None:
+        """Make the first user when there is none.
+
+        The password is printed before it is stored: killed in between, the next start makes another one.
+        """
+        if await store.has_users():
+            return
+        password = self._admin_password or secrets.token_urlsafe(PASSWORD_BYTES)
+        if not self._admin_password:
+            _say(f"First start. User: {ADMIN}   Password: {password}   (printed only once)")
+        await authenticator.make_admin(password, time.time())
+
+    async def _announce(self, nas: Nas) -> None:
+        """Say where the NAS is."""
+        portals = ", ".join(str(HostPort(host=each.host, port=each.port)) for each in await nas.portals())
+        for url in self._config.http_urls:
+            _say(f"Lunaport is ready: {url}   user: {ADMIN}   iSCSI: {portals or 'off'}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    """Stop when standard input ends; only a pipe or socket tells that the supervisor has died."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return
+
+    def readable() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            stop()
+
+    loop.add_reader(0, readable)
+
+
+async def _run(config: ControlConfig, make_engine: Callable[[str], Engine], admin_password: str) -> None:
+    control = Control(config, make_engine(config.engine_socket), admin_password)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, control.stop)
+    _watch_stdin(loop, control.stop)
+    await control.run()
+
+
+def _return_memory() -> None:
+    """Have glibc give large blocks back when they are freed.
+
+    Its thresholds grow with the first large block that is freed, so the memory of one password verification (19 MiB)
+    would stay with the process for ever. Setting them keeps them as they are.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(MALLOPT_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        mallopt(MALLOPT_ARENA_MAX, 2)
+
+
+def run(config: ControlConfig, make_engine: Callable[[str], Engine], admin_password: str) -> int:
+    """Run the control process to its end; returns its exit code."""
+    os.umask(0o077)
+    _return_memory()
+    logs.configure(config.log_level, config.log_format)
+    try:
+        (config.data_dir / VOLUMES_FOLDER).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        LOG.error("cannot make the data directory: %s", error)
+        return EXIT_UNUSABLE
+    try:
+        asyncio.run(_run(config, make_engine, admin_password))
+    except StoreError as error:
+        LOG.error("cannot start: %s", error)
+        return EXIT_UNUSABLE
+    except InvalidError as error:
+        LOG.error("%s: %s", ADMIN_PASSWORD_VARIABLE, error)
+        return EXIT_UNUSABLE
+    return 0
+
+
+def main() -> None:
+    """The entry of `python -m lunaport.runtime.control`."""
+    from lunaport.engine.embedded.client import EmbeddedEngine
+
+    # Taken out of the environment, so that no child process inherits it.
+    admin_password = os.environ.pop(ADMIN_PASSWORD_VARIABLE, "")
+    sys.exit(run(parse_config(sys.argv[1]), EmbeddedEngine, admin_password))
+
+
+if __name__ == "__main__":
+    main()

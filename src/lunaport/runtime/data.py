@@ -1,0 +1,68 @@
+"""The data process: `python -m lunaport.runtime.data OPTIONS`.
+
+It gets its listening control socket from the supervisor and its desired state over that; it has no database, no
+configuration file and no HTTP. The end of standard input means that the supervisor is gone: then it ends too.
+"""
+
+import gc
+import resource
+import signal
+import socket
+import sys
+
+import msgspec
+import structlog
+
+from lunaport.engine.embedded.control import ControlListener
+from lunaport.engine.embedded.loop import READABLE, Loop
+from lunaport.engine.embedded.nas import Nas
+from lunaport.runtime import logs
+
+log = structlog.get_logger()
+
+
+class DataOptions(msgspec.Struct, kw_only=True):
+    """What the supervisor tells a data process."""
+
+    control_fd: int
+    """A listening Unix socket."""
+    log_level: str = "info"
+    log_format: str = "text"
+
+
+def main() -> None:
+    """Serve until SIGTERM or the end of standard input."""
+    options = msgspec.json.decode(sys.argv[1], type=DataOptions)
+    logs.configure(options.log_level, options.log_format)
+    raise_descriptor_limit()
+    loop = Loop()
+    nas = Nas(loop)
+    ControlListener(loop, socket.socket(fileno=options.control_fd), nas).start()
+
+    def stop(reason: str) -> None:
+        log.info("data process ends", reason=reason)
+        loop.stop()
+
+    signals_read, signals_write = socket.socketpair()
+    signals_write.setblocking(False)
+    signal.set_wakeup_fd(signals_write.fileno())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    loop.register(signals_read.fileno(), lambda _: stop("it was told to"), READABLE)
+    loop.register(sys.stdin.fileno(), lambda _: stop("the supervisor is gone"), READABLE)
+    # Everything made so far stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    loop.run()
+    nas.close()
+    loop.close()
+
+
+def raise_descriptor_limit() -> None:
+    """As many descriptors as the system lets us have: a connection and a disk are one each."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The console entry `lunaport`: the client's commands, and `serve`.
+
+`serve` reads the settings and becomes the supervisor.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lunaport.cli.main import make_app
+
+app = make_app()
+
+
+@app.command()
+def serve(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory for the database and the default volume. [/var/lib/lunaport]")
+    ] = None,
+    http: Annotated[
+        list[str] | None, typer.Option(metavar="HOST[:PORT]", help="Serve HTTP here; repeatable. [127.0.0.1:8080]")
+    ] = None,
+    portal: Annotated[
+        list[str] | None, typer.Option(metavar="HOST[:PORT]", help="Serve iSCSI here; repeatable. [127.0.0.1:3260]")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. [info]")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json. [text]")] = None,
+) -> None:
+    """Run the NAS until SIGTERM or Ctrl-C. Settings also come from LUNAPORT_* variables."""
+    from lunaport.runtime.settings import SettingsError, load_settings
+
+    given = {
+        "data_dir": data_dir,
+        "http": tuple(http) if http else None,
+        "portal": tuple(portal) if portal else None,
+        "log_level": log_level,
+        "log_format": log_format,
+    }
+    try:
+        settings = load_settings({key: value for key, value in given.items() if value is not None}, config)
+    except SettingsError as error:
+        typer.echo(f"lunaport: {error}", err=True)
+        raise typer.Exit(2) from None
+    options = {
+        "data_dir": str(settings.data_dir.absolute()),
+        "http": settings.http,
+        "portals": settings.portal,
+        "log_level": settings.log_level,
+        "log_format": settings.log_format,
+        "iqn_prefix": settings.iqn_prefix,
+        "trash_days": settings.trash_days,
+    }
+    # The same process goes on as the supervisor, without what reading settings and command lines took of memory.
+    os.execv(sys.executable, [sys.executable, "-m", "lunaport.runtime.supervisor", json.dumps(options)])  # noqa: S606
+
+
+def main() -> None:
+    """The entry of the command `lunaport`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The settings of `lunaport serve`, from four places; the first that has a value wins: the command line, variables of
+the environment (`LUNAPORT_<NAME>`, lists separated by commas), a TOML file, the defaults.
+
+Kept free of everything heavy: the supervisor imports it and stays in memory. The first password is not a setting: the
+control process alone reads LUNAPORT_ADMIN_PASSWORD.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from lunaport.model.address import ISCSI_PORT, HostPort, parse_host_port
+from lunaport.model.errors import InvalidError
+from lunaport.model.name import DEFAULT_IQN_PREFIX, is_iqn_prefix
+
+HTTP_PORT: Final = 8080
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message is for the administrator."""
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1, max_length=32)]
+
+
+class Settings(BaseSettings):
+    """Everything that is set outside the database."""
+
+    model_config = SettingsConfigDict(env_prefix="LUNAPORT_", extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    data_dir: Path = Path("/var/lib/lunaport")
+    http: Addresses = (f"127.0.0.1:{HTTP_PORT}",)
+    portal: Addresses = (f"127.0.0.1:{ISCSI_PORT}",)
+    iqn_prefix: str = DEFAULT_IQN_PREFIX
+    trash_days: Annotated[float, Field(ge=0, le=36500)] = 14
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
+
+    @field_validator("http")
+    @classmethod
+    def _http_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(_address(each, HTTP_PORT)) for each in value)
+
+    @field_validator("portal")
+    @classmethod
+    def _portal_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(_address(each, ISCSI_PORT)) for each in value)
+
+    @field_validator("iqn_prefix")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        if not is_iqn_prefix(value):
+            raise ValueError(f"is not iqn.<yyyy-mm>.<reversed domain>, such as {DEFAULT_IQN_PREFIX}")
+        return value
+
+    @property
+    def http_addresses(self) -> tuple[HostPort, ...]:
+        """Where HTTP is served."""
+        return tuple(parse_host_port(each, HTTP_PORT) for each in self.http)
+
+    @property
+    def portals(self) -> tuple[HostPort, ...]:
+        """Where iSCSI is served, each with its own port."""
+        return tuple(parse_host_port(each, ISCSI_PORT) for each in self.portal)
+
+
+def _address(text: str, default_port: int) -> HostPort:
+    try:
+        return parse_host_port(text, default_port)
+    except InvalidError as error:
+        raise ValueError(error.problems[0].message) from None
+
+
+def load_settings(given: Mapping[str, Any], config: Path | None = None) -> Settings:
+    """The settings; `given` are those of the command line, `config` a TOML file. Raises SettingsError."""
+
+    class FromEverywhere(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            file = () if config is None else (TomlConfigSettingsSource(settings_cls, config),)
+            return (init_settings, env_settings, *file)
+
+    if config is not None and not config.is_file():
+        raise SettingsError(f"there is no file {config}")
+    try:
+        loaded = FromEverywhere(**given)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors(include_input=False, include_url=False)
+        )
+        raise SettingsError(problems) from None
+    except ValueError as error:
+        raise SettingsError(f"{config}: {error}") from None
+    return Settings.model_construct(**loaded.model_dump())

@@ -1,0 +1,278 @@
+"""The supervisor: starts control and data, starts again whichever dies, ends both when told to.
+
+It holds what must outlive them: the lock on the data directory, the HTTP sockets (requests wait in their queue while
+control restarts) and the socket on which data hears control. It serves nothing itself and knows no desired state.
+"""
+
+import errno
+import fcntl
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from lunaport.model.address import HostPort, parse_host_port
+from lunaport.runtime import logs
+
+log = structlog.get_logger()
+
+STOP_TIMEOUT_S: Final = 8.0
+HEALTHY_AFTER_S: Final = 2.0
+"""A process that lived this long is started again at once; one that did not waits longer each time."""
+RESTART_PAUSE_S_MAX: Final = 5.0
+HTTP_BACKLOG: Final = 512
+HTTP_PORT: Final = 8080
+EXIT_CONFIGURATION: Final = 78
+"""Exit code of a process that cannot work with what it was given: starting it again would not help (sysexits.h)."""
+
+
+class SupervisorError(Exception):
+    """The NAS cannot start; the text says why and what would help."""
+
+
+@dataclass(slots=True)
+class Child:
+    """A process that shall run."""
+
+    name: str
+    command: Sequence[str]
+    pass_fds: Sequence[int]
+    process: subprocess.Popen[bytes] | None = None
+    pidfd: int = -1
+    started: float = 0.0
+    due: float | None = None
+    pause_s: float = 0.0
+
+    def start(self, now: float) -> None:
+        """Start it in a process group of its own: Ctrl-C is for the supervisor."""
+        self.process = subprocess.Popen(  # noqa: S603 - the command is our own interpreter and module
+            self.command, stdin=subprocess.PIPE, pass_fds=self.pass_fds, process_group=0
+        )
+        self.pidfd = os.pidfd_open(self.process.pid)
+        self.started = now
+        self.due = None
+
+    def ended(self, now: float) -> int:
+        """Take note of its end; it is due again after a pause that grows while it dies young. Returns its exit code."""
+        assert self.process is not None
+        code = self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        os.close(self.pidfd)
+        self.process = None
+        young = now - self.started < HEALTHY_AFTER_S
+        self.pause_s = min(max(0.1, self.pause_s * 2), RESTART_PAUSE_S_MAX) if young else 0.0
+        self.due = now + (self.pause_s if young and self.pause_s > 0.1 else 0.0)
+        return code
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """The loop that watches the children."""
+
+    children: list[Child]
+    selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    stopping: bool = False
+    exit_code: int = 0
+
+    def run(self) -> int:
+        """Run until told to stop; returns the exit code."""
+        signals_read, signals_write = socket.socketpair()
+        for sock in (signals_read, signals_write):
+            sock.setblocking(False)
+        signal.set_wakeup_fd(signals_write.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        self.selector.register(signals_read, selectors.EVENT_READ, None)
+        for child in self.children:
+            self._start(child)
+        while not self.stopping:
+            for key, _ in self.selector.select(self._timeout_s()):
+                if key.data is None:
+                    signals_read.recv(64)
+                    self.stopping = True
+                else:
+                    self._ended(key.data)
+            for child in self.children:
+                if child.due is not None and child.due <= time.monotonic() and not self.stopping:
+                    self._start(child)
+        self._stop_all(signals_read)
+        signal.set_wakeup_fd(-1)
+        signals_read.close()
+        signals_write.close()
+        self.selector.close()
+        return self.exit_code
+
+    def _start(self, child: Child) -> None:
+        child.start(time.monotonic())
+        self.selector.register(child.pidfd, selectors.EVENT_READ, child)
+
+    def _ended(self, child: Child) -> None:
+        self.selector.unregister(child.pidfd)
+        code = child.ended(time.monotonic())
+        if code == EXIT_CONFIGURATION:
+            self.stopping = True
+            self.exit_code = EXIT_CONFIGURATION
+        else:
+            log.error("process ended and is started again", process=child.name, exit_code=code)
+
+    def _timeout_s(self) -> float | None:
+        due = [child.due for child in self.children if child.due is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _stop_all(self, signals_read: socket.socket) -> None:
+        """SIGTERM to all, SIGKILL to those that do not end in time, or at a second signal."""
+        running = [child for child in self.children if child.process is not None]
+        for child in running:
+            assert child.process is not None
+            child.process.terminate()
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while running and time.monotonic() < deadline:
+            for key, _ in self.selector.select(max(0.0, deadline - time.monotonic())):
+                if key.data is None:
+                    signals_read.recv(64)
+                    deadline = 0.0
+                else:
+                    self.selector.unregister(key.data.pidfd)
+                    key.data.ended(time.monotonic())
+                    running.remove(key.data)
+        for child in running:
+            assert child.process is not None
+            log.error("process did not end in time and is killed", process=child.name)
+            child.process.kill()
+            child.ended(time.monotonic())
+
+
+class SupervisorOptions(msgspec.Struct, kw_only=True, frozen=True):
+    """The settings, as `lunaport serve` found them (`runtime.settings` says what they mean)."""
+
+    data_dir: str
+    http: tuple[str, ...]
+    portals: tuple[str, ...]
+    log_level: str = "info"
+    log_format: str = "text"
+    iqn_prefix: str
+    trash_days: float
+
+
+def run(options: SupervisorOptions) -> int:
+    """Run the NAS until SIGTERM or Ctrl-C; returns the exit code. Raises SupervisorError when it cannot start."""
+    data_dir = Path(options.data_dir)
+    lock_fd = lock_data_directory(data_dir)
+    http_sockets = [listen_http(address) for address in options.http]
+    directory_fd = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    # Through the descriptor the path is short whatever the data directory's is (sun_path holds 108 bytes).
+    control_path = f"/proc/self/fd/{directory_fd}/data.sock"
+    control_socket = listen_control(control_path)
+    http_fds = [sock.fileno() for sock in http_sockets]
+    logging = {"log_level": options.log_level, "log_format": options.log_format}
+    data = {"control_fd": control_socket.fileno(), **logging}
+    control = {
+        "data_dir": options.data_dir,
+        "http_fds": http_fds,
+        "http_urls": [http_url(sock) for sock in http_sockets],
+        "engine_socket": control_path,
+        "portals": options.portals,
+        "iqn_prefix": options.iqn_prefix,
+        "trash_days": options.trash_days,
+        **logging,
+    }
+    supervisor = Supervisor(
+        [
+            Child("data", command("data", data), [control_socket.fileno()]),
+            Child("control", command("control", control), [directory_fd, *http_fds]),
+        ]
+    )
+    try:
+        return supervisor.run()
+    finally:
+        Path(data_dir, "data.sock").unlink(missing_ok=True)
+        control_socket.close()
+        for sock in http_sockets:
+            sock.close()
+        os.close(directory_fd)
+        os.close(lock_fd)
+
+
+def command(process: str, options: Mapping[str, object]) -> list[str]:
+    """The command line of a child."""
+    return [sys.executable, "-m", f"lunaport.runtime.{process}", msgspec.json.encode(options).decode()]
+
+
+def lock_data_directory(data_dir: Path) -> int:
+    """Make the data directory and lock it: one NAS a directory. Returns the descriptor that holds the lock."""
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SupervisorError(f"the data directory {data_dir} cannot be used: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise SupervisorError(f"another Lunaport serves the data directory {data_dir} already") from None
+    return fd
+
+
+def listen_http(address: str) -> socket.socket:
+    """Open a listening HTTP socket on HOST:PORT."""
+    where = parse_host_port(address, HTTP_PORT)
+    sock: socket.socket | None = None
+    try:
+        family, kind, protocol, _, bind_to = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)[0]
+        sock = socket.socket(family, kind, protocol)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(bind_to)
+        sock.listen(HTTP_BACKLOG)
+    except OSError as error:
+        if sock is not None:
+            sock.close()
+        hint = "; another program listens there" if error.errno == errno.EADDRINUSE else ""
+        raise SupervisorError(f"HTTP cannot listen on {address}: {error.strerror}{hint}") from error
+    return sock
+
+
+def http_url(sock: socket.socket) -> str:
+    """The address of a listening socket as a browser takes it."""
+    host, port = sock.getsockname()[:2]
+    return f"http://{HostPort(host=host, port=port)}"
+
+
+def listen_control(path: str) -> socket.socket:
+    """Open the listening Unix socket between control and data; only this user may connect."""
+    Path(path).unlink(missing_ok=True)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        sock.bind(path)
+    finally:
+        os.umask(before)
+    sock.listen(8)
+    return sock
+
+
+def main() -> None:
+    """The entry of `python -m lunaport.runtime.supervisor OPTIONS`."""
+    options = msgspec.json.decode(sys.argv[1], type=SupervisorOptions)
+    logs.configure(options.log_level, options.log_format)
+    try:
+        sys.exit(run(options))
+    except SupervisorError as error:
+        sys.stderr.write(f"lunaport: {error}\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""One value for each thing that can be asked of the NAS. An interface parses a request into one of these and no more.
+
+Its docstring says when it is legal; `Nas.perform` carries it out and returns what the type parameter says. Each may
+raise InvalidError (a value is wrong) and ServiceError (it cannot be done).
+"""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from lunaport.model.iscsi_service import IscsiService, ServiceChange
+from lunaport.model.target import Target, TargetChange
+from lunaport.model.volume import OVERCOMMIT_FACTOR_DEFAULT, Volume
+
+Result = TypeVar("Result")
+
+
+class Action(Generic[Result]):
+    """Base of all actions."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTarget(Action[Target]):
+    """Make a target with one LUN on a new thin file.
+
+    Legal when the name is free, and the volume known and not promised too often.
+    """
+
+    change: TargetChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateTarget(Action[Target]):
+    """Change a target, live. Its size may only grow, its volume not change."""
+
+    target_id: int
+    change: TargetChange
+    revisions: frozenset[int] | None = None
+    """Legal only when the target's revision is one of these; None: whatever it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteTarget(Action[Target]):
+    """End a target's sessions and move its file to the trash. Always legal while the target exists."""
+
+    target_id: int
+    revisions: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateVolume(Action[Volume]):
+    """Take a directory as a volume, making it when it is not there. Legal beside all other volumes."""
+
+    name: str
+    path: str
+    overcommit_factor: float = OVERCOMMIT_FACTOR_DEFAULT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateVolume(Action[Volume]):
+    """Set how far a volume may be overpromised; what is promised already stays."""
+
+    name: str
+    overcommit_factor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteVolume(Action[Volume]):
+    """Forget a volume; its files stay. Legal when no target has a LUN there, and never for `default`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateService(Action[IscsiService]):
+    """Switch the service on or off, or move its port. Legal when every portal can be opened."""
+
+    change: ServiceChange
+    revisions: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TidyUp(Action[int]):
+    """Undo unfinished creations, finish unfinished deletions, empty old trash. Returns how many files were removed."""

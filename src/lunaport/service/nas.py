@@ -1,0 +1,130 @@
+"""The NAS as its interfaces see it: `perform` for what changes something, plain methods for what only looks.
+
+Invariants: actions run one at a time, in the order they came; none runs before the engine has taken the desired state;
+when `perform` returns, the database is durable and the wire serves it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from lunaport.engine.interface import EngineStatus, PortalReport, PortalSpec, SessionReport
+from lunaport.model.iscsi_service import IscsiService
+from lunaport.model.target import Target
+from lunaport.service import actions
+from lunaport.service.actions import Action
+from lunaport.service.context import Context, engine_errors
+from lunaport.service.desired import desired_state, portal_specs
+from lunaport.service.errors import NotFoundError, UnavailableError
+from lunaport.service.iscsi_service import update_service
+from lunaport.service.targets import create_target, delete_target, update_target
+from lunaport.service.tidy import tidy_up
+from lunaport.service.volumes import VolumeReport, create_volume, delete_volume, report_volume, update_volume
+
+LOG = logging.getLogger(__name__)
+
+__all__ = ["EngineStatus", "Nas", "PortalReport", "SessionReport"]
+
+Result = TypeVar("Result")
+
+_HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] = {
+    actions.CreateTarget: create_target,
+    actions.UpdateTarget: update_target,
+    actions.DeleteTarget: delete_target,
+    actions.CreateVolume: create_volume,
+    actions.UpdateVolume: update_volume,
+    actions.DeleteVolume: delete_volume,
+    actions.UpdateService: update_service,
+    actions.TidyUp: tidy_up,
+}
+
+
+class Nas:
+    """All use cases. `start` first; until it has returned, actions raise UnavailableError."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = asyncio.Lock()
+        self._started = False
+
+    async def start(self, prepare: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Give the engine the desired state, then tidy up. Raises EngineError; may be called again after that.
+
+        The engine comes first, for a control process that was killed finds it still serving what is to be undone.
+        `prepare` runs last: what has to be done before the NAS says that it serves.
+        """
+        context = self._context
+        async with self._lock:
+            await context.engine.make_volume(context.config.default_volume_path)
+            await context.engine.start(
+                desired_state(
+                    await context.store.service(),
+                    context.config.portals,
+                    await context.store.targets(),
+                    await context.places(),
+                )
+            )
+            await tidy_up(context, actions.TidyUp())
+            if prepare is not None:
+                await prepare()
+            self._started = True
+
+    async def perform(self, action: Action[Result]) -> Result:
+        """Carry an action out. Raises InvalidError, ServiceError."""
+        handler = _HANDLERS[type(action)]
+        async with self._lock:
+            if not self._started:
+                raise UnavailableError
+            return cast("Result", await handler(self._context, action))
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the engine has taken the desired state."""
+        return self._started
+
+    async def targets(
+        self, *, after_id: int = 0, count_max: int | None = None, name: str | None = None
+    ) -> Sequence[Target]:
+        """Targets in the order of their ids."""
+        return await self._context.store.targets(after_id=after_id, count_max=count_max, name=name)
+
+    async def target(self, target_id: int) -> Target:
+        """A target. Raises NotFoundError."""
+        target = await self._context.store.target(target_id)
+        if target is None:
+            raise NotFoundError("target with the id", target_id, ("id",))
+        return target
+
+    async def volumes(self) -> Sequence[VolumeReport]:
+        """All volumes by name, with how full they are."""
+        committed = await self._context.store.committed_bytes()
+        return [
+            await report_volume(self._context, volume, committed.get(volume.name, 0))
+            for volume in await self._context.volumes()
+        ]
+
+    async def volume(self, name: str) -> VolumeReport:
+        """A volume. Raises NotFoundError."""
+        for volume in await self._context.volumes():
+            if volume.name == name:
+                committed = await self._context.store.committed_bytes()
+                return await report_volume(self._context, volume, committed.get(name, 0))
+        raise NotFoundError("volume", repr(name), ("name",))
+
+    async def service(self) -> IscsiService:
+        """The service object."""
+        return await self._context.store.service()
+
+    async def portals(self) -> Sequence[PortalSpec]:
+        """The addresses that shall be listened on now."""
+        return portal_specs(await self.service(), self._context.config.portals)
+
+    async def sessions(self) -> Sequence[SessionReport]:
+        """Every session now. Raises UnavailableError."""
+        async with engine_errors():
+            return await self._context.engine.sessions()
+
+    async def engine_status(self) -> EngineStatus:
+        """The engine now."""
+        return await self._context.engine.status()

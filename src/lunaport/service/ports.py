@@ -1,0 +1,102 @@
+"""What the use cases ask of the configuration database. The store implements it without knowing it.
+
+Every method that changes something is one durable transaction: when it returns, the change survives a crash; when it
+raises, nothing has changed. Each raises the counter of the configuration (`revision`) by one and stamps it on what it
+changed. Callers change one thing at a time.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from lunaport.model.iscsi_service import IscsiService
+from lunaport.model.target import Target
+from lunaport.model.trash import TrashedTarget
+from lunaport.model.user import User
+from lunaport.model.volume import Volume
+
+
+class TargetStore(Protocol):
+    """Targets, from their creation to their end in the trash."""
+
+    async def targets(
+        self, *, after_id: int = 0, count_max: int | None = None, name: str | None = None
+    ) -> Sequence[Target]:
+        """Active targets with a larger id, in the order of their ids."""
+
+    async def target(self, target_id: int) -> Target | None:
+        """The active target with this id."""
+
+    async def name_holder(self, name: str) -> int | None:
+        """The id of the target that holds the name, be it active or in creation."""
+
+    async def reserve_target(self, target: Target) -> Target:
+        """Add a target in creation: its name is taken, it is not listed. Its id is new, whatever it said."""
+
+    async def activate_target(self, target_id: int) -> Target:
+        """End the creation: from now on the target is listed."""
+
+    async def replace_target(self, target: Target) -> Target:
+        """Store new values for an active target."""
+
+    async def trash_target(self, target_id: int, files: Mapping[str, str], now: float) -> None:
+        """Take an active target off the list; `files`: LUN uuid to the file it shall be moved to."""
+
+    async def restore_target(self, target_id: int) -> Target:
+        """Undo `trash_target` while no file has been moved."""
+
+    async def finish_trash(self, target_id: int) -> None:
+        """The files of a trashed target have been moved."""
+
+    async def forget_target(self, target_id: int) -> None:
+        """Drop a target in creation or in the trash."""
+
+    async def in_creation(self) -> Sequence[Target]:
+        """Targets whose creation has not ended."""
+
+    async def trashed(self) -> Sequence[TrashedTarget]:
+        """Everything in the trash."""
+
+
+class VolumeStore(Protocol):
+    """Volumes."""
+
+    async def volumes(self) -> Sequence[Volume]:
+        """All volumes by name. The path of `default` is empty: it is a setting."""
+
+    async def add_volume(self, volume: Volume) -> Volume:
+        """Add a volume."""
+
+    async def replace_volume(self, volume: Volume) -> Volume:
+        """Store new values for a volume."""
+
+    async def remove_volume(self, name: str) -> None:
+        """Forget a volume and what lies in its trash."""
+
+    async def volume_targets(self, name: str) -> Sequence[str]:
+        """Names of the targets with a LUN there: active, in creation, or with a file on its way to the trash."""
+
+    async def committed_bytes(self) -> Mapping[str, int]:
+        """Volume name to the sum of the sizes of its LUNs; the trash does not count."""
+
+
+class ServiceStore(Protocol):
+    """The service object and users."""
+
+    async def service(self) -> IscsiService:
+        """The service object."""
+
+    async def put_service(self, service: IscsiService) -> IscsiService:
+        """Store it."""
+
+    async def user(self, name: str) -> User | None:
+        """A user by name."""
+
+    async def has_users(self) -> bool:
+        """Whether there is any user yet."""
+
+    async def add_user(self, user: User) -> None:
+        """Add a user."""
+
+
+class Store(TargetStore, VolumeStore, ServiceStore, Protocol):
+    """The whole configuration database."""

@@ -1,0 +1,177 @@
+"""Creating, changing and deleting a target.
+
+The order of steps is what makes a crash harmless. Creation: the row first (it reserves the name), then the file, then
+the wire, then the row says active; a row still in creation at the next start is undone. Change: the database first,
+because a disk that an initiator has seen grown must never be small again after a crash. Deletion: the row says trashed
+first, then off the wire, then the file moves; from the moment it is off the wire it only goes forward.
+"""
+
+from datetime import UTC, datetime
+
+from lunaport.engine.interface import Change, EngineError
+from lunaport.model.errors import Fault
+from lunaport.model.size import format_size
+from lunaport.model.target import Lun, LunState, Target, TargetDraft, merge_target, with_draft
+from lunaport.model.trash import TrashedTarget
+from lunaport.model.volume import Volume
+from lunaport.service.actions import CreateTarget, DeleteTarget, UpdateTarget
+from lunaport.service.context import LOG, Context, Undo, check_revision, engine_errors, translate
+from lunaport.service.desired import target_spec
+from lunaport.service.errors import ConflictError, NotFoundError
+
+LUN_FOLDER = "luns"
+TRASH_FOLDER = "trash"
+TRASH_NAME_BYTES_MAX = 120
+"""Of the target's name in the file's name, which the file system limits to 255 bytes."""
+
+
+async def create_target(context: Context, action: CreateTarget) -> Target:
+    """Carry out CreateTarget."""
+    now = context.clock()
+    draft = merge_target(None, action.change, iqn_prefix=context.config.iqn_prefix, now=now)
+    volume = await context.volume(draft.volume)
+    await _check_name(context, draft.name)
+    await _check_room(context, volume, draft.size_bytes)
+    places = await context.places()
+    wanted = _new_target(draft, context.new_uuid(), now)
+    path = places.path(wanted.disk.volume, wanted.disk.file)
+    async with engine_errors(), Undo() as undo:
+        reserved = await context.store.reserve_target(wanted)
+        undo.push(lambda: context.store.forget_target(reserved.id))
+        undo.push(lambda: context.engine.remove_file(path))
+        await context.engine.create_file(path, draft.size_bytes)
+        await context.engine.apply(Change(put=(target_spec(reserved, places),)))
+        undo.push(lambda: context.engine.apply(Change(removed=(reserved.name,))))
+        return await context.store.activate_target(reserved.id)
+
+
+def _new_target(draft: TargetDraft, uuid: str, now: float) -> Target:
+    lun = Lun(
+        lun=0,
+        uuid=uuid,
+        volume=draft.volume,
+        file=f"{LUN_FOLDER}/{uuid}.img",
+        size_bytes=draft.size_bytes,
+        state=LunState.CREATING,
+    )
+    return with_draft(Target(id=0, name=draft.name, luns=(lun,), created_at=now), draft)
+
+
+async def update_target(context: Context, action: UpdateTarget) -> Target:
+    """Carry out UpdateTarget."""
+    current = await _existing(context, action.target_id)
+    check_revision(current.revision, action.revisions)
+    draft = merge_target(current, action.change, iqn_prefix=context.config.iqn_prefix, now=context.clock())
+    volume = await context.volume(draft.volume)
+    if volume.name != current.disk.volume:
+        raise ConflictError(
+            Fault.VOLUME_FIXED,
+            f"is {current.disk.volume!r} and a share cannot move to another volume yet; leave it out or repeat it",
+            ("volume",),
+            (current.disk.volume,),
+        )
+    if draft.name != current.name:
+        await _check_name(context, draft.name)
+    if draft.size_bytes > current.disk.size_bytes:
+        await _check_room(context, volume, draft.size_bytes - current.disk.size_bytes)
+    wanted = with_draft(current, draft)
+    if wanted == current:
+        return current
+    places = await context.places()
+    async with engine_errors(), Undo() as undo:
+        stored = await context.store.replace_target(wanted)
+        undo.push(lambda: context.store.replace_target(current))
+        removed = (current.name,) if stored.name != current.name else ()
+        await context.engine.apply(Change(removed=removed, put=(target_spec(stored, places),)))
+        return stored
+
+
+async def delete_target(context: Context, action: DeleteTarget) -> Target:
+    """Carry out DeleteTarget."""
+    current = await _existing(context, action.target_id)
+    check_revision(current.revision, action.revisions)
+    now = context.clock()
+    files = {lun.uuid: _trash_file(current.name, lun.uuid, now) for lun in current.luns}
+    async with engine_errors(), Undo() as undo:
+        await context.store.trash_target(current.id, files, now)
+        undo.push(lambda: context.store.restore_target(current.id))
+        await context.engine.apply(Change(removed=(current.name,)))
+    for trashed in await context.store.trashed():
+        if trashed.id == current.id:
+            await move_to_trash(context, trashed)
+    return current
+
+
+async def move_to_trash(context: Context, trashed: TrashedTarget) -> None:
+    """Move the files of a deleted target; what cannot be moved now is tried again by TidyUp."""
+    places = await context.places()
+    try:
+        for lun in trashed.luns:
+            if not lun.is_moved:
+                await context.engine.move_file(
+                    places.path(lun.volume, lun.file), places.path(lun.volume, lun.trash_file)
+                )
+    except EngineError as error:
+        LOG.warning("the file of deleted target %s stays where it is for now: %s", trashed.name, error)
+        return
+    await context.store.finish_trash(trashed.id)
+
+
+async def roll_back_creation(context: Context, target: Target) -> bool:
+    """Undo a creation that did not end; False when the engine would not remove the file yet."""
+    places = await context.places()
+    try:
+        for lun in target.luns:
+            await context.engine.remove_file(places.path(lun.volume, lun.file))
+    except EngineError as error:
+        LOG.warning("the unfinished target %s cannot be removed yet: %s", target.name, error)
+        return False
+    await context.store.forget_target(target.id)
+    return True
+
+
+def _trash_file(name: str, uuid: str, now: float) -> str:
+    when = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    short = name.encode()[:TRASH_NAME_BYTES_MAX].decode(errors="ignore")
+    return f"{TRASH_FOLDER}/{when}-{short}-{uuid}.img"
+
+
+async def _existing(context: Context, target_id: int) -> Target:
+    target = await context.store.target(target_id)
+    if target is None:
+        raise NotFoundError("share with the id", target_id, ("id",))
+    return target
+
+
+async def _check_name(context: Context, name: str) -> None:
+    """The name must be free; what is left of a creation that failed is cleared away."""
+    for unfinished in await context.store.in_creation():
+        if unfinished.name == name:
+            await roll_back_creation(context, unfinished)
+    holder = await context.store.name_holder(name)
+    if holder is not None:
+        raise ConflictError(
+            Fault.NAME_TAKEN,
+            f"{name!r} is taken by the share with id {holder}; choose another name",
+            ("name",),
+            (name,),
+        )
+
+
+async def _check_room(context: Context, volume: Volume, extra_bytes: int) -> None:
+    """The volume must not be promised more often than its factor allows."""
+    try:
+        usage = await context.engine.volume_usage(volume.path)
+    except EngineError as error:
+        raise translate(error) from error
+    committed = (await context.store.committed_bytes()).get(volume.name, 0)
+    limit = int(volume.overcommit_factor * usage.total_bytes)
+    if committed + extra_bytes > limit:
+        raise ConflictError(
+            Fault.VOLUME_FULL,
+            f"asks for {format_size(extra_bytes)} more, but volume {volume.name!r} has promised "
+            f"{format_size(committed)} and may promise {format_size(limit)}: {volume.overcommit_factor:g} times "
+            f"the {format_size(usage.total_bytes)} of its file system",
+            ("size",),
+            (volume.name,),
+        )

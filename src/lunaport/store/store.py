@@ -1,0 +1,227 @@
+"""The configuration database behind the use cases' port (`service.ports.Store`, implemented without importing it).
+
+`open_store` makes the key first, then the database: a crash between the two leaves a key that the next start uses, and
+a database without its key can only mean that the key was lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from lunaport.model.iscsi_service import SERVICE_ID, IscsiService
+from lunaport.model.target import Target
+from lunaport.model.trash import TrashedTarget
+from lunaport.model.user import User
+from lunaport.model.volume import DEFAULT_VOLUME, Volume
+from lunaport.store import rows, targets
+from lunaport.store.database import Database, open_database
+from lunaport.store.errors import KeyWrongError, StoreError
+from lunaport.store.key import RandomBytes, SecretBox, load_key
+from lunaport.store.tables import REVISION, SERVICE, USER, VOLUME
+
+DATABASE_FILE: Final = "lunaport.db"
+KEY_FILE: Final = "secret.key"
+_KEY_CHECK: Final = "the key fits"
+
+
+class SqlStore:
+    """The configuration database. Use `open_store`."""
+
+    def __init__(self, database: Database, box: SecretBox) -> None:
+        self._database = database
+        self._box = box
+
+    async def close(self) -> None:
+        """Close the database."""
+        await self._database.close()
+
+    async def targets(
+        self, *, after_id: int = 0, count_max: int | None = None, name: str | None = None
+    ) -> Sequence[Target]:
+        """Active targets with a larger id, in the order of their ids."""
+        return await self._database.run(
+            lambda c: targets.read(c, self._box, after_id=after_id, count_max=count_max, name=name)
+        )
+
+    async def target(self, target_id: int) -> Target | None:
+        """The active target with this id."""
+        found = await self._database.run(lambda c: targets.read(c, self._box, target_id=target_id))
+        return found[0] if found else None
+
+    async def name_holder(self, name: str) -> int | None:
+        """The id of the target that holds the name."""
+        return await self._database.run(lambda c: targets.name_holder(c, name))
+
+    async def reserve_target(self, target: Target) -> Target:
+        """Add a target in creation under a new id."""
+        return await self._database.run(lambda c: targets.add(c, self._box, target))
+
+    async def activate_target(self, target_id: int) -> Target:
+        """End the creation."""
+        return await self._database.run(lambda c: targets.activate(c, self._box, target_id))
+
+    async def replace_target(self, target: Target) -> Target:
+        """Store new values for an active target."""
+        return await self._database.run(lambda c: targets.replace(c, self._box, target))
+
+    async def trash_target(self, target_id: int, files: Mapping[str, str], now: float) -> None:
+        """Take an active target off the list."""
+        await self._database.run(lambda c: targets.trash(c, target_id, files, now))
+
+    async def restore_target(self, target_id: int) -> Target:
+        """Undo `trash_target`."""
+        return await self._database.run(lambda c: targets.restore(c, self._box, target_id))
+
+    async def finish_trash(self, target_id: int) -> None:
+        """The files of a trashed target have been moved."""
+        await self._database.run(lambda c: targets.finish_trash(c, target_id))
+
+    async def forget_target(self, target_id: int) -> None:
+        """Drop a target in creation or in the trash."""
+        await self._database.run(lambda c: targets.forget(c, target_id))
+
+    async def in_creation(self) -> Sequence[Target]:
+        """Targets whose creation has not ended."""
+        return await self._database.run(lambda c: targets.read(c, self._box, state=targets.CREATING))
+
+    async def trashed(self) -> Sequence[TrashedTarget]:
+        """Everything in the trash."""
+        return await self._database.run(targets.trashed)
+
+    async def volumes(self) -> Sequence[Volume]:
+        """All volumes by name."""
+        return await self._database.run(_volumes)
+
+    async def add_volume(self, volume: Volume) -> Volume:
+        """Add a volume."""
+        return await self._database.run(lambda c: _add_volume(c, volume))
+
+    async def replace_volume(self, volume: Volume) -> Volume:
+        """Store new values for a volume."""
+        return await self._database.run(lambda c: _replace_volume(c, volume))
+
+    async def remove_volume(self, name: str) -> None:
+        """Forget a volume and what lies in its trash."""
+        await self._database.run(lambda c: _remove_volume(c, name))
+
+    async def volume_targets(self, name: str) -> Sequence[str]:
+        """Names of the targets with a LUN there."""
+        return await self._database.run(lambda c: targets.on_volume(c, name))
+
+    async def committed_bytes(self) -> Mapping[str, int]:
+        """Volume name to the sum of the sizes of its LUNs."""
+        return await self._database.run(targets.committed_bytes)
+
+    async def service(self) -> IscsiService:
+        """The service object."""
+        return await self._database.run(_service)
+
+    async def put_service(self, service: IscsiService) -> IscsiService:
+        """Store the service object."""
+        return await self._database.run(lambda c: _put_service(c, service))
+
+    async def user(self, name: str) -> User | None:
+        """A user by name."""
+        return await self._database.run(lambda c: _user(c, name))
+
+    async def has_users(self) -> bool:
+        """Whether there is any user yet."""
+        return await self._database.run(lambda c: c.execute(select(USER.c.name).limit(1)).first() is not None)
+
+    async def add_user(self, user: User) -> None:
+        """Add a user."""
+        await self._database.run(lambda c: _add_user(c, user))
+
+
+def _volumes(connection: Connection) -> list[Volume]:
+    return [rows.volume_of(row) for row in connection.execute(select(VOLUME).order_by(VOLUME.c.name)).mappings()]
+
+
+def _volume(connection: Connection, name: str) -> Volume:
+    return rows.volume_of(connection.execute(select(VOLUME).where(VOLUME.c.name == name)).mappings().one())
+
+
+def _volume_values(connection: Connection, volume: Volume) -> dict[str, Any]:
+    return {
+        "name": volume.name,
+        "path": "" if volume.name == DEFAULT_VOLUME else volume.path,
+        "overcommit_factor": volume.overcommit_factor,
+        "revision": targets.next_revision(connection),
+    }
+
+
+def _add_volume(connection: Connection, volume: Volume) -> Volume:
+    connection.execute(insert(VOLUME).values(_volume_values(connection, volume)))
+    return _volume(connection, volume.name)
+
+
+def _replace_volume(connection: Connection, volume: Volume) -> Volume:
+    connection.execute(update(VOLUME).where(VOLUME.c.name == volume.name).values(_volume_values(connection, volume)))
+    return _volume(connection, volume.name)
+
+
+def _remove_volume(connection: Connection, name: str) -> None:
+    targets.next_revision(connection)
+    targets.forget_trash_of(connection, name)
+    connection.execute(delete(VOLUME).where(VOLUME.c.name == name))
+
+
+def _service(connection: Connection) -> IscsiService:
+    return rows.service_of(connection.execute(select(SERVICE)).mappings().one())
+
+
+def _put_service(connection: Connection, service: IscsiService) -> IscsiService:
+    connection.execute(
+        update(SERVICE)
+        .where(SERVICE.c.id == SERVICE_ID)
+        .values(
+            enabled=service.enabled,
+            port=service.port,
+            isns=service.isns,
+            isns_address=service.isns_address,
+            revision=targets.next_revision(connection),
+        )
+    )
+    return _service(connection)
+
+
+def _user(connection: Connection, name: str) -> User | None:
+    row = connection.execute(select(USER).where(USER.c.name == name)).mappings().one_or_none()
+    if row is None:
+        return None
+    return User(name=row["name"], password_hash=row["password_hash"], created_at=row["created_at"])
+
+
+def _add_user(connection: Connection, user: User) -> None:
+    connection.execute(
+        insert(USER).values(name=user.name, password_hash=user.password_hash, created_at=user.created_at)
+    )
+
+
+def _check_key(connection: Connection, box: SecretBox) -> None:
+    sealed = connection.execute(select(REVISION.c.key_check)).scalar_one()
+    if sealed is None:
+        connection.execute(update(REVISION).values(key_check=box.encrypt(_KEY_CHECK, "key")))
+    else:
+        box.decrypt(sealed, "key")
+
+
+async def open_store(data_dir: Path, *, random_bytes: RandomBytes) -> SqlStore:
+    """Open the store in an existing directory, making it when there is none. Raises StoreError."""
+    database_path, key_path = data_dir / DATABASE_FILE, data_dir / KEY_FILE
+    try:
+        key = load_key(key_path, may_create=not database_path.exists(), random_bytes=random_bytes)
+    except OSError as error:
+        raise StoreError(f"cannot read or make {key_path}: {error.strerror}") from error
+    box = SecretBox(key, random_bytes)
+    database = await open_database(database_path)
+    try:
+        await database.run(lambda c: _check_key(c, box))
+    except KeyWrongError:
+        await database.close()
+        raise KeyWrongError(
+            f"{key_path} is not the key of {database_path}; put the right one back from a backup"
+        ) from None
+    return SqlStore(database, box)

@@ -1,0 +1,115 @@
+"""The tables, as SQLAlchemy Core sees them. The migrations make them; a test compares the two.
+
+`id` columns that users see are AUTOINCREMENT: SQLite then never gives a number twice. A target's name is unique among
+those that are not in the trash. Secrets are stored encrypted (`store.key`), times as seconds since 1970.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    text,
+)
+
+METADATA = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+_STATES = "state IN ('creating', 'active', 'trashed')"
+
+REVISION = Table(
+    "revision",
+    METADATA,
+    Column("id", Integer, CheckConstraint("id = 1", name="single"), primary_key=True),
+    Column("value", Integer, nullable=False),
+    Column("key_check", LargeBinary, nullable=True),
+)
+"""One row: the configuration's counter, and a text encrypted with the key, by which a wrong key is told."""
+
+VOLUME = Table(
+    "volume",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("path", String, nullable=False),
+    Column("overcommit_factor", Float, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+TARGET = Table(
+    "target",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("state", String, CheckConstraint(_STATES, name="state"), nullable=False),
+    Column("header_digest", Boolean, nullable=False),
+    Column("data_digest", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("trashed_at", Float, nullable=True),
+    Column("revision", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("uq_target_name", TARGET.c.name, unique=True, sqlite_where=text("state != 'trashed'"))
+
+LUN = Table(
+    "lun",
+    METADATA,
+    Column("uuid", String, primary_key=True),
+    Column("target_id", Integer, ForeignKey("target.id", ondelete="CASCADE"), nullable=False),
+    Column("lun", Integer, nullable=False),
+    Column("volume", String, ForeignKey("volume.name"), nullable=False),
+    Column("file", String, nullable=False),
+    Column("trash_file", String, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("state", String, CheckConstraint(_STATES, name="state"), nullable=False),
+)
+Index("uq_lun_target_id", LUN.c.target_id, LUN.c.lun, unique=True)
+Index("ix_lun_volume", LUN.c.volume)
+
+CHAP = Table(
+    "chap",
+    METADATA,
+    Column("target_id", Integer, ForeignKey("target.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "direction",
+        String,
+        CheckConstraint("direction IN ('one_way', 'mutual')", name="direction"),
+        primary_key=True,
+    ),
+    Column("enabled", Boolean, nullable=False),
+    Column("username", String, nullable=False),
+    Column("secret", LargeBinary, nullable=True),
+    Column("secret_changed_at", Float, nullable=False),
+)
+
+SERVICE = Table(
+    "service",
+    METADATA,
+    Column("id", Integer, CheckConstraint("id = 1", name="single"), primary_key=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("port", Integer, nullable=True),
+    Column("isns", Boolean, nullable=False),
+    Column("isns_address", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+USER = Table(
+    "user",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("password_hash", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+)

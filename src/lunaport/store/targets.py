@@ -1,0 +1,199 @@
+"""Statements on targets, their LUNs and CHAP. Each function runs inside the caller's transaction."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select, update
+
+from lunaport.model.chap import Chap
+from lunaport.model.target import Lun, LunState, Target
+from lunaport.model.trash import TrashedTarget
+from lunaport.store import rows
+from lunaport.store.key import SecretBox
+from lunaport.store.tables import CHAP, LUN, REVISION, TARGET
+
+CREATING, ACTIVE, TRASHED = LunState.CREATING.value, LunState.ACTIVE.value, LunState.TRASHED.value
+
+
+def next_revision(connection: Connection) -> int:
+    """Raise the configuration's counter by one and return it."""
+    statement = update(REVISION).values(value=REVISION.c.value + 1).returning(REVISION.c.value)
+    return int(connection.execute(statement).scalar_one())
+
+
+def _luns(connection: Connection, target_ids: Select[tuple[int]]) -> Mapping[int, list[RowMapping]]:
+    found: dict[int, list[RowMapping]] = defaultdict(list)
+    statement = select(LUN).where(LUN.c.target_id.in_(target_ids)).order_by(LUN.c.target_id, LUN.c.lun)
+    for row in connection.execute(statement).mappings():
+        found[row["target_id"]].append(row)
+    return found
+
+
+def _chap(connection: Connection, box: SecretBox, target_ids: Select[tuple[int]]) -> Mapping[int, dict[str, Chap]]:
+    found: dict[int, dict[str, Chap]] = defaultdict(dict)
+    for row in connection.execute(select(CHAP).where(CHAP.c.target_id.in_(target_ids))).mappings():
+        found[row["target_id"]][row["direction"]] = rows.chap_of(row, box)
+    return found
+
+
+def read(
+    connection: Connection,
+    box: SecretBox,
+    *,
+    state: str = ACTIVE,
+    target_id: int | None = None,
+    after_id: int = 0,
+    count_max: int | None = None,
+    name: str | None = None,
+) -> list[Target]:
+    """Targets in this state, in the order of their ids."""
+    ids = select(TARGET.c.id).where(TARGET.c.state == state, TARGET.c.id > after_id).order_by(TARGET.c.id)
+    if target_id is not None:
+        ids = ids.where(TARGET.c.id == target_id)
+    if name is not None:
+        ids = ids.where(TARGET.c.name == name)
+    if count_max is not None:
+        ids = ids.limit(count_max)
+    luns, chap = _luns(connection, ids), _chap(connection, box, ids)
+    statement = select(TARGET).where(TARGET.c.id.in_(ids)).order_by(TARGET.c.id)
+    return [
+        rows.target_of(row, luns.get(row["id"], ()), chap.get(row["id"], {}))
+        for row in connection.execute(statement).mappings()
+    ]
+
+
+def one(connection: Connection, box: SecretBox, target_id: int) -> Target:
+    """The active target with this id, which is there."""
+    (target,) = read(connection, box, target_id=target_id)
+    return target
+
+
+def name_holder(connection: Connection, name: str) -> int | None:
+    """The id of the target that holds the name."""
+    statement = select(TARGET.c.id).where(TARGET.c.name == name, TARGET.c.state != TRASHED)
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def add(connection: Connection, box: SecretBox, target: Target) -> Target:
+    """Add a target in creation under a new id."""
+    values = {
+        "name": target.name,
+        "state": CREATING,
+        "header_digest": target.header_digest,
+        "data_digest": target.data_digest,
+        "created_at": target.created_at,
+        "revision": next_revision(connection),
+    }
+    target_id = int(connection.execute(insert(TARGET).values(values).returning(TARGET.c.id)).scalar_one())
+    for lun in target.luns:
+        connection.execute(insert(LUN).values({**rows.lun_row(target_id, lun), "state": CREATING}))
+    _put_chap(connection, box, target_id, target)
+    (added,) = read(connection, box, state=CREATING, target_id=target_id)
+    return added
+
+
+def _put_chap(connection: Connection, box: SecretBox, target_id: int, target: Target) -> None:
+    connection.execute(delete(CHAP).where(CHAP.c.target_id == target_id))
+    for row in rows.chap_rows(target, box, target_id):
+        connection.execute(insert(CHAP).values(row))
+
+
+def _set_state(connection: Connection, target_id: int, before: str, after: str, trashed_at: float | None) -> None:
+    changed = connection.execute(
+        update(TARGET)
+        .where(TARGET.c.id == target_id, TARGET.c.state == before)
+        .values(state=after, trashed_at=trashed_at, revision=next_revision(connection))
+    ).rowcount
+    if changed != 1:
+        raise LookupError(f"there is no target {target_id} that is {before}")
+    connection.execute(update(LUN).where(LUN.c.target_id == target_id).values(state=after))
+
+
+def activate(connection: Connection, box: SecretBox, target_id: int) -> Target:
+    """From in creation to active."""
+    _set_state(connection, target_id, CREATING, ACTIVE, None)
+    return one(connection, box, target_id)
+
+
+def replace(connection: Connection, box: SecretBox, target: Target) -> Target:
+    """Store new values for an active target; its LUNs keep their files."""
+    changed = connection.execute(
+        update(TARGET)
+        .where(TARGET.c.id == target.id, TARGET.c.state == ACTIVE)
+        .values(
+            name=target.name,
+            header_digest=target.header_digest,
+            data_digest=target.data_digest,
+            revision=next_revision(connection),
+        )
+    ).rowcount
+    if changed != 1:
+        raise LookupError(f"there is no active target {target.id}")
+    for lun in target.luns:
+        _resize(connection, lun)
+    _put_chap(connection, box, target.id, target)
+    return one(connection, box, target.id)
+
+
+def _resize(connection: Connection, lun: Lun) -> None:
+    connection.execute(update(LUN).where(LUN.c.uuid == lun.uuid).values(size_bytes=lun.size_bytes))
+
+
+def trash(connection: Connection, target_id: int, files: Mapping[str, str], now: float) -> None:
+    """From active to trashed, with the places its files shall be moved to."""
+    _set_state(connection, target_id, ACTIVE, TRASHED, now)
+    for uuid, file in files.items():
+        connection.execute(update(LUN).where(LUN.c.uuid == uuid).values(trash_file=file))
+
+
+def restore(connection: Connection, box: SecretBox, target_id: int) -> Target:
+    """From trashed, with no file moved, back to active."""
+    _set_state(connection, target_id, TRASHED, ACTIVE, None)
+    connection.execute(update(LUN).where(LUN.c.target_id == target_id).values(trash_file=""))
+    return one(connection, box, target_id)
+
+
+def finish_trash(connection: Connection, target_id: int) -> None:
+    """The files have been moved."""
+    connection.execute(
+        update(LUN)
+        .where(LUN.c.target_id == target_id, LUN.c.state == TRASHED, LUN.c.trash_file != "")
+        .values(file=LUN.c.trash_file, trash_file="")
+    )
+
+
+def forget(connection: Connection, target_id: int) -> None:
+    """Drop a target that is not active, with all that belongs to it."""
+    connection.execute(delete(TARGET).where(TARGET.c.id == target_id, TARGET.c.state != ACTIVE))
+
+
+def trashed(connection: Connection) -> Sequence[TrashedTarget]:
+    """Everything in the trash."""
+    ids = select(TARGET.c.id).where(TARGET.c.state == TRASHED)
+    luns = _luns(connection, ids)
+    statement = select(TARGET).where(TARGET.c.state == TRASHED).order_by(TARGET.c.id)
+    return [rows.trashed_of(row, luns.get(row["id"], ())) for row in connection.execute(statement).mappings()]
+
+
+def on_volume(connection: Connection, volume: str) -> list[str]:
+    """Names of the targets with a LUN there, or a file still to be moved to the trash."""
+    statement = (
+        select(TARGET.c.name)
+        .join(LUN, LUN.c.target_id == TARGET.c.id)
+        .where(LUN.c.volume == volume, (TARGET.c.state != TRASHED) | (LUN.c.trash_file != ""))
+        .distinct()
+        .order_by(TARGET.c.name)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def forget_trash_of(connection: Connection, volume: str) -> None:
+    """Drop what lies in a volume's trash from the database."""
+    there = select(LUN.c.target_id).where(LUN.c.volume == volume)
+    connection.execute(delete(TARGET).where(TARGET.c.state == TRASHED, TARGET.c.id.in_(there)))
+
+
+def committed_bytes(connection: Connection) -> dict[str, int]:
+    """Volume to the sum of its LUNs' sizes."""
+    statement = select(LUN.c.volume, func.sum(LUN.c.size_bytes)).where(LUN.c.state != TRASHED).group_by(LUN.c.volume)
+    return {volume: int(total) for volume, total in connection.execute(statement)}

@@ -1,0 +1,150 @@
+"""The supervisor with real child processes."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lunaport.runtime import supervisor
+from lunaport.runtime.supervisor import (
+    EXIT_CONFIGURATION,
+    Child,
+    Supervisor,
+    SupervisorError,
+    listen_control,
+    listen_http,
+    lock_data_directory,
+)
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-S", "-c", code]
+
+
+def append_line(path: Path) -> str:
+    return f"open({str(path)!r}, 'a').write('started\\n')"
+
+
+def lines(path: Path) -> int:
+    return path.read_text().count("\n") if path.exists() else 0
+
+
+def when(condition: object, then: object) -> threading.Thread:
+    assert callable(condition)
+    assert callable(then)
+
+    def wait() -> None:
+        deadline = time.monotonic() + 20
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        then()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def test_a_child_that_dies_is_started_again_and_all_end_on_sigterm(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    child = Child("x", python(f"{append_line(mark)}; import time; time.sleep(60)"), [])
+    watching = Supervisor([child])
+
+    def kill() -> None:
+        assert child.process is not None
+        child.process.kill()
+
+    killer = when(lambda: lines(mark) == 1, kill)
+    stopper = when(lambda: lines(mark) == 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert watching.run() == 0
+    killer.join()
+    stopper.join()
+    assert lines(mark) == 2
+    assert child.process is None
+
+
+def test_a_child_that_cannot_work_ends_the_nas(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    hopeless = Child("x", python(f"{append_line(mark)}; raise SystemExit({EXIT_CONFIGURATION})"), [])
+    other = Child("y", python("import time; time.sleep(60)"), [])
+    assert Supervisor([hopeless, other]).run() == EXIT_CONFIGURATION
+    assert lines(mark) == 1
+    assert other.process is None
+
+
+def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "STOP_TIMEOUT_S", 0.2)
+    mark = tmp_path / "mark"
+    code = f"import signal, time; signal.signal(15, signal.SIG_IGN); {append_line(mark)}; time.sleep(60)"
+    child = Child("x", python(code), [])
+    stopper = when(lambda: lines(mark) == 1, lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert Supervisor([child]).run() == 0
+    stopper.join()
+    assert child.process is None
+
+
+def test_a_child_that_dies_young_waits_longer_each_time() -> None:
+    child = Child("x", python("pass"), [])
+    pauses = []
+    for _ in range(9):
+        child.start(now=100.0)
+        assert child.process is not None
+        child.process.wait()
+        child.ended(now=100.1)
+        assert child.due is not None
+        pauses.append(round(child.due - 100.1, 3))
+    assert pauses == [0, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5, 5]
+    child.start(now=200.0)
+    child.ended(now=300.0)
+    assert child.due == 300.0
+
+
+def test_children_see_the_end_of_their_input_when_the_supervisor_is_gone() -> None:
+    child = Child("x", python("import sys; sys.stdin.read(); sys.exit(7)"), [])
+    child.start(now=0)
+    assert child.process is not None
+    assert child.process.stdin is not None
+    child.process.stdin.close()
+    assert child.ended(now=0) == 7
+
+
+def test_one_nas_a_data_directory(tmp_path: Path) -> None:
+    fd = lock_data_directory(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+    with pytest.raises(SupervisorError, match="another Lunaport"):
+        lock_data_directory(tmp_path / "a" / "b")
+    os.close(fd)
+    os.close(lock_data_directory(tmp_path / "a" / "b"))
+
+
+def test_a_data_directory_that_cannot_be() -> None:
+    with pytest.raises(SupervisorError, match="cannot be used"):
+        lock_data_directory(Path("/proc/none"))
+
+
+def test_an_http_port_that_is_taken() -> None:
+    other = socket.create_server(("127.0.0.1", 0))
+    with other, pytest.raises(SupervisorError, match="another program listens there"):
+        listen_http(f"127.0.0.1:{other.getsockname()[1]}")
+
+
+def test_the_control_socket_is_private_and_replaces_one_left_behind(tmp_path: Path) -> None:
+    path = tmp_path / "data.sock"
+    listen_control(str(path)).close()
+    sock = listen_control(str(path))
+    assert path.stat().st_mode & 0o777 == 0o600
+    sock.close()

@@ -1,0 +1,179 @@
+"""An engine in memory that keeps the contract of `engine.interface.Engine`, and can fail or die at any step.
+
+It outlives the control process, as the real one does: after a crash a test starts new use cases on the same double.
+"""
+
+import posixpath
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lunaport.engine.interface import (
+    Change,
+    DesiredState,
+    EngineStatus,
+    PortalError,
+    PortalReport,
+    PortalSpec,
+    SessionReport,
+    StorageError,
+    TargetSpec,
+    VolumeUsage,
+)
+
+TOTAL_BYTES = 1 << 40
+FILE_BYTES_MAX = 1 << 44
+
+
+class CrashError(BaseException):
+    """The process dies here: nothing after this runs."""
+
+
+@dataclass(slots=True)
+class Fuse:
+    """Counts steps; at the one told it dies, before the step takes effect: that is after the one before it."""
+
+    at: int = -1
+    count: int = 0
+
+    async def step(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Run one step."""
+        number, self.count = self.count, self.count + 1
+        if number == self.at:
+            raise CrashError
+        return await work()
+
+
+class Fused:
+    """An object whose every async method is a step of a fuse."""
+
+    def __init__(self, inner: object, fuse: Fuse) -> None:
+        self._inner = inner
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._inner, name)
+
+        async def stepped(*args: Any, **kwargs: Any) -> Any:
+            return await self._fuse.step(lambda: method(*args, **kwargs))
+
+        return stepped
+
+
+@dataclass(slots=True)
+class EngineDouble:
+    """What is on the wire and on the disks. `failures`: method name to what it raises, once."""
+
+    files: dict[str, int] = field(default_factory=dict)
+    targets: dict[str, TargetSpec] = field(default_factory=dict)
+    portals: tuple[PortalSpec, ...] = ()
+    volumes: set[str] = field(default_factory=set)
+    taken_ports: set[int] = field(default_factory=set)
+    failures: dict[str, BaseException] = field(default_factory=dict)
+    reports: list[SessionReport] = field(default_factory=list)
+    total_bytes: int = TOTAL_BYTES
+    available: bool = True
+    changes: list[Change] = field(default_factory=list)
+
+    def _fail(self, method: str) -> None:
+        if method in self.failures:
+            raise self.failures.pop(method)
+
+    def _open(self, portals: Sequence[PortalSpec]) -> None:
+        for portal in portals:
+            if portal.port in self.taken_ports:
+                raise PortalError(portal, "the address is already in use")
+        self.portals = tuple(portals)
+
+    def _put(self, spec: TargetSpec) -> None:
+        for lun in spec.luns:
+            if lun.path not in self.files:
+                raise StorageError("missing", lun.path, "no such file")
+            if lun.size_bytes > FILE_BYTES_MAX:
+                raise StorageError("too large", lun.path, "the file system's files end earlier")
+            assert lun.size_bytes >= self.files[lun.path], "a disk never shrinks"
+            self.files[lun.path] = lun.size_bytes
+        self.targets[spec.name] = spec
+
+    async def start(self, desired: DesiredState) -> None:
+        """Take the whole state."""
+        self._fail("start")
+        self.targets = {}
+        for spec in desired.targets:
+            self._put(spec)
+        self._open(desired.portals)
+
+    async def apply(self, change: Change) -> None:
+        """Take a step."""
+        self._fail("apply")
+        before = dict(self.targets)
+        try:
+            for name in change.removed:
+                self.targets.pop(name, None)
+            for spec in change.put:
+                self._put(spec)
+            if change.portals is not None:
+                self._open(change.portals)
+        except Exception:
+            self.targets = before
+            raise
+        self.changes.append(change)
+
+    async def sessions(self) -> Sequence[SessionReport]:
+        """Every session."""
+        self._fail("sessions")
+        return self.reports
+
+    async def status(self) -> EngineStatus:
+        """The engine now."""
+        return EngineStatus(
+            available=self.available,
+            targets=len(self.targets),
+            portals=tuple(PortalReport(host=each.host, port=each.port, listening=True) for each in self.portals),
+        )
+
+    async def make_volume(self, path: str) -> None:
+        """Make a directory."""
+        self._fail("make_volume")
+        self.volumes.add(path)
+
+    async def volume_usage(self, path: str) -> VolumeUsage:
+        """The file system."""
+        self._fail("volume_usage")
+        if path not in self.volumes:
+            raise StorageError("missing", path, "no such directory")
+        return VolumeUsage(total_bytes=self.total_bytes, free_bytes=self.total_bytes, used_bytes=0)
+
+    async def create_file(self, path: str, size_bytes: int) -> None:
+        """Make a file."""
+        self._fail("create_file")
+        if posixpath.dirname(posixpath.dirname(path)) not in self.volumes:
+            raise StorageError("missing", path, "no such directory")
+        if path in self.files:
+            raise StorageError("exists", path, "the file exists")
+        if size_bytes > FILE_BYTES_MAX:
+            raise StorageError("too large", path, "the file system's files end earlier")
+        self.files[path] = size_bytes
+
+    async def move_file(self, path: str, destination: str) -> None:
+        """Move a file."""
+        self._fail("move_file")
+        assert not self.serves(path), "a file in use is not moved"
+        if path in self.files:
+            self.files[destination] = self.files.pop(path)
+        elif destination not in self.files:
+            raise StorageError("missing", path, "no such file")
+
+    async def remove_file(self, path: str) -> None:
+        """Remove a file."""
+        self._fail("remove_file")
+        if self.serves(path):
+            raise StorageError("in use", path, "a target serves it")
+        self.files.pop(path, None)
+
+    async def close(self) -> None:
+        """Let go."""
+
+    def serves(self, path: str) -> bool:
+        """Whether a target uses the file."""
+        return any(lun.path == path for spec in self.targets.values() for lun in spec.luns)
