@@ -6,7 +6,7 @@ PDU in the buffer is handled before anything is sent. Peers' errors are answered
 that the connection has to end, and why.
 
 The path of READ, WRITE and Data-Out is flat on purpose: one `unpack_from` a PDU, one `Task` a command. All that is
-rarer is handled through the PDU values of `pdu`.
+rarer is handled through the PDU values of `pdu`, what initiators request besides commands in `requests`.
 """
 
 from collections.abc import Callable
@@ -15,16 +15,9 @@ from typing import Final, Protocol
 from crc32c import crc32c
 
 from lunaport.iscsi import pdu
+from lunaport.iscsi.data_out import NOTHING, RESERVED_TAG, DataOut
 from lunaport.iscsi.digest import add_digests
-from lunaport.iscsi.enums import (
-    AsyncEvent,
-    LogoutReason,
-    LogoutResponse,
-    Opcode,
-    RejectReason,
-    TaskFunction,
-    TaskResponse,
-)
+from lunaport.iscsi.enums import AsyncEvent, Opcode, RejectReason, TaskResponse
 from lunaport.iscsi.errors import RemoteProtocolError
 from lunaport.iscsi.limits import (
     AHS_BYTES_MAX,
@@ -33,12 +26,11 @@ from lunaport.iscsi.limits import (
     DATA_SEGMENT_BYTES_MAX,
     DIGEST_BYTES,
     HELD_BYTES_MAX,
-    IMMEDIATE_COMMANDS_MAX,
-    TEXT_REQUEST_BYTES_MAX,
 )
 from lunaport.iscsi.login import LoginOutcome
 from lunaport.iscsi.output import Output
-from lunaport.iscsi.task import DIGEST, NOTHING, RESERVED_TAG, Task, put_digest
+from lunaport.iscsi.requests import Requests
+from lunaport.iscsi.task import DIGEST, Task, put_digest
 
 UNPACK: Final = pdu.BHS.unpack_from
 SCSI_COMMAND: Final = int(Opcode.SCSI_COMMAND)
@@ -107,11 +99,7 @@ class Connection:
 
         # Commands that did not end at once, by initiator task tag; and those among them that wait for data-out.
         self.tasks: dict[int, Task] = {}
-        self.waiting: dict[int, Task] = {}
-        self.immediate_count = 0
-        self.text_gathered = b""
-        self.text_rest = b""
-        self.text_tag = RESERVED_TAG
+        self.waiting: dict[int, DataOut] = {}
         self.logout_asked = False
 
         self.header_digest = parameters.header_digest
@@ -127,12 +115,7 @@ class Connection:
         self.bytes_read = 0
         self.bytes_written = 0
 
-        self.handlers: dict[int, Callable[[memoryview, memoryview], None]] = {
-            Opcode.NOP_OUT: self._handle_nop_out,
-            Opcode.TASK_MANAGEMENT_REQUEST: self._handle_task_management,
-            Opcode.TEXT_REQUEST: self._handle_text,
-            Opcode.LOGOUT_REQUEST: self._handle_logout,
-        }
+        self.requests = Requests(self)
 
     # In
 
@@ -191,7 +174,7 @@ class Connection:
                 waiting = self.waiting.get(tag)
                 # Data-out of a task that is gone (aborted, broken off) was under way already: dropped.
                 if waiting is not None:
-                    waiting.receive_data_out(
+                    waiting.receive(
                         word5,
                         int.from_bytes(rest[4:8], "big"),
                         int.from_bytes(rest[8:12], "big"),
@@ -227,7 +210,7 @@ class Connection:
 
     def _receive_other(self, opcode: int, cmd_sn: int, whole: memoryview, data: memoryview) -> None:
         """A PDU off the data path."""
-        handler = self.handlers.get(opcode & pdu.OPCODE_MASK)
+        handler = self.requests.handlers.get(opcode & pdu.OPCODE_MASK)
         if handler is None:
             self._receive_unknown(opcode & pdu.OPCODE_MASK, whole[:BHS_BYTES])
             return
@@ -270,9 +253,9 @@ class Connection:
             self.reject(header, RejectReason.DATA_DIGEST_ERROR)
             opcode = view[head] & pdu.OPCODE_MASK
             if opcode == DATA_OUT:
-                task = self.waiting.get(int.from_bytes(header[16:20], "big"))
-                if task is not None:
-                    task.receive_bad_data_out()
+                waiting = self.waiting.get(int.from_bytes(header[16:20], "big"))
+                if waiting is not None:
+                    waiting.receive_bad()
             elif not view[head] & pdu.IMMEDIATE:
                 # The command is lost and level 0 has no way to ask for it again: the session recovers.
                 self.closing = "data digest error in a numbered PDU"
@@ -305,6 +288,17 @@ class Connection:
             self.held_bytes -= len(whole)
             self.receive(memoryview(whole), 0, len(whole))
 
+    def skip_command(self, cmd_sn: int) -> bool:
+        """Let a command that has not come count as come and aborted: it is never executed. False: out of the window."""
+        ahead = cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF
+        if ahead > (self.max_cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF) or ahead >= COMMAND_WINDOW:
+            return False
+        self.held_bytes -= len(self.held.pop(cmd_sn, b""))
+        skipped = pdu.NopOut(cmd_sn=cmd_sn, exp_stat_sn=0).serialize()
+        self._hold(cmd_sn, memoryview(add_digests(skipped, self.header_digest, self.data_digest)))
+        self._release_held()
+        return True
+
     def next_transfer_tag(self) -> int:
         """A target transfer tag, never the reserved one."""
         self.transfer_tag = (self.transfer_tag + 1) % RESERVED_TAG
@@ -336,7 +330,7 @@ class Connection:
             return put_digest(view, buffer, data, end)
         return end
 
-    def _send(self, serialized: bytes) -> None:
+    def send(self, serialized: bytes) -> None:
         """Lay a PDU down that has no additional header."""
         output = self.room(len(serialized) + 2 * DIGEST_BYTES)
         position = output.filled
@@ -346,17 +340,18 @@ class Connection:
         output.view[data:end] = serialized[BHS_BYTES:]
         output.filled = self.digest_into(output.view, output.buffer, position, end)
 
-    def _next_stat_sn(self) -> int:
+    def next_stat_sn(self) -> int:
+        """The StatSN of a response, which the next one follows."""
         stat_sn = self.stat_sn
         self.stat_sn = stat_sn + 1 & 0xFFFFFFFF
         return stat_sn
 
     def reject(self, header: memoryview, reason: RejectReason) -> None:
         """Answer a PDU with a Reject that carries its header (section 11.17)."""
-        self._send(
+        self.send(
             pdu.Reject(
                 reason=reason,
-                stat_sn=self._next_stat_sn(),
+                stat_sn=self.next_stat_sn(),
                 exp_cmd_sn=self.exp_cmd_sn,
                 max_cmd_sn=self.max_cmd_sn,
                 header=bytes(header[:BHS_BYTES]),
@@ -368,9 +363,9 @@ class Connection:
         if self.logout_asked:
             return
         self.logout_asked = True
-        self._send(
+        self.send(
             pdu.AsyncMessage(
-                stat_sn=self._next_stat_sn(),
+                stat_sn=self.next_stat_sn(),
                 exp_cmd_sn=self.exp_cmd_sn,
                 max_cmd_sn=self.max_cmd_sn,
                 event=AsyncEvent.LOGOUT_REQUEST,
@@ -394,140 +389,6 @@ class Connection:
         for task in list(self.tasks.values()):
             task.abort()
 
-    def _handle_task_management(self, header: memoryview, _data: memoryview) -> None:
-        """Section 11.5. The answer comes when every task that is hit has ended: no write of theirs lands after it."""
-        request = pdu.parse_task_management_request(header)
-        if self.immediate_count >= IMMEDIATE_COMMANDS_MAX:
-            self.reject(header, RejectReason.IMMEDIATE_COMMAND_REJECT)
-            return
-        self.immediate_count += 1
-
-        def answer(response: TaskResponse) -> None:
-            self.immediate_count -= 1
-            self._send(
-                pdu.TaskManagementResponse(
-                    response=response,
-                    initiator_task_tag=request.initiator_task_tag,
-                    stat_sn=self._next_stat_sn(),
-                    exp_cmd_sn=self.exp_cmd_sn,
-                    max_cmd_sn=self.max_cmd_sn,
-                ).serialize()
-            )
-            self.shell.wake(self)
-
-        if request.function == TaskFunction.ABORT_TASK:
-            self._abort_task(request, answer)
-        elif request.function == TaskFunction.TASK_REASSIGN:
-            answer(TaskResponse.REASSIGNMENT_NOT_SUPPORTED)
-        elif self.device_server is None:
-            answer(TaskResponse.FUNCTION_REJECTED)
-        else:
-            self.device_server.manage(request.function, request.lun, answer)
-
-    def _abort_task(self, request: pdu.TaskManagementRequest, answer: Callable[[TaskResponse], None]) -> None:
-        task = self.tasks.get(request.referenced_task_tag)
-        if task is not None and task.lun == request.lun:
-            task.abort()
-            if task.finished:
-                answer(TaskResponse.FUNCTION_COMPLETE)
-            else:
-                task.on_finished = lambda: answer(TaskResponse.FUNCTION_COMPLETE)
-            return
-        # A command that has not come yet counts as come and aborted (section 11.5.1): it is never executed.
-        ahead = request.ref_cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF
-        if task is None and ahead <= (self.max_cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF) and ahead < COMMAND_WINDOW:
-            held = self.held.pop(request.ref_cmd_sn, None)
-            if held is not None:
-                self.held_bytes -= len(held)
-            skipped = add_digests(skipped_command(request.ref_cmd_sn), self.header_digest, self.data_digest)
-            self.held[request.ref_cmd_sn] = skipped
-            self.held_bytes += len(skipped)
-            answer(TaskResponse.FUNCTION_COMPLETE)
-            self._release_held()
-        else:
-            answer(TaskResponse.TASK_DOES_NOT_EXIST)
-
-    # The rest
-
-    def _handle_nop_out(self, header: memoryview, data: memoryview) -> None:
-        """A ping is answered with its own data (section 11.18); an answer to a ping of ours is not answered."""
-        request = pdu.parse_nop_out(header, data)
-        if request.initiator_task_tag == RESERVED_TAG:
-            return
-        self._send(
-            pdu.NopIn(
-                lun=request.lun,
-                initiator_task_tag=request.initiator_task_tag,
-                stat_sn=self._next_stat_sn(),
-                exp_cmd_sn=self.exp_cmd_sn,
-                max_cmd_sn=self.max_cmd_sn,
-                data=request.data[: self.parameters.peer_max_recv_data_segment_length],
-            ).serialize()
-        )
-
-    def _handle_logout(self, header: memoryview, _data: memoryview) -> None:
-        """Section 11.14. With one connection a session, closing either closes both."""
-        request = pdu.parse_logout_request(header)
-        response = LogoutResponse.SUCCESS
-        if request.reason == LogoutReason.REMOVE_FOR_RECOVERY:
-            response = LogoutResponse.RECOVERY_NOT_SUPPORTED
-        elif request.reason == LogoutReason.CLOSE_CONNECTION and request.cid != self.outcome.cid:
-            response = LogoutResponse.CID_NOT_FOUND
-        elif request.reason not in (LogoutReason.CLOSE_SESSION, LogoutReason.CLOSE_CONNECTION):
-            self.reject(header, RejectReason.INVALID_PDU_FIELD)
-            return
-        if response is LogoutResponse.SUCCESS:
-            self.abort_tasks()
-            self.closing = "logout"
-        self._send(
-            pdu.LogoutResponse(
-                response=response,
-                initiator_task_tag=request.initiator_task_tag,
-                stat_sn=self._next_stat_sn(),
-                exp_cmd_sn=self.exp_cmd_sn,
-                max_cmd_sn=self.max_cmd_sn,
-                time2wait=self.parameters.default_time2wait,
-            ).serialize()
-        )
-
-    def _handle_text(self, header: memoryview, data: memoryview) -> None:
-        """Section 11.10: requests are gathered over the C bit, answers handed out in pieces over transfer tags."""
-        request = pdu.parse_text_request(header, data)
-        if request.target_transfer_tag != RESERVED_TAG and request.target_transfer_tag != self.text_tag:
-            self.reject(header, RejectReason.INVALID_PDU_FIELD)
-            return
-        if request.target_transfer_tag == RESERVED_TAG:
-            self.text_gathered = self.text_rest = b""  # a new exchange takes the place of one that was left
-        self.text_gathered += request.data
-        if len(self.text_gathered) > TEXT_REQUEST_BYTES_MAX:
-            self.text_gathered = b""
-            raise RemoteProtocolError("text request is too long")
-        if request.continues:
-            self._send_text(request, b"", more=True)
-            return
-        if self.text_gathered:
-            gathered, self.text_gathered = self.text_gathered, b""
-            self.text_rest = self.text.answer(gathered)
-        size = self.parameters.peer_max_recv_data_segment_length
-        part, self.text_rest = self.text_rest[:size], self.text_rest[size:]
-        self._send_text(request, part, more=bool(self.text_rest))
-
-    def _send_text(self, request: pdu.TextRequest, data: bytes, *, more: bool) -> None:
-        self.text_tag = self.next_transfer_tag() if more else RESERVED_TAG
-        self._send(
-            pdu.TextResponse(
-                final=not more,
-                continues=more and bool(data),
-                lun=request.lun,
-                initiator_task_tag=request.initiator_task_tag,
-                target_transfer_tag=self.text_tag,
-                stat_sn=self._next_stat_sn(),
-                exp_cmd_sn=self.exp_cmd_sn,
-                max_cmd_sn=self.max_cmd_sn,
-                data=data,
-            ).serialize()
-        )
-
 
 def extended_cdb(cdb: bytes, segments: memoryview) -> bytes:
     """The CDB with what an Extended CDB segment adds to it (sections 11.2.2.3 and 11.2.2.4); others are passed over."""
@@ -538,8 +399,3 @@ def extended_cdb(cdb: bytes, segments: memoryview) -> bytes:
             return cdb + bytes(segments[at + 4 : at + 3 + length])
         at += 3 + length + 3 & ~3
     return cdb
-
-
-def skipped_command(cmd_sn: int) -> bytes:
-    """A numbered PDU that does nothing: takes the place of an aborted command that has not come."""
-    return pdu.NopOut(cmd_sn=cmd_sn, exp_stat_sn=0).serialize()

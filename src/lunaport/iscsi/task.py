@@ -7,51 +7,27 @@ Invariants: a task is finished once. Reserved room is not part of the output bef
 back costs nothing. Status never overtakes data, and never comes before the unsolicited data-out of its command.
 """
 
-from collections import deque
 from collections.abc import Callable
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from crc32c import crc32c
 
+from lunaport.iscsi.data_out import FINAL, RESERVED_TAG, RESPONSE, DataOut
 from lunaport.iscsi.output import Output
 
 if TYPE_CHECKING:
     from lunaport.iscsi.connection import Connection
 
-RESERVED_TAG = 0xFFFFFFFF
 OPCODE_SCSI_RESPONSE = 0x21
 OPCODE_DATA_IN = 0x25
-OPCODE_R2T = 0x31
 STATUS_GOOD = 0x00
 STATUS_CHECK_CONDITION = 0x02
-FINAL = 0x80
 STATUS_FOLLOWS = 0x01
 OVERFLOW = 0x04
 UNDERFLOW = 0x02
 
-# Opcode, flags, response, status, lengths, LUN, ITT, then eight words that differ (sections 11.4, 11.7, 11.8).
-RESPONSE = Struct(">BBBBIQIIIIIIII")
 DIGEST = Struct("<I")
-NOTHING = memoryview(b"")
-
-# Fixed format sense data for what only the transport can detect (RFC 7143 section 11.4.7.2): ABORTED COMMAND with its
-# additional sense code and qualifier.
-SENSE_UNEXPECTED_UNSOLICITED_DATA = bytes([0x70, 0, 0x0B, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x0C, 0x0C, 0, 0, 0, 0])
-SENSE_INCORRECT_AMOUNT_OF_DATA = bytes([0x70, 0, 0x0B, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x0C, 0x0D, 0, 0, 0, 0])
-SENSE_PROTOCOL_SERVICE_CRC_ERROR = bytes([0x70, 0, 0x0B, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x47, 0x05, 0, 0, 0, 0])
-
-
-class Burst:
-    """A run of data-out that the initiator may send now: unsolicited, or asked for by one R2T."""
-
-    __slots__ = ("data_sn", "end", "offset", "tag")
-
-    def __init__(self, tag: int, offset: int, end: int) -> None:
-        self.tag = tag
-        self.offset = offset
-        self.end = end
-        self.data_sn = 0
 
 
 class Task:
@@ -60,12 +36,10 @@ class Task:
     __slots__ = (
         "aborted",
         "broken_by",
-        "bursts",
         "cdb",
         "connection",
         "data_in_length",
         "data_out_length",
-        "end",
         "expected_length",
         "finished",
         "flags",
@@ -76,14 +50,11 @@ class Task:
         "lun",
         "on_finished",
         "output",
-        "piece",
         "position",
         "private",
         "r2t_sn",
         "segments",
-        "solicited",
         "state",
-        "status_held",
         "transfer_length",
         "unsolicited_open",
     )
@@ -121,7 +92,6 @@ class Task:
         self.r2t_sn = 0
         self.segments: list[tuple[int, int, int, int]] | None = None
         self.on_finished: Callable[[], None] | None = None
-        self.status_held: tuple[int, bytes] | None = None
         self.broken_by: bytes | None = None
 
     # Data-in
@@ -320,132 +290,18 @@ class Task:
         end: Callable[["Task"], None],
     ) -> None:
         """See `scsi.task.Task.want_data_out`."""
-        connection = self.connection
-        self.transfer_length = length
         expected = self.expected_length if self.flags & 0x20 else 0
-        wanted = min(length, expected)
+        wanted = min(expected, length)
+        self.transfer_length = length
         self.data_out_length = wanted
-        self.piece = piece
-        self.end = end
-        arrived = len(self.immediate)
-        taken = min(arrived, wanted)
+        immediate = self.immediate
+        taken = min(len(immediate), wanted)
         if taken:
-            piece(self, 0, self.immediate[:taken])
-        self.immediate = NOTHING
-        self.bursts: deque[Burst] = deque()
-        self.solicited = taken
-        if self.unsolicited_open:
-            first_burst = min(connection.parameters.first_burst_length, expected)
-            self.bursts.append(Burst(RESERVED_TAG, arrived, first_burst))
-            connection.waiting[self.initiator_task_tag] = self
-        elif taken < wanted:
-            connection.waiting[self.initiator_task_tag] = self
-            self._solicit()
+            piece(self, 0, immediate[:taken])
+        if self.unsolicited_open or taken < wanted:
+            DataOut(self, piece, end).begin(len(immediate), taken)
         else:
             end(self)
-
-    def _hold_status(self, status: int, sense: bytes) -> None:
-        """Keep the status until the unsolicited data-out of the command has come, and drop that data."""
-        connection = self.connection
-        self.status_held = (status, sense)
-        if connection.waiting.get(self.initiator_task_tag) is not self:
-            self.data_out_length = 0
-            arrived = len(self.immediate)
-            end = min(connection.parameters.first_burst_length, self.expected_length)
-            self.bursts = deque([Burst(RESERVED_TAG, arrived, end)])
-            connection.waiting[self.initiator_task_tag] = self
-
-    def receive_data_out(self, tag: int, data_sn: int, offset: int, data: memoryview, *, final: bool) -> None:
-        """One Data-Out PDU (section 11.7). A sequence that breaks the rules ends the task with CHECK CONDITION."""
-        burst = self.bursts[0] if self.bursts else None
-        if burst is None or burst.tag != tag:
-            self._break_off(
-                SENSE_UNEXPECTED_UNSOLICITED_DATA if tag == RESERVED_TAG else SENSE_INCORRECT_AMOUNT_OF_DATA
-            )
-            return
-        end = offset + len(data)
-        # DataPDUInOrder and DataSequenceInOrder are Yes: a gap is a lost PDU, which level 0 does not recover
-        # (section 7.2.1): the task ends.
-        if data_sn != burst.data_sn or offset != burst.offset:
-            self._break_off(SENSE_PROTOCOL_SERVICE_CRC_ERROR)
-            return
-        if end > burst.end or (final and end < burst.end and tag != RESERVED_TAG):
-            self._break_off(SENSE_INCORRECT_AMOUNT_OF_DATA)
-            return
-        burst.data_sn += 1
-        burst.offset = end
-        if self.status_held is None:
-            taken = min(end, self.data_out_length)
-            if taken > offset:
-                self.piece(self, offset, data[: taken - offset])
-        if final:
-            self._end_burst(end)
-
-    def _end_burst(self, end: int) -> None:
-        """The last PDU of a burst has come: ask for more, or go on with the command."""
-        burst = self.bursts.popleft()
-        if burst.tag == RESERVED_TAG:
-            self.unsolicited_open = False
-            self.solicited = min(end, self.data_out_length)
-            if self.status_held is not None:
-                status, sense = self.status_held
-                del self.connection.waiting[self.initiator_task_tag]
-                self.finish(status, sense)
-                return
-        if self.solicited < self.data_out_length:
-            self._solicit()
-        elif not self.bursts:
-            del self.connection.waiting[self.initiator_task_tag]
-            self.end(self)
-
-    def _solicit(self) -> None:
-        """Send R2Ts as far as MaxOutstandingR2T allows (section 11.8)."""
-        connection = self.connection
-        parameters = connection.parameters
-        while self.solicited < self.data_out_length and len(self.bursts) < parameters.max_outstanding_r2t:
-            size = min(parameters.max_burst_length, self.data_out_length - self.solicited)
-            tag = connection.next_transfer_tag()
-            self.bursts.append(Burst(tag, self.solicited, self.solicited + size))
-            output = connection.room(connection.data_in_offset)
-            position = output.filled
-            RESPONSE.pack_into(
-                output.buffer,
-                position,
-                OPCODE_R2T,
-                FINAL,
-                0,
-                0,
-                0,
-                self.lun,
-                self.initiator_task_tag,
-                tag,
-                connection.stat_sn,
-                connection.exp_cmd_sn,
-                connection.max_cmd_sn,
-                self.r2t_sn,
-                self.solicited,
-                size,
-            )
-            end = position + connection.data_in_offset
-            output.filled = connection.digest_into(output.view, output.buffer, position, end)
-            self.r2t_sn += 1
-            self.solicited += size
-
-    def receive_bad_data_out(self) -> None:
-        """A Data-Out PDU of this task came with a wrong data digest (section 7.8): no retry at level 0."""
-        self._break_off(SENSE_PROTOCOL_SERVICE_CRC_ERROR)
-
-    def _break_off(self, sense: bytes) -> None:
-        """End the task because of how its data-out came; what still comes of it is dropped."""
-        self.unsolicited_open = False
-        self.broken_by = sense
-        del self.connection.waiting[self.initiator_task_tag]
-        if self.status_held is not None:
-            self.finish(STATUS_CHECK_CONDITION, sense)
-        else:
-            # The device server lets go as on an abort; when it has, `finish` says why.
-            self.aborted = True
-            self.end(self)
 
     # The end
 
@@ -454,7 +310,13 @@ class Task:
         assert not self.finished, "a task is finished once"
         connection = self.connection
         if self.unsolicited_open and not self.aborted:
-            self._hold_status(status, sense)
+            # A status must not overtake the unsolicited data of its command: it waits, and that data is dropped.
+            data_out = connection.waiting.get(self.initiator_task_tag)
+            if data_out is None:
+                self.data_out_length = 0
+                data_out = DataOut(self, None, None)
+                data_out.begin(len(self.immediate), 0)
+            data_out.held_status = (status, sense)
             return
         self.finished = True
         if not self.is_immediate:
@@ -513,12 +375,9 @@ class Task:
             return
         self.aborted = True
         connection = self.connection
-        if connection.waiting.get(self.initiator_task_tag) is self:
-            del connection.waiting[self.initiator_task_tag]
-            if self.status_held is not None:
-                self.finish(STATUS_GOOD)
-            else:
-                self.end(self)
+        data_out = connection.waiting.get(self.initiator_task_tag)
+        if data_out is not None and data_out.task is self:
+            data_out.abort()
 
 
 def pad(buffer: bytearray, end: int, length: int) -> int:

@@ -38,7 +38,9 @@ class Disk:
         self.executed.append(task.cdb)
         offset = int.from_bytes(task.cdb[2:6], "big") * 512
         length = int.from_bytes(task.cdb[7:9], "big") * 512
-        if task.cdb[0] == 0x28:
+        if offset + length > len(self.data):
+            task.finish(2, b"\x70" + bytes(17))
+        elif task.cdb[0] == 0x28:
             self.fill(task.reserve_data_in(length), offset)
             task.good()
         elif task.cdb[0] == 0xA8:

@@ -1,0 +1,158 @@
+"""What initiators request besides commands: task management, ping, logout, text (RFC 7143 11.5, 11.18, 11.14, 11.10).
+
+Off the data path, so everything here goes through the PDU values. Each handler gets the header and the data of one PDU
+whose turn it is; it answers through the connection, and raises RemoteProtocolError for what a Reject answers.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lunaport.iscsi import pdu
+from lunaport.iscsi.enums import LogoutReason, LogoutResponse, Opcode, RejectReason, TaskFunction, TaskResponse
+from lunaport.iscsi.errors import RemoteProtocolError
+from lunaport.iscsi.limits import IMMEDIATE_COMMANDS_MAX, TEXT_REQUEST_BYTES_MAX
+
+if TYPE_CHECKING:  # the connection makes its handlers
+    from lunaport.iscsi.connection import Connection
+
+
+class Requests:
+    """The handlers of one connection, with what they remember between PDUs."""
+
+    def __init__(self, connection: "Connection") -> None:
+        self.connection = connection
+        self.task_management_count = 0
+        self.text_gathered = b""
+        self.text_rest = b""
+        self.text_tag = pdu.RESERVED_TAG
+        self.handlers: dict[int, Callable[[memoryview, memoryview], None]] = {
+            Opcode.NOP_OUT: self._handle_nop_out,
+            Opcode.TASK_MANAGEMENT_REQUEST: self._handle_task_management,
+            Opcode.TEXT_REQUEST: self._handle_text,
+            Opcode.LOGOUT_REQUEST: self._handle_logout,
+        }
+
+    def _handle_task_management(self, header: memoryview, _data: memoryview) -> None:
+        """Section 11.5. The answer comes when every task that is hit has ended: no write of theirs lands after it."""
+        request = pdu.parse_task_management_request(header)
+        if self.task_management_count >= IMMEDIATE_COMMANDS_MAX:
+            self.connection.reject(header, RejectReason.IMMEDIATE_COMMAND_REJECT)
+            return
+        self.task_management_count += 1
+
+        def answer(response: TaskResponse) -> None:
+            self.task_management_count -= 1
+            self.connection.send(
+                pdu.TaskManagementResponse(
+                    response=response,
+                    initiator_task_tag=request.initiator_task_tag,
+                    stat_sn=self.connection.next_stat_sn(),
+                    exp_cmd_sn=self.connection.exp_cmd_sn,
+                    max_cmd_sn=self.connection.max_cmd_sn,
+                ).serialize()
+            )
+            self.connection.shell.wake(self.connection)
+
+        if request.function == TaskFunction.ABORT_TASK:
+            self._abort_task(request, answer)
+        elif request.function == TaskFunction.TASK_REASSIGN:
+            answer(TaskResponse.REASSIGNMENT_NOT_SUPPORTED)
+        elif self.connection.device_server is None:
+            answer(TaskResponse.FUNCTION_REJECTED)
+        else:
+            self.connection.device_server.manage(request.function, request.lun, answer)
+
+    def _abort_task(self, request: pdu.TaskManagementRequest, answer: Callable[[TaskResponse], None]) -> None:
+        connection = self.connection
+        task = connection.tasks.get(request.referenced_task_tag)
+        if task is not None and task.lun == request.lun:
+            task.abort()
+            if task.finished:
+                answer(TaskResponse.FUNCTION_COMPLETE)
+            else:
+                task.on_finished = lambda: answer(TaskResponse.FUNCTION_COMPLETE)
+            return
+        # A command that has not come yet counts as come and aborted (section 11.5.1).
+        if task is None and connection.skip_command(request.ref_cmd_sn):
+            answer(TaskResponse.FUNCTION_COMPLETE)
+        else:
+            answer(TaskResponse.TASK_DOES_NOT_EXIST)
+
+    def _handle_nop_out(self, header: memoryview, data: memoryview) -> None:
+        """A ping is answered with its own data (section 11.18); an answer to a ping of ours is not answered."""
+        request = pdu.parse_nop_out(header, data)
+        if request.initiator_task_tag == pdu.RESERVED_TAG:
+            return
+        self.connection.send(
+            pdu.NopIn(
+                lun=request.lun,
+                initiator_task_tag=request.initiator_task_tag,
+                stat_sn=self.connection.next_stat_sn(),
+                exp_cmd_sn=self.connection.exp_cmd_sn,
+                max_cmd_sn=self.connection.max_cmd_sn,
+                data=request.data[: self.connection.parameters.peer_max_recv_data_segment_length],
+            ).serialize()
+        )
+
+    def _handle_logout(self, header: memoryview, _data: memoryview) -> None:
+        """Section 11.14. With one connection a session, closing either closes both."""
+        request = pdu.parse_logout_request(header)
+        response = LogoutResponse.SUCCESS
+        if request.reason == LogoutReason.REMOVE_FOR_RECOVERY:
+            response = LogoutResponse.RECOVERY_NOT_SUPPORTED
+        elif request.reason == LogoutReason.CLOSE_CONNECTION and request.cid != self.connection.outcome.cid:
+            response = LogoutResponse.CID_NOT_FOUND
+        elif request.reason not in (LogoutReason.CLOSE_SESSION, LogoutReason.CLOSE_CONNECTION):
+            self.connection.reject(header, RejectReason.INVALID_PDU_FIELD)
+            return
+        if response is LogoutResponse.SUCCESS:
+            self.connection.abort_tasks()
+            self.connection.closing = "logout"
+        self.connection.send(
+            pdu.LogoutResponse(
+                response=response,
+                initiator_task_tag=request.initiator_task_tag,
+                stat_sn=self.connection.next_stat_sn(),
+                exp_cmd_sn=self.connection.exp_cmd_sn,
+                max_cmd_sn=self.connection.max_cmd_sn,
+                time2wait=self.connection.parameters.default_time2wait,
+            ).serialize()
+        )
+
+    def _handle_text(self, header: memoryview, data: memoryview) -> None:
+        """Section 11.10: requests are gathered over the C bit, answers handed out in pieces over transfer tags."""
+        request = pdu.parse_text_request(header, data)
+        if request.target_transfer_tag != pdu.RESERVED_TAG and request.target_transfer_tag != self.text_tag:
+            self.connection.reject(header, RejectReason.INVALID_PDU_FIELD)
+            return
+        if request.target_transfer_tag == pdu.RESERVED_TAG:
+            self.text_gathered = self.text_rest = b""  # a new exchange takes the place of one that was left
+        self.text_gathered += request.data
+        if len(self.text_gathered) > TEXT_REQUEST_BYTES_MAX:
+            self.text_gathered = b""
+            raise RemoteProtocolError("text request is too long")
+        if request.continues:
+            self._send_text(request, b"", more=True)
+            return
+        if self.text_gathered:
+            gathered, self.text_gathered = self.text_gathered, b""
+            self.text_rest = self.connection.text.answer(gathered)
+        size = self.connection.parameters.peer_max_recv_data_segment_length
+        part, self.text_rest = self.text_rest[:size], self.text_rest[size:]
+        self._send_text(request, part, more=bool(self.text_rest))
+
+    def _send_text(self, request: pdu.TextRequest, data: bytes, *, more: bool) -> None:
+        self.text_tag = self.connection.next_transfer_tag() if more else pdu.RESERVED_TAG
+        self.connection.send(
+            pdu.TextResponse(
+                final=not more,
+                continues=more and bool(data),
+                lun=request.lun,
+                initiator_task_tag=request.initiator_task_tag,
+                target_transfer_tag=self.text_tag,
+                stat_sn=self.connection.next_stat_sn(),
+                exp_cmd_sn=self.connection.exp_cmd_sn,
+                max_cmd_sn=self.connection.max_cmd_sn,
+                data=data,
+            ).serialize()
+        )
