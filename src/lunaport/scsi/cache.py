@@ -1,26 +1,21 @@
 """SYNCHRONIZE CACHE (10), (16) (SBC-3 5.22, 5.23). The whole unit is flushed, whatever range is named."""
 
-import struct
-
-from lunaport.scsi.extent import check_extent
+from lunaport.scsi.extent import FIELDS_10, FIELDS_16, check_extent
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import run
 from lunaport.scsi.task import Task
 
-_SYNCHRONIZE_10 = struct.Struct(">xBIxH").unpack_from
-_SYNCHRONIZE_16 = struct.Struct(">xBQI").unpack_from
-
 _IMMED = 0x02
 
 
 def synchronize_cache_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _SYNCHRONIZE_10(task.cdb)
+    flags, lba, blocks = FIELDS_10(task.cdb)
     _synchronize(nexus, unit, task, flags, lba, blocks)
 
 
 def synchronize_cache_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _SYNCHRONIZE_16(task.cdb)
+    flags, lba, blocks = FIELDS_16(task.cdb)
     _synchronize(nexus, unit, task, flags, lba, blocks)
 
 

@@ -1,7 +1,16 @@
-"""Checks on the run of blocks a command names: one place for range and length (SBC-3 4.5)."""
+"""The run of blocks a command names: where it stands in the CDB, and the checks of range and length (SBC-3 4.5)."""
+
+import struct
 
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.sense import ScsiError, Sense, invalid_field_in_cdb, lba_out_of_range
+
+FIELDS_10 = struct.Struct(">xBIxH").unpack_from
+FIELDS_12 = struct.Struct(">xBII").unpack_from
+FIELDS_16 = struct.Struct(">xBQI").unpack_from
+"""Flags, LBA and number of blocks of the 10-, 12- and 16-byte commands that read and write."""
+BLOCKS_6 = 256
+"""What a transfer length of 0 means in the 6-byte commands."""
 
 _LENGTH_FIELD = {0: 4, 1: 7, 2: 7, 4: 10, 5: 6}
 """First byte of the transfer length, by the group of the operation code (SPC-4 4.2.5.1)."""

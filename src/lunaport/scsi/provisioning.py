@@ -4,7 +4,7 @@ import struct
 
 from lunaport.blockdev.device import BlockDevice
 from lunaport.scsi.data_out import collect
-from lunaport.scsi.extent import check_extent, length_error
+from lunaport.scsi.extent import FIELDS_10, FIELDS_16, check_extent, length_error
 from lunaport.scsi.limits import (
     UNMAP_BLOCKS_MAX,
     UNMAP_DESCRIPTORS_MAX,
@@ -25,8 +25,6 @@ from lunaport.scsi.sense import (
 )
 from lunaport.scsi.task import Task
 
-_WRITE_SAME_10 = struct.Struct(">xBIxH").unpack_from
-_WRITE_SAME_16 = struct.Struct(">xBQI").unpack_from
 _UNMAP_HEADER = struct.Struct(">2xH4x")
 _UNMAP_DESCRIPTOR = struct.Struct(">QI4x")
 
@@ -83,12 +81,12 @@ def _unmap_all(device: BlockDevice, task: Task, extents: list[tuple[int, int]]) 
 
 
 def write_same_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _WRITE_SAME_10(task.cdb)
+    flags, lba, blocks = FIELDS_10(task.cdb)
     _write_same(nexus, unit, task, flags, lba, blocks)
 
 
 def write_same_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _WRITE_SAME_16(task.cdb)
+    flags, lba, blocks = FIELDS_16(task.cdb)
     _write_same(nexus, unit, task, flags, lba, blocks)
 
 

@@ -4,40 +4,32 @@ What the page cache has is answered at once into the transport's buffers; the re
 changes nothing. FUA first flushes what may be newer in the cache than on the medium (SBC-3 4.17.3).
 """
 
-import struct
-
-from lunaport.scsi.extent import check_extent
+from lunaport.scsi.extent import BLOCKS_6, FIELDS_10, FIELDS_12, FIELDS_16, check_extent
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import run
 from lunaport.scsi.task import Task
 
-_READ_10 = struct.Struct(">xBIxH").unpack_from
-_READ_12 = struct.Struct(">xBII").unpack_from
-_READ_16 = struct.Struct(">xBQI").unpack_from
-
 _FUA = 0x08
-_BLOCKS_6 = 256
-"""What a transfer length of 0 means in the 6-byte command."""
 
 
 def read_6(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     cdb = task.cdb
-    _read(nexus, unit, task, 0, int.from_bytes(cdb[1:4]), cdb[4] or _BLOCKS_6)
+    _read(nexus, unit, task, 0, int.from_bytes(cdb[1:4]), cdb[4] or BLOCKS_6)
 
 
 def read_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _READ_10(task.cdb)
+    flags, lba, blocks = FIELDS_10(task.cdb)
     _read(nexus, unit, task, flags, lba, blocks)
 
 
 def read_12(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _READ_12(task.cdb)
+    flags, lba, blocks = FIELDS_12(task.cdb)
     _read(nexus, unit, task, flags, lba, blocks)
 
 
 def read_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _READ_16(task.cdb)
+    flags, lba, blocks = FIELDS_16(task.cdb)
     _read(nexus, unit, task, flags, lba, blocks)
 
 

@@ -1,12 +1,11 @@
 """VERIFY (10), (12), (16) (SBC-3 5.33 to 5.36): read the medium back, or compare it with data-out."""
 
-import struct
 from collections.abc import Sequence
 
 from lunaport.blockdev.device import BlockDevice, Buffer
 from lunaport.scsi.data_out import collect, stream
 from lunaport.scsi.enums import ByteCheck
-from lunaport.scsi.extent import check_extent
+from lunaport.scsi.extent import FIELDS_10, FIELDS_12, FIELDS_16, check_extent
 from lunaport.scsi.limits import WRITE_SAME_CHUNK_BYTES
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
@@ -14,26 +13,22 @@ from lunaport.scsi.reply import run
 from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb, miscompare, wrong_data_length
 from lunaport.scsi.task import Task
 
-_VERIFY_10 = struct.Struct(">xBIxH").unpack_from
-_VERIFY_12 = struct.Struct(">xBII").unpack_from
-_VERIFY_16 = struct.Struct(">xBQI").unpack_from
-
 _BYTE_CHECK_BIT = 2
 """The field's leftmost bit."""
 
 
 def verify_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _VERIFY_10(task.cdb)
+    flags, lba, blocks = FIELDS_10(task.cdb)
     _verify(nexus, unit, task, flags, lba, blocks)
 
 
 def verify_12(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _VERIFY_12(task.cdb)
+    flags, lba, blocks = FIELDS_12(task.cdb)
     _verify(nexus, unit, task, flags, lba, blocks)
 
 
 def verify_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _VERIFY_16(task.cdb)
+    flags, lba, blocks = FIELDS_16(task.cdb)
     _verify(nexus, unit, task, flags, lba, blocks)
 
 

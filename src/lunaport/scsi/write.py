@@ -4,40 +4,32 @@ Data that came whole with the command goes to the device at once, straight from 
 streamed (`data_out`). FUA flushes after the write. DPO changes nothing.
 """
 
-import struct
-
 from lunaport.scsi.data_out import stream
-from lunaport.scsi.extent import check_extent
+from lunaport.scsi.extent import BLOCKS_6, FIELDS_10, FIELDS_12, FIELDS_16, check_extent
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.task import Task
 
-_WRITE_10 = struct.Struct(">xBIxH").unpack_from
-_WRITE_12 = struct.Struct(">xBII").unpack_from
-_WRITE_16 = struct.Struct(">xBQI").unpack_from
-
 _FUA = 0x08
-_BLOCKS_6 = 256
-"""What a transfer length of 0 means in the 6-byte command."""
 
 
 def write_6(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     cdb = task.cdb
-    _write(nexus, unit, task, 0, int.from_bytes(cdb[1:4]), cdb[4] or _BLOCKS_6)
+    _write(nexus, unit, task, 0, int.from_bytes(cdb[1:4]), cdb[4] or BLOCKS_6)
 
 
 def write_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _WRITE_10(task.cdb)
+    flags, lba, blocks = FIELDS_10(task.cdb)
     _write(nexus, unit, task, flags, lba, blocks)
 
 
 def write_12(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _WRITE_12(task.cdb)
+    flags, lba, blocks = FIELDS_12(task.cdb)
     _write(nexus, unit, task, flags, lba, blocks)
 
 
 def write_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    flags, lba, blocks = _WRITE_16(task.cdb)
+    flags, lba, blocks = FIELDS_16(task.cdb)
     _write(nexus, unit, task, flags, lba, blocks)
 
 

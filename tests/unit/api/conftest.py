@@ -12,10 +12,10 @@ from lunaport.api.guard import Guard
 from lunaport.service.auth import Authenticator
 from lunaport.service.nas import Nas
 from tests.unit.api.http import BASE_URL, PASSWORD, PlainHasher
-from tests.unit.service.conftest import anyio_backend, nas, stand, template
+from tests.unit.service.conftest import nas, stand, template
 from tests.unit.service.stand import Stand
 
-__all__ = ["anyio_backend", "nas", "stand", "template"]
+__all__ = ["nas", "stand", "template"]
 
 
 class CurrentNas:

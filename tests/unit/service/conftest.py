@@ -1,4 +1,4 @@
-"""Async tests run on asyncio, against a NAS of their own."""
+"""A NAS of its own for each test."""
 
 import asyncio
 import os
@@ -11,12 +11,6 @@ import pytest
 from lunaport.service.nas import Nas
 from lunaport.store.store import open_store
 from tests.unit.service.stand import Stand
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """The event loop."""
-    return "asyncio"
 
 
 @pytest.fixture(scope="session")
