@@ -176,7 +176,7 @@ class Engine(Protocol):
     async def apply(self, change: Change) -> None:
         """Carry a change out; returns when the wire serves it, raises when it cannot be and leaves all as it was.
 
-        Raising a `LunSpec.size_bytes` grows its file and tells logged-in initiators.
+        Raising a `LunSpec.size_bytes` grows the disk and tells logged-in initiators; its file was grown before.
         """
 
     async def sessions(self) -> Sequence[SessionReport]:
@@ -193,6 +193,12 @@ class Engine(Protocol):
 
     async def create_file(self, path: str, size_bytes: int) -> None:
         """Make a thin file, durably. Raises StorageError `exists`, `too large`, `no space`."""
+
+    async def grow_file(self, path: str, size_bytes: int) -> None:
+        """Make a file at least this long, durably. A target that serves it is not touched: `apply` follows.
+
+        Raises StorageError `too large`, `no space`.
+        """
 
     async def move_file(self, path: str, destination: str) -> None:
         """Move a file within its volume, durably; a file already moved counts as moved."""

@@ -1,9 +1,10 @@
 """Creating, changing and deleting a target.
 
 The order of steps is what makes a crash harmless. Creation: the row first (it reserves the name), then the file, then
-the wire, then the row says active; a row still in creation at the next start is undone. Change: the database first,
-because a disk that an initiator has seen grown must never be small again after a crash. Deletion: the row says trashed
-first, then off the wire, then the file moves; from the moment it is off the wire it only goes forward.
+the wire, then the row says active; a row still in creation at the next start is undone. Change: the file grows first,
+so that it always holds what the database promises; then the database, because a disk that an initiator has seen grown
+must never be small again after a crash; then the wire. Deletion: the row says trashed first, then off the wire, then
+the file moves; from the moment it is off the wire it only goes forward.
 """
 
 from datetime import UTC, datetime
@@ -79,6 +80,9 @@ async def update_target(context: Context, action: UpdateTarget) -> Target:
         return current
     places = await context.places()
     async with engine_errors(), Undo() as undo:
+        if draft.size_bytes > current.disk.size_bytes:
+            path = places.path(current.disk.volume, current.disk.file)
+            await context.engine.grow_file(path, draft.size_bytes)
         stored = await context.store.replace_target(wanted)
         undo.push(lambda: context.store.replace_target(current))
         removed = (current.name,) if stored.name != current.name else ()

@@ -45,8 +45,11 @@ _FAULTS = {
 }
 
 
-def open_file(path: str, clock: Callable[[], float]) -> "FileDevice":
-    """Open the file at `path` for serving; its size is the device's size. `clock` counts seconds monotonically.
+def open_file(path: str, clock: Callable[[], float], *, size_bytes: int | None = None) -> "FileDevice":
+    """Open the file at `path` for serving. `clock` counts seconds monotonically.
+
+    The device is the first `size_bytes` of the file, or all of it. A file that is longer was about to grow when
+    something went wrong; one that is shorter was cut by somebody else, and is refused.
 
     Raises StorageError, `in use` when somebody else serves it.
     """
@@ -58,10 +61,13 @@ def open_file(path: str, clock: Callable[[], float]) -> "FileDevice":
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise StorageError("i/o", path, "not a regular file")
+        if size_bytes is not None and status.st_size < size_bytes:
+            reason = f"was cut: it has {status.st_size} bytes and should have {size_bytes}"
+            raise StorageError("i/o", path, reason)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return FileDevice(
             fd,
-            size_bytes=status.st_size,
+            size_bytes=status.st_size if size_bytes is None else size_bytes,
             can_unmap=_can_punch(fd, status.st_size),
             in_memory=is_in_memory(fd),
             clock=clock,
@@ -124,7 +130,8 @@ class FileDevice:
         if size_bytes <= self._size_bytes:
             return
         try:
-            os.ftruncate(self._fd, size_bytes)
+            if os.fstat(self._fd).st_size < size_bytes:
+                os.ftruncate(self._fd, size_bytes)
             os.fsync(self._fd)
         except OSError as error:
             raise _write_error(error) from error

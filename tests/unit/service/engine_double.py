@@ -89,10 +89,7 @@ class EngineDouble:
         for lun in spec.luns:
             if lun.path not in self.files:
                 raise StorageError("missing", lun.path, "no such file")
-            if lun.size_bytes > FILE_BYTES_MAX:
-                raise StorageError("too large", lun.path, "the file system's files end earlier")
-            assert lun.size_bytes >= self.files[lun.path], "a disk never shrinks"
-            self.files[lun.path] = lun.size_bytes
+            assert lun.size_bytes <= self.files[lun.path], "a file holds what is promised"
         self.targets[spec.name] = spec
 
     async def start(self, desired: DesiredState) -> None:
@@ -154,6 +151,15 @@ class EngineDouble:
         if size_bytes > FILE_BYTES_MAX:
             raise StorageError("too large", path, "the file system's files end earlier")
         self.files[path] = size_bytes
+
+    async def grow_file(self, path: str, size_bytes: int) -> None:
+        """Make a file longer."""
+        self._fail("grow_file")
+        if path not in self.files:
+            raise StorageError("missing", path, "no such file")
+        if size_bytes > FILE_BYTES_MAX:
+            raise StorageError("too large", path, "the file system's files end earlier")
+        self.files[path] = max(self.files[path], size_bytes)
 
     async def move_file(self, path: str, destination: str) -> None:
         """Move a file."""

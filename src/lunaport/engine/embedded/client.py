@@ -100,6 +100,10 @@ class EmbeddedEngine:
                 if error.fault != "exists":
                     raise
 
+    async def grow_file(self, path: str, size_bytes: int) -> None:
+        """See `Engine.grow_file`."""
+        await self._done(messages.GrowFile(path, size_bytes))
+
     async def move_file(self, path: str, destination: str) -> None:
         """See `Engine.move_file`."""
         await self._done(messages.MoveFile(path, destination))

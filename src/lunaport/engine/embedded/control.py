@@ -123,6 +123,8 @@ class ControlLine:
                 self._in_files(partial(volume.make_volume, path), answer)
             case messages.CreateFile(path, size_bytes):
                 self._in_files(partial(volume.create_file, path, size_bytes), answer)
+            case messages.GrowFile(path, size_bytes):
+                self._in_files(partial(volume.grow_file, path, size_bytes), answer)
             case messages.MoveFile(path, destination):
                 self._in_files(partial(volume.move_file, path, destination), answer)
             case messages.RemoveFile(path):

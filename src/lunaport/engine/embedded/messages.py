@@ -55,6 +55,11 @@ class CreateFile(msgspec.Struct, tag=True):
     size_bytes: int
 
 
+class GrowFile(msgspec.Struct, tag=True):
+    path: str
+    size_bytes: int
+
+
 class MoveFile(msgspec.Struct, tag=True):
     path: str
     destination: str
@@ -108,7 +113,16 @@ class Usage(msgspec.Struct, tag=True):
 
 
 RequestBody = (
-    Start | Apply | ListSessions | GetStatus | MakeVolume | GetVolumeUsage | CreateFile | MoveFile | RemoveFile
+    Start
+    | Apply
+    | ListSessions
+    | GetStatus
+    | MakeVolume
+    | GetVolumeUsage
+    | CreateFile
+    | GrowFile
+    | MoveFile
+    | RemoveFile
 )
 ReplyBody = Done | Failure | Sessions | Status | Usage
 

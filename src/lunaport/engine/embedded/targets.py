@@ -81,11 +81,7 @@ class Target:
 def open_disk(loop: Loop, spec: LunSpec) -> Disk:
     """Open a LUN's file and put a logical unit on it. Raises StorageError."""
     try:
-        device = open_file(spec.path, time.monotonic)
-        if device.size_bytes < spec.size_bytes:
-            reason = f"the file has {device.size_bytes} bytes and should have {spec.size_bytes}: it was cut"
-            device.close()
-            raise StorageError("i/o", spec.path, reason)
+        device = open_file(spec.path, time.monotonic, size_bytes=spec.size_bytes)
     except storage_errors.StorageError as error:
         raise StorageError(error.fault, error.path, error.reason) from error
     workers = Workers(loop, f"disk-{spec.uuid[:8]}")

@@ -177,6 +177,8 @@ async def test_growing_changes_file_and_unit_and_shrinking_never_comes_to_it(tmp
         await engine.apply(Change(put=(target,)))
         unit = data.nas.targets.targets[target.name].disks[0].unit
         larger = replace(target, luns=(replace(target.luns[0], size_bytes=2 * SIZE),))
+        await engine.grow_file(target.luns[0].path, 2 * SIZE)
+        assert unit.block_count == SIZE // 512
         await engine.apply(Change(put=(larger,)))
         assert unit.block_count == 2 * SIZE // 512
         assert Path(target.luns[0].path).stat().st_size == 2 * SIZE
@@ -255,6 +257,20 @@ async def test_a_file_that_is_missing_at_the_start_is_tried_again(
                 break
             await asyncio.sleep(0.02)
         assert list(running_target.disks) == [0]
+
+
+async def test_a_file_that_grew_before_a_crash_serves_what_was_promised(tmp_path: Path) -> None:
+    async with running(tmp_path) as (engine, data, volume):
+        await engine.start(DesiredState())
+        target = await make_target(engine, volume)
+        await engine.grow_file(target.luns[0].path, 4 * SIZE)
+        await engine.apply(Change(put=(target,)))
+        unit = data.nas.targets.targets[target.name].disks[0].unit
+        assert unit.block_count == SIZE // 512
+        larger = replace(target, luns=(replace(target.luns[0], size_bytes=2 * SIZE),))
+        await engine.apply(Change(put=(larger,)))
+        assert unit.block_count == 2 * SIZE // 512
+        assert Path(target.luns[0].path).stat().st_size == 4 * SIZE
 
 
 async def test_a_file_that_was_cut_is_not_served(tmp_path: Path) -> None:
