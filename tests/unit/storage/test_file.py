@@ -427,3 +427,21 @@ def test_behaves_like_a_bytearray(path: Path, steps: list[tuple[str, int, int, i
         position += extent.length
     assert position == size
     device.close()
+
+
+def test_a_longer_file_is_served_as_far_as_was_promised(tmp_path: Path) -> None:
+    path = tmp_path / "disk.img"
+    path.write_bytes(bytes(8192))
+    device = open_file(str(path), Clock(), size_bytes=4096)
+    assert device.size_bytes == 4096
+    device.grow(6144)
+    assert device.size_bytes == 6144
+    assert path.stat().st_size == 8192
+    device.close()
+
+
+def test_a_file_that_was_cut_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "disk.img"
+    path.write_bytes(bytes(4095))
+    with pytest.raises(StorageError, match="was cut: it has 4095 bytes and should have 4096"):
+        open_file(str(path), Clock(), size_bytes=4096)
