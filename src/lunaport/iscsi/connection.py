@@ -374,6 +374,18 @@ class Connection:
         )
         self.shell.wake(self)
 
+    def ping(self) -> None:
+        """Ask the initiator for a sign of life (NOP-In, section 11.19); whatever it sends counts as one."""
+        self.send(
+            pdu.NopIn(
+                target_transfer_tag=self.next_transfer_tag(),
+                stat_sn=self.stat_sn,  # not used up by a ping (section 11.19.4)
+                exp_cmd_sn=self.exp_cmd_sn,
+                max_cmd_sn=self.max_cmd_sn,
+            ).serialize()
+        )
+        self.shell.wake(self)
+
     # Tasks
 
     def task_ended(self, task: Task) -> None:

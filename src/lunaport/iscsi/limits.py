@@ -12,6 +12,9 @@ DIGEST_BYTES: Final = 4
 AHS_BYTES_MAX: Final = 64
 """Additional header segments of a PDU we read: room for a 32-byte extended CDB and a bidirectional length."""
 
+SILENCE_S_MAX: Final = 30.0
+"""A session that is silent this long is pinged; one that is silent as long again is closed."""
+
 # Before full feature phase: what a stranger may cost.
 LOGIN_TIMEOUT_S: Final = 15.0
 """From the accepted connection to the end of its login."""

@@ -310,6 +310,22 @@ def test_a_text_request_without_end_is_rejected() -> None:
     assert pdu.parse_reject(header, data).reason == RejectReason.PROTOCOL_ERROR
 
 
+def test_a_ping_of_ours_uses_no_stat_sn() -> None:
+    peer = Peer()
+    peer.connection.ping()
+    peer.send(peer.command(bytes(6)))
+    (ping, data), (response, _) = peer.received()
+    message = pdu.parse_nop_in(ping, data)
+    assert message.initiator_task_tag == pdu.RESERVED_TAG
+    assert message.target_transfer_tag != pdu.RESERVED_TAG
+    assert (message.stat_sn, pdu.parse_scsi_response(response, b"").stat_sn) == (100, 100)
+    answer = pdu.NopOut(
+        immediate=True, target_transfer_tag=message.target_transfer_tag, cmd_sn=peer.cmd_sn, exp_stat_sn=0
+    )
+    peer.send(answer.serialize())
+    assert peer.received() == []
+
+
 def test_a_request_to_log_out() -> None:
     peer = Peer()
     peer.connection.request_logout(5)

@@ -32,6 +32,7 @@ from lunaport.iscsi.connection import Connection
 from lunaport.iscsi.discovery import Portal, answer_text
 from lunaport.iscsi.enums import LoginStatus, TaskFunction, TaskResponse
 from lunaport.iscsi.errors import LoginRefused
+from lunaport.iscsi.limits import SILENCE_S_MAX
 from lunaport.iscsi.login import LoginOutcome, LoginPhase, TargetPolicy
 from lunaport.iscsi.session import SessionTable
 from lunaport.iscsi.task import Task
@@ -119,6 +120,9 @@ class Nas:
         self.changes = Queue()
         self.since = time.time()
         self.retrying = False
+        # Receive calls of each session when it was last looked at, and whether it has been pinged since.
+        self.heard: dict[Transport, tuple[int, bool]] = {}
+        loop.call_later(SILENCE_S_MAX, self._look_for_silence)
 
     # Desired state
 
@@ -301,6 +305,20 @@ class Nas:
             target=session.outcome.target_name or "(discovery)",
             reason=reason,
         )
+
+    def _look_for_silence(self) -> None:
+        """Ping sessions that were silent since the last look; close those that were silent after a ping."""
+        before, self.heard = self.heard, {}
+        for transport in list(self.by_transport):
+            receives, pinged = before.get(transport, (-1, False))
+            silent = receives == transport.receives
+            if silent and pinged:
+                transport.close(f"the initiator was silent for {2 * SILENCE_S_MAX:.0f} s and did not answer a ping")
+                continue
+            if silent and transport.connection is not None:
+                transport.connection.ping()
+            self.heard[transport] = (transport.receives, silent)
+        self.loop.call_later(SILENCE_S_MAX, self._look_for_silence)
 
     def close(self) -> None:
         """End everything; initiators come back when the NAS does."""

@@ -58,6 +58,8 @@ class Transport:
         self.head = 0
         self.tail = 0
         self.remainder = b""
+        # Receive calls that brought something: when it stands still, the peer is silent.
+        self.receives = 0
         self.pending: deque[Output] = deque()
         self.mask = READABLE
         self.closed = False
@@ -121,6 +123,7 @@ class Transport:
             self.head = self.tail = 0  # nothing that comes after the end counts
             return
         self.tail += count
+        self.receives += 1
         self._handle(buffer)
 
     def _receive_end(self) -> int:

@@ -314,6 +314,30 @@ async def test_switched_off_ends_every_session(tmp_path: Path) -> None:
         initiator.close()
 
 
+async def test_a_silent_session_is_pinged_and_closed_when_it_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lunaport.engine.embedded.nas.SILENCE_S_MAX", 0.2)
+    async with running(tmp_path) as (engine, _, volume):
+        port = free_port()
+        await engine.start(DesiredState(portals=(PortalSpec(host="127.0.0.1", port=port),)))
+        target = await make_target(engine, volume)
+        await engine.apply(Change(put=(target,)))
+        initiator = await log_in(port, target)
+        for _ in range(3):
+            header, data = await asyncio.to_thread(initiator.receive)
+            ping = pdu.parse_nop_in(header, data)
+            answer = pdu.NopOut(
+                immediate=True, target_transfer_tag=ping.target_transfer_tag, cmd_sn=1, exp_stat_sn=ping.stat_sn
+            )
+            initiator.sock.sendall(answer.serialize())
+        await asyncio.to_thread(initiator.receive)
+        with pytest.raises(EOFError):
+            await asyncio.to_thread(initiator.receive)
+        assert list(await engine.sessions()) == []
+        initiator.close()
+
+
 async def test_nobody_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "AVAILABLE_TIMEOUT_S", 0.1)
     engine = EmbeddedEngine(str(tmp_path / "none.sock"))
