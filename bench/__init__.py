@@ -1,0 +1,1 @@
+"""Lunaport beside tgtd: the same fio jobs against both, in turns."""

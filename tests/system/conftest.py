@@ -1,0 +1,52 @@
+"""The NAS under test: one that all tests share, and others for the tests that disturb theirs."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.system.nas import Nas
+
+StartNas = Callable[..., Nas]
+
+
+@pytest.fixture(scope="session")
+def shared_nas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nas]:
+    """A NAS on IPv4 and IPv6 for the whole run."""
+    nas = Nas(tmp_path_factory.mktemp("nas") / "data", hosts=("127.0.0.1", "::1"))
+    try:
+        nas.start()
+        yield nas
+        nas.stop()
+    finally:
+        nas.destroy()
+        nas.client.close()
+
+
+@pytest.fixture
+def nas(shared_nas: Nas) -> Nas:
+    """The shared NAS. A test gives its shares names of their own and leaves the service as it is."""
+    return shared_nas
+
+
+@pytest.fixture
+def start_nas(tmp_path: Path) -> Iterator[StartNas]:
+    """Starts a NAS for this test alone; it is stopped, and what it left behind checked, at the end."""
+    started: list[Nas] = []
+    numbers = count()
+
+    def start(*, hosts: tuple[str, ...] = ("127.0.0.1",)) -> Nas:
+        nas = Nas(tmp_path / f"nas{next(numbers)}", hosts=hosts)
+        started.append(nas)
+        nas.start()
+        return nas
+
+    try:
+        yield start
+        for nas in started:
+            nas.stop()
+    finally:
+        for nas in started:
+            nas.destroy()
+            nas.client.close()

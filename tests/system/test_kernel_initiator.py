@@ -1,0 +1,60 @@
+"""The Linux kernel's initiator, in a virtual machine."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.system.conftest import StartNas
+from tests.system.nas import Nas, Share, wait_until
+from tests.vm.machine import HOST, SCRIPTS, Guest
+
+ALICE = {"enabled": True, "username": "alice", "password": "alice-secret-1"}
+THE_NAS = {"enabled": True, "username": "nas", "password": "nas-secret-123"}
+
+
+def variables(nas: Nas, share: Share) -> dict[str, str]:
+    """What both guest scripts are given."""
+    return {"PORTAL": f"{HOST}:{nas.port}", "TARGET": share.iqn}
+
+
+@pytest.mark.peer
+def test_a_disk_from_discovery_to_logout(start_nas: StartNas, tmp_path: Path) -> None:
+    nas = start_nas(hosts=(HOST,))
+    share = nas.create(
+        "kernel", size="100M", header_digest=True, data_digest=True, one_way_chap=ALICE, mutual_chap=THE_NAS
+    )
+    file = nas.file_of(share)
+    chap = {"USER_NAME": "alice", "USER_SECRET": "alice-secret-1", "NAS_NAME": "nas", "NAS_SECRET": "nas-secret-123"}
+    with Guest(SCRIPTS / "guest-disk.sh", variables(nas, share) | chap, tmp_path) as guest:
+        guest.wait_for_step("logged-in")
+        (session,) = nas.sessions(share)
+        assert session["initiator"] == "iqn.2026-11.test.lunaport:guest"
+        assert session["chap_user"] == "alice"
+        assert session["negotiated"]["HeaderDigest"] == session["negotiated"]["DataDigest"] == "CRC32C"
+        guest.answer()
+        guest.wait_for_step("written")
+        nas.edit(share, size="200M")
+        guest.answer()
+        guest.wait_for_step("trimmed")
+        wait_until(lambda: file.stat().st_blocks * 512 < 36 << 20, timeout_s=5, what="space given back by fstrim")
+        guest.answer()
+        console = guest.finish()
+    assert f"DISK sda {100 << 11} LUNAPORT" in console
+    assert "write back" in console
+    assert f"GROWN {100 << 11} {200 << 11}" in console
+    wait_until(lambda: nas.sessions(share) == [], timeout_s=5, what="end of session")
+
+
+@pytest.mark.peer
+def test_the_data_process_dies_while_the_kernel_writes(start_nas: StartNas, tmp_path: Path) -> None:
+    nas = start_nas(hosts=(HOST,))
+    share = nas.create("kernel-crash", size="100M")
+    with Guest(SCRIPTS / "guest-crash.sh", variables(nas, share), tmp_path) as guest:
+        for number in (2, 5):
+            guest.wait_for_step(f"written {number}", timeout_s=120)
+            nas.kill("data")
+            nas.wait_healthy(timeout_s=10)
+        guest.wait_for_step("survived", timeout_s=120)
+        guest.answer()
+        console = guest.finish(timeout_s=120)
+    assert console.count(": OK") == 16
