@@ -26,6 +26,7 @@ from lunaport.iscsi.limits import (
     DATA_SEGMENT_BYTES_MAX,
     DIGEST_BYTES,
     HELD_BYTES_MAX,
+    IMMEDIATE_COMMANDS_MAX,
 )
 from lunaport.iscsi.login import LoginOutcome
 from lunaport.iscsi.output import Output
@@ -104,6 +105,8 @@ class Connection:
 
         self.header_digest = parameters.header_digest
         self.data_digest = parameters.data_digest
+        # W set and F not tells of unsolicited Data-Out PDUs; with InitialR2T=Yes there are none.
+        self.unsolicited_mask = 0 if parameters.initial_r2t else 0xA0
         self.any_digest = parameters.header_digest or parameters.data_digest
         self.segment_bytes_max = min(parameters.peer_max_recv_data_segment_length, parameters.max_burst_length)
         self.header_digest_bytes = DIGEST_BYTES if parameters.header_digest else 0
@@ -155,6 +158,8 @@ class Connection:
                         continue
                     self.exp_cmd_sn = word6 + 1 & 0xFFFFFFFF
                 if self.tasks and tag in self.tasks:
+                    if opcode == SCSI_COMMAND:
+                        self.max_cmd_sn = self.max_cmd_sn + 1 & 0xFFFFFFFF  # it used its CmdSN, and ends here
                     self.reject(view[head : head + BHS_BYTES], RejectReason.TASK_IN_PROGRESS)
                     head = end
                     continue
@@ -194,6 +199,11 @@ class Connection:
         """What few commands need: immediate delivery, an extended CDB, a check of the immediate data."""
         if opcode != SCSI_COMMAND:
             task.is_immediate = True
+            # The window does not count these, so they are counted here (section 4.2.2.1).
+            if sum(other.is_immediate for other in self.tasks.values()) >= IMMEDIATE_COMMANDS_MAX:
+                self.reject(header[:BHS_BYTES], RejectReason.IMMEDIATE_COMMAND_REJECT)
+                task.finished = True
+                return
         if len(header) > self.data_in_offset:
             task.cdb = extended_cdb(task.cdb, header[BHS_BYTES : len(header) - self.header_digest_bytes])
         if data_length:

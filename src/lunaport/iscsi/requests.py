@@ -14,6 +14,7 @@ from lunaport.iscsi.limits import IMMEDIATE_COMMANDS_MAX, TEXT_REQUEST_BYTES_MAX
 
 if TYPE_CHECKING:  # the connection makes its handlers
     from lunaport.iscsi.connection import Connection
+    from lunaport.iscsi.task import Task
 
 
 class Requests:
@@ -35,6 +36,9 @@ class Requests:
     def _handle_task_management(self, header: memoryview, _data: memoryview) -> None:
         """Section 11.5. The answer comes when every task that is hit has ended: no write of theirs lands after it."""
         request = pdu.parse_task_management_request(header)
+        device_server = self.connection.device_server
+        if device_server is None:
+            raise _not_in_discovery("task management")
         if self.task_management_count >= IMMEDIATE_COMMANDS_MAX:
             self.connection.reject(header, RejectReason.IMMEDIATE_COMMAND_REJECT)
             return
@@ -57,10 +61,8 @@ class Requests:
             self._abort_task(request, answer)
         elif request.function == TaskFunction.TASK_REASSIGN:
             answer(TaskResponse.REASSIGNMENT_NOT_SUPPORTED)
-        elif self.connection.device_server is None:
-            answer(TaskResponse.FUNCTION_REJECTED)
         else:
-            self.connection.device_server.manage(request.function, request.lun, answer)
+            device_server.manage(request.function, request.lun, answer)
 
     def _abort_task(self, request: pdu.TaskManagementRequest, answer: Callable[[TaskResponse], None]) -> None:
         connection = self.connection
@@ -70,7 +72,7 @@ class Requests:
             if task.finished:
                 answer(TaskResponse.FUNCTION_COMPLETE)
             else:
-                task.on_finished = lambda: answer(TaskResponse.FUNCTION_COMPLETE)
+                _when_finished(task, lambda: answer(TaskResponse.FUNCTION_COMPLETE))
             return
         # A command that has not come yet counts as come and aborted (section 11.5.1).
         if task is None and connection.skip_command(request.ref_cmd_sn):
@@ -83,6 +85,8 @@ class Requests:
         request = pdu.parse_nop_out(header, data)
         if request.initiator_task_tag == pdu.RESERVED_TAG:
             return
+        if self.connection.device_server is None:
+            raise _not_in_discovery("a ping")
         self.connection.send(
             pdu.NopIn(
                 lun=request.lun,
@@ -122,6 +126,8 @@ class Requests:
     def _handle_text(self, header: memoryview, data: memoryview) -> None:
         """Section 11.10: requests are gathered over the C bit, answers handed out in pieces over transfer tags."""
         request = pdu.parse_text_request(header, data)
+        if request.final and request.continues:
+            raise RemoteProtocolError("text that goes on and is final")
         if request.target_transfer_tag != pdu.RESERVED_TAG and request.target_transfer_tag != self.text_tag:
             self.connection.reject(header, RejectReason.INVALID_PDU_FIELD)
             return
@@ -132,21 +138,22 @@ class Requests:
             self.text_gathered = b""
             raise RemoteProtocolError("text request is too long")
         if request.continues:
-            self._send_text(request, b"", more=True)
+            self._send_text(request, b"", final=False)
             return
         if self.text_gathered:
             gathered, self.text_gathered = self.text_gathered, b""
             self.text_rest = self.connection.text.answer(gathered)
         size = self.connection.parameters.peer_max_recv_data_segment_length
         part, self.text_rest = self.text_rest[:size], self.text_rest[size:]
-        self._send_text(request, part, more=bool(self.text_rest))
+        # Section 11.11.1: a request that is not the initiator's last gets no last answer.
+        self._send_text(request, part, final=request.final and not self.text_rest)
 
-    def _send_text(self, request: pdu.TextRequest, data: bytes, *, more: bool) -> None:
-        self.text_tag = self.connection.next_transfer_tag() if more else pdu.RESERVED_TAG
+    def _send_text(self, request: pdu.TextRequest, data: bytes, *, final: bool) -> None:
+        self.text_tag = pdu.RESERVED_TAG if final else self.connection.next_transfer_tag()
         self.connection.send(
             pdu.TextResponse(
-                final=not more,
-                continues=more and bool(data),
+                final=final,
+                continues=bool(self.text_rest),
                 lun=request.lun,
                 initiator_task_tag=request.initiator_task_tag,
                 target_transfer_tag=self.text_tag,
@@ -156,3 +163,20 @@ class Requests:
                 data=data,
             ).serialize()
         )
+
+
+def _not_in_discovery(what: str) -> RemoteProtocolError:
+    """Section 4.3: a discovery session takes SendTargets and logout, nothing else."""
+    return RemoteProtocolError(f"{what} in a discovery session", reject_reason=RejectReason.COMMAND_NOT_SUPPORTED)
+
+
+def _when_finished(task: "Task", call: Callable[[], None]) -> None:
+    """Call when the task has ended, after those who asked before: a task can be aborted twice."""
+    earlier = task.on_finished
+
+    def finished() -> None:
+        if earlier is not None:
+            earlier()
+        call()
+
+    task.on_finished = finished

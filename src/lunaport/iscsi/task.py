@@ -87,8 +87,8 @@ class Task:
         self.data_out_length = 0
         # Bytes the command itself moves; what that differs by from the initiator's expectation is the residual.
         self.transfer_length = 0
-        # W set and F not: unsolicited Data-Out PDUs follow, and the status has to wait for the last of them.
-        self.unsolicited_open = flags & 0xA0 == 0x20
+        # Unsolicited Data-Out PDUs follow, and the status has to wait for the last of them.
+        self.unsolicited_open = flags & connection.unsolicited_mask == 0x20
         self.r2t_sn = 0
         self.segments: list[tuple[int, int, int, int]] | None = None
         self.on_finished: Callable[[], None] | None = None

@@ -66,13 +66,16 @@ def _prepare(text: str, prefix: str) -> str:
         if _prohibited(char):
             shown = repr(char) if char.isprintable() else f"U+{ord(char):04X}"
             raise _refuse(f"the character {shown} is not allowed in an iSCSI name", prefix)
-    # RFC 3454 section 6: text with right-to-left letters holds no left-to-right ones, and starts and ends with them.
-    if any(stringprep.in_table_d1(char) for char in prepared) and (
-        any(stringprep.in_table_d2(char) for char in prepared)
-        or not (stringprep.in_table_d1(prepared[0]) and stringprep.in_table_d1(prepared[-1]))
+    return prepared
+
+
+def _check_direction(name: str, prefix: str) -> None:
+    """RFC 3454 section 6: a name with right-to-left letters holds no others, and starts and ends with them."""
+    if any(stringprep.in_table_d1(char) for char in name) and (
+        any(stringprep.in_table_d2(char) for char in name)
+        or not (stringprep.in_table_d1(name[0]) and stringprep.in_table_d1(name[-1]))
     ):
         raise _refuse("right-to-left letters cannot be mixed with others in an iSCSI name", prefix)
-    return prepared
 
 
 def is_iqn_prefix(text: str) -> bool:
@@ -91,6 +94,7 @@ def parse_name(text: str, prefix: str = DEFAULT_IQN_PREFIX) -> str:
         raise _refuse("holds no visible character", prefix)
     if not name.startswith(("iqn.", "eui.", "naa.")):
         name = f"{prefix}:{name}"
+    _check_direction(name, prefix)
     length = len(name.encode())
     if length > NAME_BYTES_MAX:
         raise _refuse(f"is {length} bytes long as a full name; at most {NAME_BYTES_MAX} are allowed", prefix)

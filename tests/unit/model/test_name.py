@@ -62,6 +62,7 @@ def test_parse(typed: str, name: str) -> None:
         "eui.02004567a425678g",
         "naa.02004567a425678d0",
         "abc\u05d0",
+        "\u05d0",  # becomes part of a name that is not right-to-left
         "x" * 2000,
         "x" * 200,
     ],
