@@ -10,8 +10,11 @@ CODE := src tests bench
 SERVE ?=
 # What else pytest is given, e.g. make unit PYTEST='-k login -x'
 PYTEST ?=
+# What is fuzzed, and for how long each.
+FUZZ ?= framing text login full_feature names scsi
+FUZZ_SECONDS ?= 60
 
-.PHONY: help setup setup-dev run test unit system lint format peers fio vm bench clean
+.PHONY: help setup setup-dev run test unit system fuzz lint format peers fio vm bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -31,6 +34,9 @@ unit: setup-dev ## the unit tests only
 
 system: setup-dev peers ## the NAS with real initiators only
 	$(BIN)/python -m pytest tests/system $(PYTEST)
+
+fuzz: setup-dev ## fuzzing by coverage; FUZZ_SECONDS=600 for longer, FUZZ=login for one harness
+	@set -e; for name in $(FUZZ); do $(BIN)/python -m tests.fuzz $$name $(FUZZ_SECONDS) --work $(CACHE)/fuzz; done
 
 lint: setup-dev ## style, types, and who may import whom
 	$(BIN)/ruff check $(CODE)

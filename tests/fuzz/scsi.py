@@ -1,0 +1,104 @@
+"""CDBs and parameter lists: `Nexus.execute` on a small thin disk, two nexuses, work in the background."""
+
+from lunaport.scsi.commands import COMMANDS
+from lunaport.scsi.enums import Status
+from lunaport.scsi.limits import TRANSFER_BYTES_MAX, WAITING_BYTES_MAX
+from tests.fuzz.source import Source
+from tests.unit.scsi.support import BLOCKS, Bench, FakeTask
+
+COMMANDS_MAX = 24
+KNOWN = sorted((row.opcode, row.service_action or 0) for row in COMMANDS.rows)
+STATUSES = frozenset(Status)
+ADDRESSES = (0, 1, 8, BLOCKS - 8, BLOCKS - 1, BLOCKS, 0xFFFFFFFF)
+LENGTHS = (0, 1, 8, 255, 2048, 0xFFFF)
+LUNS = (0, 0, 0, 0, 0, 0, 1 << 48, 0xC101 << 48, 1 << 63)
+
+
+def cdb_of(source: Source) -> bytes:
+    """A CDB: of a command that exists with plausible fields and a few wrong bits, or just bytes."""
+    kind = source.number()
+    if kind & 3 == 3:
+        return source.take(16).ljust(16, b"\0")
+    cdb = bytearray(16)
+    cdb[0], cdb[1] = source.pick(KNOWN)
+    address, length = source.pick(ADDRESSES), source.pick(LENGTHS)
+    if cdb[0] < 0x20:
+        cdb[2:6] = source.take(4).ljust(4, b"\0")
+    elif cdb[0] < 0x60:
+        cdb[2:6] = address.to_bytes(4, "big")
+        cdb[7:9] = length.to_bytes(2, "big")
+    elif cdb[0] < 0xA0:
+        cdb[2:10] = address.to_bytes(8, "big")
+        cdb[10:14] = length.to_bytes(4, "big")
+    else:
+        cdb[2:6] = address.to_bytes(4, "big")
+        cdb[6:10] = length.to_bytes(4, "big")
+    for _ in range(kind >> 2 & 3):
+        cdb[source.number() % 16] ^= source.number()
+    return bytes(cdb)
+
+
+def parameters_of(source: Source) -> bytes:
+    kind = source.number()
+    if kind & 3 == 0:
+        return b""
+    if kind & 3 == 1:
+        return source.take(source.number())
+    if kind & 3 == 2:
+        # As UNMAP has it: lengths that fit, and descriptors.
+        count = source.number() % 5
+        descriptors = b"".join(
+            source.pick(ADDRESSES).to_bytes(8, "big") + source.pick(LENGTHS).to_bytes(4, "big") + bytes(4)
+            for _ in range(count)
+        )
+        return (6 + 16 * count).to_bytes(2, "big") + (16 * count).to_bytes(2, "big") + bytes(4) + descriptors
+    return bytes([source.number()]) * (512 * (1 + source.number() % 16))
+
+
+def run(data: bytes) -> None:
+    """Any command ends exactly once with a status that exists, sense where it failed, and bounded data."""
+    source = Source(data)
+    bench = Bench()
+    tasks: list[FakeTask] = []
+    for _ in range(COMMANDS_MAX):
+        if not source:
+            break
+        choices = source.number()
+        data_out = parameters_of(source)
+        task = bench.start(
+            cdb_of(source),
+            nexus=bench.other if choices & 1 else None,
+            lun=source.pick(LUNS),
+            expected_length=source.pick((0, 1, 36, 512, 4096, 65536)),
+            data_out=data_out,
+            immediate=len(data_out) if choices & 2 else source.number(),
+            piece=512 if choices & 4 else 8192,
+        )
+        tasks.append(task)
+        assert bench.unit.waiting_bytes <= WAITING_BYTES_MAX
+        if choices & 8:
+            task.abort()
+        if choices & 16:
+            continue  # left as it is while others come
+        finish(task, bench)
+    for task in tasks:
+        finish(task, bench)
+    assert not bench.unit.task_set
+    assert bench.unit.waiting_bytes == 0
+    for task in tasks:
+        check(task)
+
+
+def finish(task: FakeTask, bench: Bench) -> None:
+    while task.waits_for_data:
+        task.deliver()
+    bench.background.drain()
+
+
+def check(task: FakeTask) -> None:
+    assert task.finishes == 1
+    assert task.status in STATUSES
+    assert len(task.data) <= min(task.expected_length, TRANSFER_BYTES_MAX)
+    if task.status == Status.CHECK_CONDITION:
+        assert task.sense[0] & 0x7F == 0x70
+        assert len(task.sense) == 18
