@@ -228,10 +228,20 @@ class Session:
                     immediate=immediate, reason=what, initiator_task_tag=0x400, cid=0, cmd_sn=cmd_sn, exp_stat_sn=0
                 ).serialize()
             )
-        elif what < 128:
+        elif what < 64:
             self.connection.ping()
+        elif what < 128:
+            self.flood()
         else:
             self.connection.request_logout(1)
+
+    def flood(self) -> None:
+        """Slow commands without end, each with a tag of its own."""
+        immediate = self.source.flag()
+        for tag in range(0x1000, 0x1000 + self.source.number()):
+            message = self.peer.read(0, 1, tag=tag, slow=True)
+            self.send(bytes([message[0] | 0x40]) + message[1:] if immediate else message)
+            self.peer.cmd_sn &= 0xFFFFFFFF
 
     def damaged(self) -> None:
         """Any header with lengths that fit, or one that is damaged on its way."""
@@ -256,6 +266,7 @@ class Session:
     def look(self) -> None:
         connection = self.connection
         assert len(connection.tasks) <= TASKS_MAX
+        assert len(self.peer.disk.slow) <= TASKS_MAX + limits.IMMEDIATE_COMMANDS_MAX
         assert len(connection.waiting) <= len(connection.tasks)
         assert 0 <= connection.held_bytes <= limits.HELD_BYTES_MAX
         assert len(connection.held) <= limits.COMMAND_WINDOW

@@ -152,7 +152,7 @@ class Connection:
                 continue
             if opcode & 0x3F == SCSI_COMMAND and execute is not None:
                 if opcode == SCSI_COMMAND:
-                    if word6 != self.exp_cmd_sn:
+                    if word6 != self.exp_cmd_sn or (self.tasks and self._window() == 0):
                         self._hold(word6, view[head:end])
                         head = end
                         continue
@@ -225,7 +225,7 @@ class Connection:
             self._receive_unknown(opcode & pdu.OPCODE_MASK, whole[:BHS_BYTES])
             return
         if not opcode & pdu.IMMEDIATE:
-            if cmd_sn != self.exp_cmd_sn:
+            if cmd_sn != self.exp_cmd_sn or self._window() == 0:
                 self._hold(cmd_sn, whole)
                 return
             # It ends where it is handled (or is bounded there), so the window moves on with it.
@@ -280,10 +280,13 @@ class Connection:
 
     # Numbering (section 4.2.2.1)
 
+    def _window(self) -> int:
+        """How many commands may still come: 0 while COMMAND_WINDOW of them are under way."""
+        return self.max_cmd_sn - self.exp_cmd_sn + 1 & 0xFFFFFFFF
+
     def _hold(self, cmd_sn: int, whole: memoryview) -> None:
         """A command out of order: kept when it lies in the window, dropped when it is old, doubled or beyond."""
-        ahead = cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF
-        if ahead > (self.max_cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF) or ahead >= COMMAND_WINDOW or cmd_sn in self.held:
+        if (cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF) >= self._window() or cmd_sn in self.held:
             return
         if self.held_bytes + len(whole) > HELD_BYTES_MAX:
             self.closing = "too much received out of order"
@@ -300,8 +303,7 @@ class Connection:
 
     def skip_command(self, cmd_sn: int) -> bool:
         """Let a command that has not come count as come and aborted: it is never executed. False: out of the window."""
-        ahead = cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF
-        if ahead > (self.max_cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF) or ahead >= COMMAND_WINDOW:
+        if (cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF) >= self._window():
             return False
         self.held_bytes -= len(self.held.pop(cmd_sn, b""))
         skipped = pdu.NopOut(cmd_sn=cmd_sn, exp_stat_sn=0).serialize()
