@@ -1,0 +1,166 @@
+"""Single rules of RFC 7143 in full feature phase that CONFORMANCE.md names and no other test is about."""
+
+import pytest
+
+from lunaport.iscsi import limits, pdu
+from lunaport.iscsi.enums import Opcode, RejectReason, TaskFunction, TaskResponse
+from tests.unit.iscsi.full_feature import FINAL, READ, Peer, data_out, with_digests
+from tests.unit.iscsi.test_connection import nop_out, response_of, task_management, text_request
+
+SENSE_BYTES = 18
+
+
+def start_at(peer: Peer, cmd_sn: int) -> None:
+    peer.cmd_sn = peer.connection.exp_cmd_sn = cmd_sn
+    peer.connection.max_cmd_sn = cmd_sn + limits.COMMAND_WINDOW - 1 & 0xFFFFFFFF
+
+
+def test_an_immediate_command_uses_no_cmd_sn() -> None:
+    """Section 4.2.2.1: it is carried out when it comes, and neither ExpCmdSN nor the window move."""
+    peer = Peer()
+    peer.send(peer.command(bytes(6), tag=1, immediate=True), nop_out(peer))
+    for header, _ in peer.received():
+        assert int.from_bytes(header[28:32], "big") == 1
+        assert int.from_bytes(header[32:36], "big") == limits.COMMAND_WINDOW
+    assert len(peer.disk.executed) == 1
+
+
+@pytest.mark.parametrize("first", [0xFFFFFFFE, 0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFF81])
+def test_cmd_sn_wraps_around(first: int) -> None:
+    """Section 4.2.2.1: serial number arithmetic (RFC 1982), out of order too."""
+    peer = Peer()
+    start_at(peer, first)
+    commands = []
+    for tag in range(1, 5):
+        commands.append(peer.command(bytes([0, 0, 0, 0, tag, 0]), tag=tag))
+        peer.cmd_sn &= 0xFFFFFFFF
+    peer.send(commands[0], commands[2], commands[3], commands[1])
+    assert [cdb[4] for cdb in peer.disk.executed] == [1, 2, 3, 4]
+    assert peer.connection.exp_cmd_sn == first + 4 & 0xFFFFFFFF
+
+
+def test_stat_sn_wraps_around() -> None:
+    peer = Peer()
+    peer.connection.stat_sn = 0xFFFFFFFF
+    peer.send(*(peer.command(bytes(6), tag=tag) for tag in (1, 2)))
+    answers = [pdu.parse_scsi_response(header, data) for header, data in peer.received()]
+    assert [answer.stat_sn for answer in answers] == [0xFFFFFFFF, 0]
+
+
+def test_reserved_bits_are_not_looked_at() -> None:
+    """Section 11.2.1: what is reserved is ignored."""
+    peer = Peer()
+    message = bytearray(nop_out(peer, b"hello"))
+    message[0] |= 0x80  # reserved beside I
+    message[1] |= 0x7F
+    message[2:4] = b"\xff\xff"
+    message[32:48] = b"\xff" * 16
+    peer.send(bytes(message))
+    [(header, data)] = peer.received()
+    assert pdu.parse_nop_in(header, data).data == b"hello"
+
+
+def test_an_extended_cdb_reaches_the_device_server() -> None:
+    """Section 11.2.2.4: type 1, its length, a reserved byte, the bytes behind the first 16; other types pass."""
+    peer = Peer()
+    message = pdu.ScsiCommand(
+        flags=FINAL,
+        initiator_task_tag=1,
+        cmd_sn=1,
+        exp_stat_sn=0,
+        cdb=b"\x7f" + bytes(15),
+        ahs=b"\0\5\2\0" + bytes(4) + b"\0\x05\1\0" + b"abcd",
+    )
+    peer.send(message.serialize())
+    assert peer.disk.executed == [b"\x7f" + bytes(15) + b"abcd"]
+
+
+def test_check_condition_comes_in_a_response_of_its_own() -> None:
+    """Section 11.4.7: sense data with its length, never the status of a Data-In PDU."""
+    peer = Peer()
+    peer.send(peer.read(1 << 20, 1))
+    [(header, data)] = peer.received()
+    assert header[0] == Opcode.SCSI_RESPONSE
+    assert int.from_bytes(data[:2], "big") == SENSE_BYTES
+    assert len(data) == 2 + SENSE_BYTES
+
+
+@pytest.mark.parametrize("lun", [1, 1 << 48])
+def test_abort_task_names_the_lun_of_the_task(lun: int) -> None:
+    """Section 11.5.3: a task of another LUN is not the one that is meant."""
+    peer = Peer()
+    peer.send(peer.read(0, 1, tag=5, slow=True))
+    message = bytearray(task_management(peer, TaskFunction.ABORT_TASK, referenced=5))
+    message[8:16] = lun.to_bytes(8, "big")
+    peer.send(bytes(message))
+    assert response_of(peer) == TaskResponse.TASK_DOES_NOT_EXIST
+    assert not next(iter(peer.connection.tasks.values())).aborted
+
+
+def test_an_aborted_task_sends_no_status() -> None:
+    """Section 11.5.1: the last thing the initiator hears of it is the answer to the abort."""
+    peer = Peer()
+    peer.send(peer.write(0, 64, b"", tag=5))
+    [(header, _)] = peer.received()
+    tag = pdu.parse_r2t(header).target_transfer_tag
+    peer.send(task_management(peer, TaskFunction.ABORT_TASK, referenced=5))
+    peer.send(data_out(5, tag, 0, 0, bytes(8192), final=True))
+    assert response_of(peer) == TaskResponse.FUNCTION_COMPLETE
+
+
+def test_nothing_is_carried_out_after_logout() -> None:
+    """Section 11.14: what follows it in the stream is dropped, what is under way is aborted."""
+    peer = Peer()
+    peer.send(
+        peer.read(0, 1, tag=5, slow=True),
+        pdu.LogoutRequest(immediate=True, reason=0, initiator_task_tag=3, cid=0, cmd_sn=2, exp_stat_sn=0).serialize(),
+        peer.command(bytes(6), tag=6),
+    )
+    peer.disk.slow.pop()()
+    assert [header[0] for header, _ in peer.received()] == [Opcode.LOGOUT_RESPONSE]
+    assert len(peer.disk.executed) == 1
+
+
+def test_a_wrong_data_digest_in_data_out_ends_the_task() -> None:
+    """Section 7.8: Reject, then CHECK CONDITION with ABORTED COMMAND, PROTOCOL SERVICE CRC ERROR."""
+    peer = Peer(with_digests(header=False, data=True))
+    peer.send(peer.write(0, 4, b"", tag=5))
+    [(header, _)] = peer.received()
+    tag = pdu.parse_r2t(header).target_transfer_tag
+    peer.send_raw(data_out(5, tag, 0, 0, bytes(2048), final=True) + b"\1\2\3\4")
+    reject, response = peer.received()
+    assert pdu.parse_reject(*reject).reason == RejectReason.DATA_DIGEST_ERROR
+    assert pdu.parse_scsi_response(*response).sense[12:14] == b"\x47\x05"
+    assert not peer.connection.closing
+
+
+def test_a_wrong_data_digest_in_a_command_ends_the_connection() -> None:
+    """Section 7.8: the command is gone, and level 0 has no way to ask for it again."""
+    peer = Peer(with_digests(header=False, data=True))
+    peer.send_raw(peer.write(0, 1, bytes(512)) + b"\1\2\3\4")
+    [(header, data)] = peer.received()
+    assert pdu.parse_reject(header, data).reason == RejectReason.DATA_DIGEST_ERROR
+    assert peer.connection.closing
+    assert peer.disk.executed == []
+
+
+def test_data_in_goes_to_one_task_in_order() -> None:
+    """Section 11.7: offsets rise, and the residual stands with the status only."""
+    peer = Peer()
+    peer.send(peer.command(bytes([0x28]) + bytes(6) + b"\0\x28\0", flags=FINAL | READ, length=64 * 512))
+    answers = [pdu.parse_data_in(header, data) for header, data in peer.received()]
+    assert [answer.offset for answer in answers] == [0, 8192, 16384]
+    assert [answer.residual for answer in answers] == [0, 0, 64 * 512 - 40 * 512]
+
+
+def test_a_text_exchange_is_continued_with_its_tag_or_begun_anew() -> None:
+    """Section 11.10.4: an unknown transfer tag gets a Reject; without a tag what was begun is forgotten."""
+    peer = Peer()
+    peer.send(text_request(b"a=b\0", ttt=77))
+    [(header, data)] = peer.received()
+    assert pdu.parse_reject(header, data).reason == RejectReason.INVALID_PDU_FIELD
+    peer.send(text_request(b"forgotten", final=False))
+    peer.received()
+    peer.send(text_request(b"a=b\0"))
+    [(header, data)] = peer.received()
+    assert pdu.parse_text_response(header, data).data == b"a=b\0"

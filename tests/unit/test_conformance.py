@@ -1,0 +1,32 @@
+"""CONFORMANCE.md names tests that exist, and leaves no rule without one or without a reason."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "CONFORMANCE.md").read_text()
+NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", TEXT)))
+ROWS = [
+    row
+    for row in TEXT.partition("### Rule by rule")[2].partition("\n## ")[0].splitlines()
+    if row.startswith("|") and not row.startswith(("|---", "| Section"))
+]
+
+
+@pytest.mark.parametrize("path", sorted({path for path, _ in NAMED}))
+def test_the_tests_it_names_exist(path: str) -> None:
+    file = ROOT / path if path.startswith("tests/") else ROOT / "tests/unit" / path
+    tree = ast.parse(file.read_text())
+    functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    assert {name for named_path, name in NAMED if named_path == path} <= functions
+
+
+def test_every_rule_has_a_test_or_a_reason() -> None:
+    assert len(ROWS) > 50
+    for row in ROWS:
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert len(cells) == 3, row
+        assert "::test_" in cells[2] or "**Deviation**" in cells[2] or "**Open**" in cells[2], row
