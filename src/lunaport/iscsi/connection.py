@@ -123,11 +123,18 @@ class Connection:
     # In
 
     def receive(self, view: memoryview, head: int, tail: int) -> int:  # noqa: C901 - flat: a call costs what a PDU may
-        """Handle every complete PDU in view[head:tail]; returns where the first that is not begins."""
+        """Handle every complete PDU in view[head:tail]; returns where the first that is not begins.
+
+        To be called when the connection is no longer blocked, too, with what there is.
+        """
         overhead = self.data_in_offset
         data_digest_bytes = self.data_digest_bytes
         any_digest = self.any_digest
         execute = self.device_server.execute if self.device_server is not None else None
+        if self.held:
+            self._release_held()
+            if self.closing:
+                return tail
         while tail - head >= BHS_BYTES and not self.blocked:
             opcode, flags, _, lengths, lun, tag, word5, word6, _, rest = UNPACK(view, head)
             data = head + overhead
@@ -295,8 +302,8 @@ class Connection:
         self.held_bytes += len(whole)
 
     def _release_held(self) -> None:
-        """Handle the commands that wait for their turn, as far as it has come."""
-        whole = self.held.pop(self.exp_cmd_sn, None)
+        """Handle the commands that wait for their turn, as far as it has come; while blocked they wait on."""
+        whole = None if self.blocked else self.held.pop(self.exp_cmd_sn, None)
         if whole is not None:
             self.held_bytes -= len(whole)
             self.receive(memoryview(whole), 0, len(whole))

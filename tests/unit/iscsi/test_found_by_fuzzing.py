@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from lunaport.iscsi import limits, pdu
+from lunaport.iscsi.connection import Connection
 from lunaport.iscsi.enums import RejectReason, TaskFunction, TaskResponse
+from lunaport.iscsi.output import Output
 from tests.unit.iscsi.full_feature import PARAMETERS, WRITE, Peer, data_out
 from tests.unit.iscsi.test_connection import nop_out, task_management, text_request
 
@@ -97,3 +99,23 @@ def test_text_that_goes_on_cannot_be_final() -> None:
     request = pdu.TextRequest(immediate=True, continues=True, initiator_task_tag=4, cmd_sn=1, exp_stat_sn=0)
     peer.send(request.serialize())
     assert rejected(peer) == RejectReason.PROTOCOL_ERROR
+
+
+class SlowReader(Peer):
+    """An initiator that takes one answer at a time."""
+
+    def make_room(self, connection: Connection, room_bytes: int) -> Output:
+        connection.blocked = True
+        return super().make_room(connection, room_bytes)
+
+
+def test_commands_that_wait_for_their_turn_are_not_lost_while_the_peer_takes_nothing() -> None:
+    peer = SlowReader(room=48)
+    commands = [peer.command(bytes([0, 0, 0, 0, number, 0]), tag=number) for number in (1, 2, 3)]
+    peer.send(commands[2], commands[1])
+    for executed in (1, 2, 3):
+        peer.send(*commands[:1] if executed == 1 else ())
+        assert [cdb[4] for cdb in peer.disk.executed] == [1, 2, 3][:executed]
+        assert peer.connection.blocked
+        peer.connection.blocked = False
+    assert peer.connection.held_bytes == 0

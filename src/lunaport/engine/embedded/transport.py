@@ -149,7 +149,7 @@ class Transport:
             connection = self.connection
             if connection is None or self.closed:
                 return
-        if self.head < self.tail:
+        if self.head < self.tail or connection.held:
             self.head = connection.receive(buffer, self.head, self.tail)
         self._keep_rest()
         self.flush()
@@ -282,7 +282,7 @@ class Transport:
     def _resume(self) -> None:
         if self.closed or self.ending:
             return
-        if self.buffer is None and self.remainder:
+        if self.buffer is None and (self.remainder or (self.connection is not None and self.connection.held)):
             self.buffer = self.pool.take_receive()
             self.tail = len(self.remainder)
             self.buffer[: self.tail] = self.remainder

@@ -173,7 +173,9 @@ def test_writes_of_any_size_in_pieces_of_any_size(seed: int) -> None:
     assert side.ended in ([], ["the test is over"])
 
 
-def test_a_peer_that_does_not_read_is_not_read_from() -> None:
+@pytest.mark.parametrize("first_comes_last", [False, True])
+def test_a_peer_that_does_not_read_is_not_read_from(first_comes_last: bool) -> None:
+    """Nor is what came before its turn handled meanwhile, or lost."""
     side = Side()
     side.skip_login()
     side.client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
@@ -182,7 +184,8 @@ def test_a_peer_that_does_not_read_is_not_read_from() -> None:
     held: list[int] = []
 
     def client(sock: socket.socket) -> None:
-        sock.sendall(b"".join(read(number, 0, blocks) for number in range(1, count + 1)))
+        numbers = [*range(2, count + 1), 1] if first_comes_last else range(1, count + 1)
+        sock.sendall(b"".join(read(number, 0, blocks) for number in numbers))
         threading.Event().wait(0.3)
         held.append(sum(output.filled - output.sent for output in side.transport.pending))
         for _ in range(count):
