@@ -17,6 +17,10 @@ import structlog
 log = structlog.get_logger()
 
 EVENTS_PER_WAIT_MAX = 256
+SPIN_S = 50e-6
+"""How long the loop asks on before it sleeps, while events follow each other closely."""
+BUSY_SLEEP_S = 150e-6
+"""A sleep shorter than this says that they do: it was hardly more than being woken."""
 READABLE = select.EPOLLIN
 WRITABLE = select.EPOLLOUT
 
@@ -43,6 +47,7 @@ class Loop:
         self.timers: list[tuple[float, int, Timer]] = []
         self.order = count()
         self.running = True
+        self.busy = False
         # What wants a call before the loop waits again, once however often it asked.
         self.soon: dict[Callable[[], None], None] = {}
         self.from_threads: deque[Callable[[], None]] = deque()
@@ -85,11 +90,10 @@ class Loop:
     def run(self) -> None:
         """Serve events until `stop`."""
         handlers = self.handlers
-        poll = self.epoll.poll
         while self.running:
             if self.soon:
                 self._run_soon()
-            for fd, mask in poll(self._timeout_s(), EVENTS_PER_WAIT_MAX):
+            for fd, mask in self.wait():
                 handler = handlers.get(fd)
                 if handler is not None:
                     try:
@@ -98,6 +102,29 @@ class Loop:
                         log.exception("internal error")
             if self.timers and self.timers[0][0] <= monotonic():
                 self._run_timers()
+
+    def wait(self) -> list[tuple[int, int]]:
+        """What is ready, now or as soon as something is.
+
+        Falling asleep and being woken costs more than answering a small read. So while events follow each other
+        closely, the loop asks on for a moment before it sleeps; once a sleep was long, it sleeps at once again.
+        """
+        poll = self.epoll.poll
+        timeout_s = self._timeout_s()
+        if timeout_s == 0:
+            return poll(0, EVENTS_PER_WAIT_MAX)
+        before = monotonic()
+        if self.busy:
+            until = before + SPIN_S
+            while monotonic() < until:
+                events = poll(0, EVENTS_PER_WAIT_MAX)
+                if events:
+                    return events
+            before = until
+            timeout_s = self._timeout_s()
+        events = poll(timeout_s, EVENTS_PER_WAIT_MAX)
+        self.busy = monotonic() - before < BUSY_SLEEP_S
+        return events
 
     def close(self) -> None:
         """Give the descriptors back."""

@@ -3,6 +3,8 @@
 import os
 import threading
 
+import pytest
+
 from lunaport.engine.embedded.loop import READABLE, Loop
 from lunaport.engine.embedded.workers import Workers
 
@@ -120,3 +122,47 @@ def test_a_mistake_in_one_call_keeps_no_other_from_being_made() -> None:
     loop.close()
     os.close(reading)
     os.close(writing)
+
+
+def test_the_loop_asks_on_only_while_events_are_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    class Poll:
+        """Events that come at given times."""
+
+        def __init__(self, *due: float) -> None:
+            self.due = list(due)
+            self.asked = 0
+            self.slept = 0
+
+        def poll(self, timeout_s: float, _events_max: int) -> list[tuple[int, int]]:
+            nonlocal now
+            now += 1e-6
+            if timeout_s == 0:
+                self.asked += 1
+            else:
+                self.slept += 1
+                now = max(now, self.due[0])
+            return [(99, 1)] if self.due[0] <= now and self.due.pop(0) else []
+
+        def close(self) -> None:
+            pass
+
+    loop = Loop()
+    loop.epoll.close()
+    monkeypatch.setattr("lunaport.engine.embedded.loop.monotonic", lambda: now)
+
+    def wait_for(*due: float) -> tuple[int, int]:
+        poll = Poll(*due)
+        monkeypatch.setattr(loop, "epoll", poll)
+        for _ in due:
+            assert loop.wait()
+        return poll.asked > 0, poll.slept
+
+    assert wait_for(1.0) == (False, 1)
+    assert wait_for(2.0, 2.0001, 2.00013) == (True, 2)
+    assert loop.busy
+    assert wait_for(3.0) == (True, 1)
+    assert not loop.busy
+    assert wait_for(4.0) == (False, 1)
+    os.close(loop.wake_fd)
