@@ -69,6 +69,7 @@ class Session:
         self.asked: list[list[int]] = []
         self.text_tag = pdu.RESERVED_TAG
         self.stat_sn = self.connection.stat_sn
+        self.unread = bytearray()
         self.steps = (
             self.command,
             self.command,
@@ -82,6 +83,7 @@ class Session:
             self.slow,
             self.rarely,
             self.damaged,
+            self.stall,
         )
 
     def step(self) -> None:
@@ -258,8 +260,18 @@ class Session:
         wire = bytearray(add_digests(message, parameters.header_digest, parameters.data_digest))
         if damage:
             wire[-1] ^= 1
-        consumed = self.peer.send_raw(bytes(wire))
-        assert consumed == len(wire), "a whole PDU is handled whole"
+        self.unread += wire
+        self.receive()
+
+    def receive(self) -> None:
+        """Hand over what has come, as the shell does."""
+        del self.unread[: self.peer.send_raw(bytes(self.unread))]
+        assert not self.unread or self.connection.blocked, "a whole PDU is handled whole"
+
+    def stall(self) -> None:
+        """The peer takes nothing for a while."""
+        self.connection.blocked = not self.connection.blocked
+        self.receive()
 
     # What comes back
 
@@ -298,6 +310,10 @@ class Session:
     def end(self) -> None:
         """Everything comes to its end, nothing stays behind."""
         connection = self.connection
+        connection.blocked = False
+        if not connection.closing:
+            self.receive()
+            assert connection.exp_cmd_sn not in connection.held, "a command whose turn has come waits"
         connection.abort_tasks()
         while self.peer.disk.slow:
             self.peer.disk.slow.pop(0)()

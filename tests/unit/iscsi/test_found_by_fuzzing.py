@@ -37,6 +37,16 @@ def test_an_immediate_command_with_a_tag_in_use_opens_no_window() -> None:
     assert peer.connection.max_cmd_sn == limits.COMMAND_WINDOW
 
 
+def test_commands_behind_one_with_a_tag_in_use_go_on() -> None:
+    peer = Peer()
+    peer.send(peer.read(0, 1, tag=9, slow=True))
+    doubled, follower = peer.read(0, 1, tag=9), peer.command(bytes(6), tag=10)
+    peer.send(follower, doubled)
+    reject, response = peer.received()
+    assert pdu.parse_reject(*reject).reason == RejectReason.TASK_IN_PROGRESS
+    assert pdu.parse_scsi_response(*response).initiator_task_tag == 10
+
+
 def test_a_task_aborted_twice_answers_twice_in_order() -> None:
     peer = Peer()
     abort = task_management(peer, TaskFunction.ABORT_TASK, referenced=5)
