@@ -24,6 +24,11 @@ OPTIONS = Options(initiator_name=INITIATOR, target_name=TARGET)
 PORTALS = [Portal(host="192.0.2.1", port=3260), Portal(host="2001:db8::1", port=3260)]
 
 
+def counting_down(length: int) -> bytes:
+    """The initiator's source of random bytes: another than the target's, which would be its own challenge returned."""
+    return bytes(-number & 0xFF for number in range(1, length + 1))
+
+
 class SizedDisk(Disk):
     """The test disk, which also tells how large it is."""
 
@@ -146,7 +151,7 @@ class Pair:
         self.cut = cut
         self.received: list[tuple[bytes, bytes]] = []
         options = replace(options, observer=lambda header, data: self.received.append((header, data)))
-        self.initiator = Initiator(options, counting)
+        self.initiator = Initiator(options, counting_down)
         self.target = Target(self.directory, self.disk, names)
         self.events: list[Event] = []
 
