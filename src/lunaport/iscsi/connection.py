@@ -155,7 +155,7 @@ class Connection:
                         continue
                     self.exp_cmd_sn = word6 + 1 & 0xFFFFFFFF
                 if self.tasks and tag in self.tasks:
-                    self.reject(view[head : head + BHS_BYTES], RejectReason.TASK_IN_PROGRESS)
+                    self._refuse_tag(opcode, view[head : head + BHS_BYTES])
                     head = end
                     continue
                 task = Task(self, flags, lun, tag, word5, rest, view[data : data + lengths] if lengths else NOTHING)
@@ -189,6 +189,14 @@ class Connection:
                 return tail
         self.needed_bytes = 0
         return head
+
+    def _refuse_tag(self, opcode: int, header: memoryview) -> None:
+        """A command under the tag of one that goes on: it has ended, so the window and what waits behind it move on."""
+        if opcode == SCSI_COMMAND:
+            self.max_cmd_sn = self.max_cmd_sn + 1 & 0xFFFFFFFF
+        self.reject(header, RejectReason.TASK_IN_PROGRESS)
+        if self.held:
+            self._release_held()
 
     def _prepare(self, task: Task, opcode: int, header: memoryview, data_length: int) -> None:
         """What few commands need: immediate delivery, an extended CDB, a check of the immediate data."""
