@@ -216,6 +216,7 @@ def test_data_out_that_is_lost_ends_the_command() -> None:
         (edit(offset=1024), CRC_ERROR),
         (edit(data=bytes(1028)), INCORRECT_AMOUNT),
         (edit(data=bytes(512)), INCORRECT_AMOUNT),
+        (edit(final=True, data=bytes(512)), INCORRECT_AMOUNT),
         (edit(target_transfer_tag=0x1234), INCORRECT_AMOUNT),
         (edit(target_transfer_tag=pdu.RESERVED_TAG), bytes((0x0C, 0x0C))),
     ],
