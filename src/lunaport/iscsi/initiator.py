@@ -11,11 +11,10 @@ every StatSN is the one that is due.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from lunaport.iscsi import pdu
 from lunaport.iscsi.chap import RandomBytes
-from lunaport.iscsi.enums import LogoutReason, LogoutResponse, Opcode, RejectReason, TaskFunction
+from lunaport.iscsi.enums import LogoutReason, LogoutResponse, Opcode, TaskFunction
 from lunaport.iscsi.errors import LocalProtocolError, RemoteProtocolError
 from lunaport.iscsi.initiator_events import (
     Announced,
@@ -33,34 +32,14 @@ from lunaport.iscsi.initiator_events import (
 from lunaport.iscsi.initiator_faults import Chunk, OutgoingPdu
 from lunaport.iscsi.initiator_login import InitiatorLogin
 from lunaport.iscsi.initiator_options import Options
+from lunaport.iscsi.initiator_requests import OpenRequest, OpenRequests
 from lunaport.iscsi.initiator_stream import PduReader
 from lunaport.iscsi.initiator_task import CommandRequest, InitiatorTask
-from lunaport.iscsi.limits import BHS_BYTES, LOGIN_DATA_SEGMENT_BYTES_MAX, SEND_TARGETS_BYTES_MAX
+from lunaport.iscsi.limits import LOGIN_DATA_SEGMENT_BYTES_MAX, SEND_TARGETS_BYTES_MAX
 from lunaport.iscsi.negotiation import SessionParameters
 
 WRAP = 0xFFFFFFFF
 HALF = 0x80000000
-SET_FUNCTIONS = (TaskFunction.ABORT_TASK_SET, TaskFunction.CLEAR_TASK_SET, TaskFunction.LOGICAL_UNIT_RESET)
-TARGET_FUNCTIONS = (TaskFunction.TARGET_WARM_RESET, TaskFunction.TARGET_COLD_RESET, TaskFunction.I_T_NEXUS_RESET)
-
-
-@dataclass(slots=True)
-class _Text:
-    """A text exchange: what is left to send, what has come."""
-
-    rest: bytes
-    gathered: bytes = b""
-
-
-@dataclass(slots=True)
-class _Request:
-    """A request without its answer."""
-
-    opcode: Opcode
-    task: InitiatorTask | None = None
-    text: _Text = field(default_factory=lambda: _Text(rest=b""))
-    affected: tuple[int, ...] = ()
-    """Commands that a task management function ends, if it is carried out."""
 
 
 class Initiator:
@@ -79,8 +58,7 @@ class Initiator:
         self._reader = PduReader(LOGIN_DATA_SEGMENT_BYTES_MAX)
         self._output: list[Chunk] = []
         self._index = 0
-        self._tag = 0
-        self._requests: dict[int, _Request] = {}
+        self._requests = OpenRequests()
         # Requests that wait for the window: each lays its PDUs down when it is called with its CmdSN.
         self._waiting: deque[Callable[[int], None]] = deque()
         self._handlers: dict[int, Callable[[bytes, bytes], Event | None]] = {
@@ -105,8 +83,8 @@ class Initiator:
 
     def command(self, request: CommandRequest) -> int:
         """Send a SCSI command; its end is a CommandResult."""
-        tag = self._new_tag(Opcode.SCSI_COMMAND)
-        task = self._requests[tag].task = InitiatorTask(request, tag, self.parameters)
+        tag, opened = self._open(Opcode.SCSI_COMMAND)
+        task = opened.task = InitiatorTask(request, tag, self.parameters)
 
         def lay_down(cmd_sn: int) -> None:
             for serialized in task.start(cmd_sn, self.exp_stat_sn):
@@ -125,9 +103,9 @@ class Initiator:
         immediate: bool = True,
     ) -> int:
         """Send a task management function; its answer is a ManagementResult."""
-        affected = self._affected(function, lun, referenced_task_tag)
-        tag = self._new_tag(Opcode.TASK_MANAGEMENT_REQUEST)
-        self._requests[tag].affected = affected
+        affected = self._requests.affected_by(function, lun, referenced_task_tag)
+        tag, opened = self._open(Opcode.TASK_MANAGEMENT_REQUEST)
+        opened.affected = affected
 
         def lay_down(cmd_sn: int) -> None:
             self._send(
@@ -148,7 +126,7 @@ class Initiator:
 
     def ping(self, data: bytes = b"", *, immediate: bool = True) -> int:
         """Ask for a sign of life; it is a PingResult."""
-        tag = self._new_tag(Opcode.NOP_OUT)
+        tag, _ = self._open(Opcode.NOP_OUT)
 
         def lay_down(cmd_sn: int) -> None:
             self._send(
@@ -166,14 +144,14 @@ class Initiator:
 
     def text(self, data: bytes) -> int:
         """Send a text request, in pieces where it is long; the whole answer is a TextResult."""
-        tag = self._new_tag(Opcode.TEXT_REQUEST)
-        self._requests[tag].text.rest = data
+        tag, opened = self._open(Opcode.TEXT_REQUEST)
+        opened.text.rest = data
         self._send_text(tag, pdu.RESERVED_TAG, 0)
         return tag
 
     def logout(self, reason: LogoutReason = LogoutReason.CLOSE_SESSION, *, cid: int | None = None) -> int:
         """Ask for the end of the session or connection; the answer is a LogoutResult."""
-        tag = self._new_tag(Opcode.LOGOUT_REQUEST)
+        tag, _ = self._open(Opcode.LOGOUT_REQUEST)
 
         def lay_down(cmd_sn: int) -> None:
             self._send(
@@ -257,8 +235,8 @@ class Initiator:
     def _receive_response(self, header: bytes, data: bytes) -> Event:
         message = pdu.parse_scsi_response(header, data)
         self._take_numbers(message.stat_sn, message.exp_cmd_sn, message.max_cmd_sn)
-        result = self._task(message.initiator_task_tag).receive_response(message)
-        del self._requests[message.initiator_task_tag]
+        result = self._requests.find_task(message.initiator_task_tag).receive_response(message)
+        self._requests.end(message.initiator_task_tag, Opcode.SCSI_COMMAND)
         return result
 
     def _receive_data_in(self, header: bytes, data: bytes) -> Event | None:
@@ -267,15 +245,15 @@ class Initiator:
             self._take_numbers(message.stat_sn, message.exp_cmd_sn, message.max_cmd_sn)
         else:
             self._move_window(message.exp_cmd_sn, message.max_cmd_sn)
-        result = self._task(message.initiator_task_tag).receive_data_in(message)
+        result = self._requests.find_task(message.initiator_task_tag).receive_data_in(message)
         if result is not None:
-            del self._requests[message.initiator_task_tag]
+            self._requests.end(message.initiator_task_tag, Opcode.SCSI_COMMAND)
         return result
 
     def _receive_r2t(self, header: bytes, _data: bytes) -> None:
         message = pdu.parse_r2t(header)
         self._take_numbers(message.stat_sn, message.exp_cmd_sn, message.max_cmd_sn, used_up=False)
-        for serialized in self._task(message.initiator_task_tag).receive_r2t(message, self.exp_stat_sn):
+        for serialized in self._requests.find_task(message.initiator_task_tag).receive_r2t(message, self.exp_stat_sn):
             self._send(serialized)
 
     def _receive_nop_in(self, header: bytes, data: bytes) -> Event | None:
@@ -283,7 +261,7 @@ class Initiator:
         asked = message.initiator_task_tag == pdu.RESERVED_TAG
         self._take_numbers(message.stat_sn, message.exp_cmd_sn, message.max_cmd_sn, used_up=not asked)
         if not asked:
-            self._end_request(message.initiator_task_tag, Opcode.NOP_OUT)
+            self._requests.end(message.initiator_task_tag, Opcode.NOP_OUT)
             return PingResult(initiator_task_tag=message.initiator_task_tag, data=message.data)
         if message.target_transfer_tag == pdu.RESERVED_TAG:
             return None  # tells the window and nothing else (section 11.19)
@@ -303,30 +281,16 @@ class Initiator:
     def _receive_management(self, header: bytes, _data: bytes) -> Event:
         message = pdu.parse_task_management_response(header)
         self._take_numbers(message.stat_sn, message.exp_cmd_sn, message.max_cmd_sn)
-        affected = self._end_request(message.initiator_task_tag, Opcode.TASK_MANAGEMENT_REQUEST).affected
-        # What they had to say came before this answer (section 4.2.3.3): those without a status by now get none.
-        ended = [tag for tag in affected if tag in self._requests] if not message.response else []
-        for tag in ended:
-            del self._requests[tag]
-        return ManagementResult(
-            initiator_task_tag=message.initiator_task_tag, response=message.response, aborted=tuple(ended)
-        )
-
-    def _affected(self, function: TaskFunction, lun: int, referenced_task_tag: int) -> tuple[int, ...]:
-        """The commands under way that `function` ends (section 11.5.1)."""
-        commands = {tag: request.task for tag, request in self._requests.items() if request.task is not None}
-        if function == TaskFunction.ABORT_TASK:
-            return (referenced_task_tag,) if referenced_task_tag in commands else ()
-        if function in SET_FUNCTIONS:
-            return tuple(tag for tag, task in commands.items() if task.request.lun == lun)
-        return tuple(commands) if function in TARGET_FUNCTIONS else ()
+        tag = message.initiator_task_tag
+        aborted = self._requests.end_management(tag, message.response)
+        return ManagementResult(initiator_task_tag=tag, response=message.response, aborted=aborted)
 
     def _receive_text(self, header: bytes, data: bytes) -> Event | None:
         """Section 11.11: answers come in pieces, each asked for with the target transfer tag of the one before."""
         message = pdu.parse_text_response(header, data)
         self._take_numbers(message.stat_sn, message.exp_cmd_sn, message.max_cmd_sn)
         tag = message.initiator_task_tag
-        text = self._request(tag, Opcode.TEXT_REQUEST).text
+        text = self._requests.find(tag, Opcode.TEXT_REQUEST).text
         text.gathered += message.data
         if len(text.gathered) > SEND_TARGETS_BYTES_MAX:
             raise RemoteProtocolError(f"a text answer of more than {SEND_TARGETS_BYTES_MAX} bytes")
@@ -337,13 +301,13 @@ class Initiator:
             return None
         if text.rest:
             raise RemoteProtocolError("a text request that goes on is answered for good")
-        del self._requests[tag]
+        self._requests.end(tag, Opcode.TEXT_REQUEST)
         return TextResult(initiator_task_tag=tag, data=text.gathered)
 
     def _receive_logout(self, header: bytes, _data: bytes) -> Event:
         message = pdu.parse_logout_response(header)
         self._take_numbers(message.stat_sn, message.exp_cmd_sn, message.max_cmd_sn)
-        self._end_request(message.initiator_task_tag, Opcode.LOGOUT_REQUEST)
+        self._requests.end(message.initiator_task_tag, Opcode.LOGOUT_REQUEST)
         if message.response == LogoutResponse.SUCCESS:
             self.closing = "logged out"
         return LogoutResult(message=message)
@@ -354,20 +318,9 @@ class Initiator:
         return Announced(message=message)
 
     def _receive_reject(self, header: bytes, data: bytes) -> Event:
-        """Section 11.17. A request that is rejected has ended; data-out that is leaves the end to the status."""
         message = pdu.parse_reject(header, data)
         self._take_numbers(message.stat_sn, message.exp_cmd_sn, message.max_cmd_sn)
-        if len(message.header) < BHS_BYTES:
-            raise RemoteProtocolError("a Reject without the header of what it rejects")
-        tag = int.from_bytes(message.header[16:20], "big")
-        request = self._requests.get(tag)
-        # A task in progress is the other one, which goes on under this tag.
-        if message.reason == RejectReason.TASK_IN_PROGRESS or request is None:
-            return Rejected(message=message)
-        if pdu.opcode_of(message.header) != request.opcode:
-            return Rejected(message=message)
-        del self._requests[tag]
-        return Rejected(message=message, initiator_task_tag=tag)
+        return Rejected(message=message, initiator_task_tag=self._requests.end_rejected(message))
 
     # Numbering (section 4.2.2)
 
@@ -404,38 +357,16 @@ class Initiator:
         else:
             lay_down(self._next_cmd_sn())
 
-    # Tags
+    # Out
 
-    def _new_tag(self, opcode: Opcode) -> int:
+    def _open(self, opcode: Opcode) -> tuple[int, OpenRequest]:
         if self._login is not None or self.closing:
             raise LocalProtocolError(f"no {opcode.name} outside full feature phase")
-        while True:
-            self._tag = (self._tag + 1) % pdu.RESERVED_TAG
-            if self._tag not in self._requests:
-                self._requests[self._tag] = _Request(opcode=opcode)
-                return self._tag
-
-    def _request(self, tag: int, opcode: Opcode) -> _Request:
-        request = self._requests.get(tag)
-        if request is None or request.opcode != opcode:
-            raise RemoteProtocolError(f"an answer to {opcode.name} {tag}, which nobody asked for")
-        return request
-
-    def _task(self, tag: int) -> InitiatorTask:
-        task = self._request(tag, Opcode.SCSI_COMMAND).task
-        assert task is not None, "every command has its task"
-        return task
-
-    def _end_request(self, tag: int, opcode: Opcode) -> _Request:
-        request = self._request(tag, opcode)
-        del self._requests[tag]
-        return request
-
-    # Out
+        return self._requests.add(opcode)
 
     def _send_text(self, tag: int, target_transfer_tag: int, lun: int) -> None:
         """The next piece of a text request; an empty one asks for more of the answer."""
-        text = self._requests[tag].text
+        text = self._requests.find(tag, Opcode.TEXT_REQUEST).text
 
         def lay_down(cmd_sn: int) -> None:
             size = self.parameters.peer_max_recv_data_segment_length
