@@ -13,6 +13,7 @@ from lunaport.iscsi.initiator_events import ConnectionEnded, LoggedIn, LoginFail
 from lunaport.iscsi.initiator_faults import edit, only
 from lunaport.iscsi.initiator_login import InitiatorLogin, InitiatorLoginStep, LoginFailure
 from lunaport.iscsi.initiator_options import ChapOptions, Options
+from lunaport.iscsi.keys import KEYS, Kind
 from lunaport.iscsi.login import TargetPolicy
 from lunaport.iscsi.pdu import LoginRequest, LoginResponse, parse_login_request
 from lunaport.iscsi.text import parse_text
@@ -151,6 +152,50 @@ def test_a_fault_in_the_login() -> None:
     event = login(replace(OPTIONS, fault=fault))
     assert isinstance(event, LoginFailed)
     assert event.failure.status == LoginStatus.UNSUPPORTED_VERSION
+
+
+VALUES = [
+    "Yes",
+    "No",
+    "0",
+    "1",
+    "2",
+    "511",
+    "512",
+    "65536",
+    "262144",
+    "16777215",
+    "16777216",
+    "0x200",
+    "CRC32C",
+    "None",
+]
+VALUES += ["CRC32C,None", "None,CRC32C", "RFC3720,FastAbort", "", "Reject", "Irrelevant", "NotUnderstood", "maybe"]
+NEGOTIATED = [key.name for key in KEYS.values() if key.kind not in (Kind.DECLARATIVE, Kind.SECURITY)]
+
+
+@given(
+    keys=st.dictionaries(st.sampled_from([*NEGOTIATED, "X-org.example.a"]), st.none() | st.sampled_from(VALUES)),
+    target_name=st.sampled_from([TARGET, ""]),
+    digests=st.booleans(),
+)
+def test_any_keys_get_answers_the_rules_allow(keys: dict[str, str | None], target_name: str, digests: bool) -> None:
+    """Both sides agree on the same, or the target refuses; its answers never break a rule."""
+    policy = TargetPolicy(name=TARGET, header_digest=digests, data_digest=digests)
+    target = Directory(policy=policy, discovery=policy)
+    pair = Pair(replace(OPTIONS, keys=keys, target_name=target_name), directory=target)
+    pair.initiator.start()
+    event = next(event for event in pair.run() if isinstance(event, LoggedIn | LoginFailed))
+    if isinstance(event, LoginFailed):
+        assert event.failure.status != LoginStatus.SUCCESS, event.failure.reason
+        return
+    assert pair.target.connection is not None
+    theirs, ours = pair.target.connection.parameters, pair.initiator.parameters
+    assert ours == replace(
+        theirs,
+        max_recv_data_segment_length=theirs.peer_max_recv_data_segment_length,
+        peer_max_recv_data_segment_length=theirs.max_recv_data_segment_length,
+    )
 
 
 # A target that is made up
