@@ -296,6 +296,8 @@ class Initiator:
             raise RemoteProtocolError(f"a text answer of more than {SEND_TARGETS_BYTES_MAX} bytes")
         if message.final == (message.target_transfer_tag != pdu.RESERVED_TAG) or (message.final and message.continues):
             raise RemoteProtocolError("a text response whose F, C and target transfer tag do not go together")
+        if not (message.final or message.data or text.rest):
+            raise RemoteProtocolError("a text answer that goes on and says nothing")
         if not message.final:
             self._send_text(tag, message.target_transfer_tag, message.lun)
             return None

@@ -388,6 +388,23 @@ def test_a_window_that_makes_no_sense_is_ignored() -> None:
     assert initiator.max_cmd_sn == before
 
 
+def test_a_text_answer_without_end() -> None:
+    pair = Pair().log_in()
+    initiator = pair.initiator
+    tag = initiator.text(b"SendTargets=\0")
+    response = pdu.TextResponse(
+        final=False,
+        initiator_task_tag=tag,
+        target_transfer_tag=1,
+        stat_sn=initiator.exp_stat_sn,
+        exp_cmd_sn=2,
+        max_cmd_sn=9,
+    )
+    assert initiator.receive(response.serialize()) == [
+        ConnectionEnded(reason="a text answer that goes on and says nothing")
+    ]
+
+
 def test_a_text_request_rejected_while_its_next_piece_waits() -> None:
     pair = Pair().log_in()
     initiator = pair.initiator
