@@ -110,18 +110,18 @@ class Loop:
         closely, the loop asks on for a moment before it sleeps; once a sleep was long, it sleeps at once again.
         """
         poll = self.epoll.poll
-        timeout_s = self._timeout_s()
-        if timeout_s == 0:
+        # What was asked for while the calls before ran is due as well: without waiting, but not before what is ready.
+        if self.soon or not self.running:
             return poll(0, EVENTS_PER_WAIT_MAX)
         before = monotonic()
         if self.busy:
             until = before + SPIN_S
-            while monotonic() < until:
+            while before < until:
                 events = poll(0, EVENTS_PER_WAIT_MAX)
                 if events:
                     return events
-            before = until
-            timeout_s = self._timeout_s()
+                before = monotonic()
+        timeout_s = max(0.0, self.timers[0][0] - before) if self.timers else -1
         events = poll(timeout_s, EVENTS_PER_WAIT_MAX)
         self.busy = monotonic() - before < BUSY_SLEEP_S
         return events
@@ -130,14 +130,6 @@ class Loop:
         """Give the descriptors back."""
         self.epoll.close()
         os.close(self.wake_fd)
-
-    def _timeout_s(self) -> float:
-        # What was asked for while the calls before ran is due as well: without waiting, but not before what is ready.
-        if self.soon or not self.running:
-            return 0
-        if not self.timers:
-            return -1
-        return max(0.0, self.timers[0][0] - monotonic())
 
     def _run_soon(self) -> None:
         calls = list(self.soon)

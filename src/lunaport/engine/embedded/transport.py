@@ -222,7 +222,6 @@ class Transport:
             self.pending.append(output)
             connection.blocked = True
         connection.output = self.pool.take_output(room_bytes)
-        self.loop.call_soon(self.flush)
         return connection.output
 
     def send_output(self, connection: Connection, output: Output) -> None:
