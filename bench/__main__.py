@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.system.peers import CACHE
 
-from bench import contestants, report
+from bench import contestants, processors, report
 from bench.jobs import JOBS, run
 
 SIZE_BYTES = 2 << 30
@@ -53,14 +53,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Lunaport beside tgtd.")
     parser.add_argument("form", nargs="?", choices=["short", "full"], default="short", help="full: more rounds")
     parser.add_argument("--dir", type=Path, default=None, help="where the files lie (4 GiB); default: in memory")
+    parser.add_argument("--let-sleep", action="store_true", help="let idle processors sleep, as they do in daily use")
     options = parser.parse_args()
     base = options.dir or room()
     base.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="lunaport-bench-", dir=base) as directory:
-        print(f"files in {base} ({report.file_system(base)})", flush=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="lunaport-bench-", dir=base) as directory,
+        processors.awake(wanted=not options.let_sleep) as state,
+    ):
+        print(f"files in {base} ({report.file_system(base)}); idle processors {state}", flush=True)
         rounds = measure(Path(directory), ROUNDS_FULL if options.form == "full" else ROUNDS)
     print(report.table(JOBS, rounds))
-    print(report.write(Path(__file__).parent / "results", JOBS, rounds, base=base, now=datetime.now(UTC)))
+    print(
+        report.write(
+            Path(__file__).parent / "results", JOBS, rounds, base=base, processors=state, now=datetime.now(UTC)
+        )
+    )
 
 
 if __name__ == "__main__":

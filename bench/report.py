@@ -51,7 +51,9 @@ def file_system(directory: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def write(directory: Path, jobs: tuple[Job, ...], rounds: Rounds, *, base: Path, now: datetime) -> Path:
+def write(
+    directory: Path, jobs: tuple[Job, ...], rounds: Rounds, *, base: Path, processors: str, now: datetime
+) -> Path:
     """Keep every number, and where it was measured."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
@@ -61,6 +63,7 @@ def write(directory: Path, jobs: tuple[Job, ...], rounds: Rounds, *, base: Path,
         "cpu": model.partition(":")[2].strip(),
         "kernel": platform.release(),
         "file_system": file_system(base),
+        "idle_processors": processors,
         "python": platform.python_version(),
         "ratios": {
             job.name: {what: round(ratio(rounds[job.name], what), 3) for what in ("iops", "cpu_us")} for job in jobs
