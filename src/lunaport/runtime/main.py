@@ -56,7 +56,8 @@ def serve(
         "trash_days": settings.trash_days,
     }
     # The same process goes on as the supervisor, without what reading settings and command lines took of memory.
-    os.execv(sys.executable, [sys.executable, "-m", "lunaport.runtime.supervisor", json.dumps(options)])  # noqa: S606
+    command = [sys.executable, "-m", "lunaport.runtime.supervisor", json.dumps(options)]
+    os.execv(sys.executable, command)  # noqa: S606 - our own interpreter and module, no shell
 
 
 def main() -> None:
