@@ -53,13 +53,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Lunaport beside tgtd.")
     parser.add_argument("form", nargs="?", choices=["short", "full"], default="short", help="full: more rounds")
     parser.add_argument("--dir", type=Path, default=None, help="where the files lie (4 GiB); default: in memory")
-    parser.add_argument("--let-sleep", action="store_true", help="let idle processors sleep, as they do in daily use")
+    parser.add_argument("--keep-awake", action="store_true", help="keep idle processors from sleeping (root)")
     options = parser.parse_args()
     base = options.dir or room()
     base.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="lunaport-bench-", dir=base) as directory,
-        processors.awake(wanted=not options.let_sleep) as state,
+        processors.awake(wanted=options.keep_awake) as state,
     ):
         print(f"files in {base} ({report.file_system(base)}); idle processors {state}", flush=True)
         rounds = measure(Path(directory), ROUNDS_FULL if options.form == "full" else ROUNDS)

@@ -1,4 +1,4 @@
-"""Keeping processors from sleeping while targets are compared.
+"""Keeping processors from sleeping while targets are compared: an option, to tell work from waking.
 
 At depth 1 both targets wait most of the time, and being woken out of a processor's sleep takes longer than their whole
 work: tens of microseconds in a virtual machine, or none, as it happens. That would be measured instead of them. Held at
