@@ -84,7 +84,16 @@ class Transport:
 
     def on_event(self, mask: int) -> None:
         """What epoll says. A mistake of ours ends this connection and no other."""
+        connection = self.connection
         try:
+            if (
+                mask == READABLE
+                and connection is not None
+                and connection.output is IDLE_OUTPUT
+                and not (self.remainder or self.buffer or self.pending or self.ending or connection.held)
+            ):
+                self._exchange(connection)
+                return
             if mask & WRITABLE:
                 self.flush()
             if mask & ~WRITABLE and not self.closed:
@@ -94,6 +103,51 @@ class Transport:
             self.close("internal error")
 
     # In
+
+    def _exchange(self, connection: Connection) -> None:
+        """Receive once, handle what is complete, send what came of it: where nothing is left from before.
+
+        What `read` and `flush` do, in one piece: the initiator waits for every step up to the send call.
+        """
+        pool = self.pool
+        buffer = pool.take_receive()
+        try:
+            count = self.sock.recv_into(buffer)
+        except BlockingIOError:
+            pool.give_receive(buffer)
+            return
+        except OSError as error:
+            self.close(f"connection lost: {error.strerror}")
+            return
+        if not count:
+            self.close("closed by the initiator")
+            return
+        output = connection.output = pool.outputs.pop() if pool.outputs else pool.take_output(0)
+        head = connection.receive(buffer, 0, count)
+        if connection.output is output and not self.pending:
+            filled = output.filled
+            if filled:
+                try:
+                    output.sent = self.sock.send(output.view[:filled])
+                except BlockingIOError:
+                    pass
+                except OSError as error:
+                    self.close(f"connection lost: {error.strerror}")
+                    return
+            if output.sent == filled:
+                connection.output = IDLE_OUTPUT
+                output.filled = output.sent = 0
+                pool.outputs.append(output)
+        self.receives += 1
+        if head == count:
+            pool.give_receive(buffer)
+        else:
+            self.buffer, self.head, self.tail = buffer, head, count
+            self._keep_rest()
+        if connection.output is not IDLE_OUTPUT or self.pending:
+            self.flush()
+        if connection.closing and not self.closed:
+            self.end(connection.closing)
 
     def read(self) -> None:
         """Receive once, handle what is complete, send what came of it."""
