@@ -107,6 +107,7 @@ class Connection:
         self.data_digest = parameters.data_digest
         # W set and F not tells of unsolicited Data-Out PDUs; with InitialR2T=Yes there are none.
         self.unsolicited_mask = 0 if parameters.initial_r2t else 0xA0
+        self.immediate_bytes_max = parameters.first_burst_length if parameters.immediate_data else 0
         self.any_digest = parameters.header_digest or parameters.data_digest
         self.segment_bytes_max = min(parameters.peer_max_recv_data_segment_length, parameters.max_burst_length)
         self.header_digest_bytes = DIGEST_BYTES if parameters.header_digest else 0
@@ -130,6 +131,7 @@ class Connection:
         overhead = self.data_in_offset
         data_digest_bytes = self.data_digest_bytes
         any_digest = self.any_digest
+        immediate_bytes_max = self.immediate_bytes_max
         execute = self.device_server.execute if self.device_server is not None else None
         if self.held:
             self._release_held()
@@ -170,7 +172,11 @@ class Connection:
                     continue
                 task = Task(self, flags, lun, tag, word5, rest, view[data : data + lengths] if lengths else NOTHING)
                 self.commands += 1
-                if opcode != SCSI_COMMAND or lengths or data != head + overhead:
+                if (
+                    opcode != SCSI_COMMAND
+                    or data != head + overhead
+                    or (lengths and (lengths > immediate_bytes_max or lengths > word5 or not flags & 0x20))
+                ):
                     self._prepare(task, opcode, view[head:data], lengths)
                 if not task.finished:
                     execute(task)
@@ -219,17 +225,12 @@ class Connection:
                 return
         if len(header) > self.data_in_offset:
             task.cdb = extended_cdb(task.cdb, header[BHS_BYTES : len(header) - self.header_digest_bytes])
-        if data_length:
-            parameters = self.parameters
-            if (
-                not parameters.immediate_data
-                or not task.flags & 0x20
-                or data_length > parameters.first_burst_length
-                or data_length > task.expected_length
-            ):
-                self.reject(header[:BHS_BYTES], RejectReason.PROTOCOL_ERROR)
-                self.closing = "immediate data that was not agreed on"
-                task.finished = True
+        if data_length and (
+            data_length > self.immediate_bytes_max or data_length > task.expected_length or not task.flags & 0x20
+        ):
+            self.reject(header[:BHS_BYTES], RejectReason.PROTOCOL_ERROR)
+            self.closing = "immediate data that was not agreed on"
+            task.finished = True
 
     def _receive_other(self, opcode: int, cmd_sn: int, whole: memoryview, data: memoryview) -> None:
         """A PDU off the data path."""

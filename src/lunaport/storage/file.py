@@ -175,9 +175,7 @@ class FileDevice:
         started = self._clock()
         if started < self._inline_from:
             return 0
-        end = offset
-        for buffer in buffers:
-            end += len(buffer)
+        end = offset + (len(buffers[0]) if len(buffers) == 1 else sum(map(len, buffers)))
         if (offset | end) & _PAGE_MASK and not self._edges_cached(offset, end):
             return 0
         try:
