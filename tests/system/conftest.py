@@ -36,8 +36,8 @@ def start_nas(tmp_path: Path) -> Iterator[StartNas]:
     started: list[Nas] = []
     numbers = count()
 
-    def start(*, hosts: tuple[str, ...] = ("127.0.0.1",)) -> Nas:
-        nas = Nas(tmp_path / f"nas{next(numbers)}", hosts=hosts)
+    def start(*, hosts: tuple[str, ...] = ("127.0.0.1",), options: tuple[str, ...] = ()) -> Nas:
+        nas = Nas(tmp_path / f"nas{next(numbers)}", hosts=hosts, options=options)
         started.append(nas)
         nas.start()
         return nas

@@ -65,6 +65,8 @@ class Nas:
     hosts: tuple[str, ...] = ("127.0.0.1",)
     http_port: int = field(default_factory=free_port)
     port: int = 0
+    options: tuple[str, ...] = ()
+    """More of the command line of `lunaport serve`."""
     client: httpx.Client = field(init=False)
     process: subprocess.Popen[bytes] | None = None
     secrets_given: set[str] = field(default_factory=set)
@@ -86,7 +88,7 @@ class Nas:
         words += ["--http", f"127.0.0.1:{self.http_port}"]
         for host in self.hosts:
             words += ["--portal", f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"]
-        return words
+        return [*words, *self.options]
 
     def start(self) -> None:
         """Start it and wait until it answers."""

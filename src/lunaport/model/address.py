@@ -31,6 +31,14 @@ class HostPort:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether what is said to this host stays on this machine; a name other than localhost may lead anywhere."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def parse_port(value: str | int) -> int:
     """A TCP port, 1 to 65535. Raises InvalidError at `port`."""
     text = str(value) if isinstance(value, int) and abs(value) <= 10**9 else value

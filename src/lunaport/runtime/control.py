@@ -9,22 +9,20 @@ used. No engine yet is no reason to end: HTTP answers, actions say that the engi
 import asyncio
 import contextlib
 import ctypes
+import datetime as dt
 import json
 import logging
 import os
 import secrets
 import signal
-import socket
 import stat
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-import uvicorn
 
 from lunaport.api.app import make_app
 from lunaport.engine.interface import Engine, EngineError
@@ -34,6 +32,8 @@ from lunaport.model.name import DEFAULT_IQN_PREFIX
 from lunaport.model.user import ADMIN
 from lunaport.model.volume import DEFAULT_VOLUME
 from lunaport.runtime import logs
+from lunaport.runtime.certificate import CertificateError, CertificateFiles, check_files, make_certificate, own_names
+from lunaport.runtime.web_server import make_servers
 from lunaport.service.actions import TidyUp
 from lunaport.service.auth import Argon2Hasher, Authenticator
 from lunaport.service.context import TRASH_DAYS_DEFAULT, Context, NasConfig
@@ -48,11 +48,9 @@ ADMIN_PASSWORD_VARIABLE: Final = "LUNAPORT_ADMIN_PASSWORD"  # noqa: S105 - a var
 EXIT_UNUSABLE: Final = 78
 """EX_CONFIG of sysexits.h: the supervisor gives up on this one."""
 VOLUMES_FOLDER: Final = "volumes"
+CERTIFICATE_FOLDER: Final = "https"
 ENGINE_RETRY_S: Final = 0.25
 TIDY_INTERVAL_S: Final = 3600.0
-STOP_TIMEOUT_S: Final = 1
-CONNECTION_COUNT_MAX: Final = 512
-KEEP_ALIVE_S: Final = 30
 PASSWORD_BYTES: Final = 12
 MALLOPT_MMAP_THRESHOLD: Final = -3
 MALLOPT_ARENA_MAX: Final = -8
@@ -65,10 +63,13 @@ class ControlConfig:
     """What the supervisor hands over."""
 
     data_dir: Path
-    http_fds: tuple[int, ...]
+    http_fds: Mapping[str, Sequence[int]]
+    """Listening sockets that serve `http`, `https`, and those that only lead to HTTPS (`redirect`)."""
     http_urls: tuple[str, ...]
     engine_socket: str
     portals: tuple[str, ...]
+    https_certificate: str = ""
+    https_key: str = ""
     log_level: str = "info"
     log_format: str = "text"
     iqn_prefix: str = DEFAULT_IQN_PREFIX
@@ -78,27 +79,9 @@ class ControlConfig:
 def parse_config(text: str) -> ControlConfig:
     """The configuration from the argument."""
     given = json.loads(text)
-    for key in ("http_fds", "http_urls", "portals"):
+    for key in ("http_urls", "portals"):
         given[key] = tuple(given[key])
     return ControlConfig(**{**given, "data_dir": Path(given["data_dir"])})
-
-
-class Server(uvicorn.Server):
-    """Uvicorn, with signals left to us, and an event that says when it answers."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell."""
-        await super().startup(sockets)
-        self.ready.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Signals are handled by the event loop here."""
-        yield
 
 
 class Control:
@@ -142,38 +125,35 @@ class Control:
         )
 
     async def _serve(self, store: SqlStore, nas: Nas, authenticator: Authenticator) -> None:
-        server = Server(
-            uvicorn.Config(
-                make_app(nas, authenticator),
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                ws="none",
-                limit_concurrency=CONNECTION_COUNT_MAX,
-                timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=STOP_TIMEOUT_S,
-                workers=1,
-            )
-        )
-        sockets = [socket.socket(fileno=descriptor) for descriptor in self._config.http_fds]
-        serving = asyncio.create_task(server.serve(sockets=sockets))
-        working = asyncio.create_task(self._work(server, store, nas, authenticator))
+        servers = make_servers(make_app(nas, authenticator), self._config.http_fds, self._certificate)
+        serving = [asyncio.create_task(server.serve(sockets=sockets)) for server, sockets in servers]
+        ready = asyncio.gather(*(server.ready.wait() for server, _ in servers))
+        working = asyncio.create_task(self._work(ready, store, nas, authenticator))
         stopping = asyncio.create_task(self._stop.wait())
         try:
-            await asyncio.wait({serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            server.should_exit = True
+            for server, _ in servers:
+                server.should_exit = True
             for task in (working, stopping):
                 task.cancel()
-            await asyncio.gather(working, stopping, return_exceptions=True)
-            await serving
+            await asyncio.gather(ready, working, stopping, return_exceptions=True)
+            await asyncio.gather(*serving)
         if working.done() and not working.cancelled():
             working.result()
 
-    async def _work(self, server: Server, store: SqlStore, nas: Nas, authenticator: Authenticator) -> None:
+    def _certificate(self) -> CertificateFiles:
+        config = self._config
+        if config.https_certificate:
+            return check_files(CertificateFiles(certificate=Path(config.https_certificate), key=Path(config.https_key)))
+        folder = config.data_dir / CERTIFICATE_FOLDER
+        files = make_certificate(folder, own_names(config.http_urls), dt.datetime.now(dt.UTC))
+        _say(f"HTTPS with our own certificate {files.certificate}   SHA-256 {files.fingerprint()}")
+        return files
+
+    async def _work(self, ready: Awaitable[object], store: SqlStore, nas: Nas, authenticator: Authenticator) -> None:
         await self._start_engine(nas, lambda: self._make_admin(store, authenticator))
-        await server.ready.wait()
+        await ready
         await self._announce(nas)
         while True:
             await asyncio.sleep(TIDY_INTERVAL_S)
@@ -271,6 +251,9 @@ def run(config: ControlConfig, make_engine: Callable[[str], Engine], admin_passw
         asyncio.run(_run(config, make_engine, admin_password))
     except StoreError as error:
         LOG.error("cannot start: %s", error)
+        return EXIT_UNUSABLE
+    except CertificateError as error:
+        LOG.error("cannot serve HTTPS: %s", error)
         return EXIT_UNUSABLE
     except InvalidError as error:
         LOG.error("%s: %s", ADMIN_PASSWORD_VARIABLE, error)

@@ -24,6 +24,16 @@ def serve(
     http: Annotated[
         list[str] | None, typer.Option(metavar="HOST[:PORT]", help="Serve HTTP here; repeatable. [127.0.0.1:8080]")
     ] = None,
+    https: Annotated[
+        list[str] | None, typer.Option(metavar="HOST[:PORT]", help="Serve HTTPS here; repeatable. Default port 8443.")
+    ] = None,
+    https_certificate: Annotated[
+        Path | None, typer.Option(help="Your certificate, PEM with its chain. [made by itself at the first start]")
+    ] = None,
+    https_key: Annotated[Path | None, typer.Option(help="Its private key, PEM without a password.")] = None,
+    plain_http: Annotated[
+        bool | None, typer.Option("--plain-http", help="Serve plain HTTP on other addresses than loopback too.")
+    ] = None,
     portal: Annotated[
         list[str] | None, typer.Option(metavar="HOST[:PORT]", help="Serve iSCSI here; repeatable. [127.0.0.1:3260]")
     ] = None,
@@ -37,6 +47,10 @@ def serve(
     given = {
         "data_dir": data_dir,
         "http": tuple(http) if http else None,
+        "https": tuple(https) if https else None,
+        "https_certificate": https_certificate,
+        "https_key": https_key,
+        "plain_http": plain_http,
         "portal": tuple(portal) if portal else None,
         "log_level": log_level,
         "log_format": log_format,
@@ -49,6 +63,10 @@ def serve(
     options = {
         "data_dir": str(settings.data_dir.absolute()),
         "http": settings.http,
+        "https": settings.https,
+        "https_certificate": absolute(settings.https_certificate),
+        "https_key": absolute(settings.https_key),
+        "plain_http": settings.plain_http,
         "portals": settings.portal,
         "log_level": settings.log_level,
         "log_format": settings.log_format,
@@ -58,6 +76,11 @@ def serve(
     # The same process goes on as the supervisor, without what reading settings and command lines took of memory.
     command = [sys.executable, "-m", "lunaport.runtime.supervisor", json.dumps(options)]
     os.execv(sys.executable, command)  # noqa: S606 - our own interpreter and module, no shell
+
+
+def absolute(path: Path | None) -> str:
+    """A path for another process; empty for none."""
+    return str(path.absolute()) if path is not None else ""
 
 
 def main() -> None:

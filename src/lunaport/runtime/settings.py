@@ -7,9 +7,9 @@ control process alone reads LUNAPORT_ADMIN_PASSWORD.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -18,11 +18,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from lunaport.model.address import ISCSI_PORT, HostPort, parse_host_port
+from lunaport.model.address import ISCSI_PORT, HostPort, is_loopback, parse_host_port
 from lunaport.model.errors import InvalidError
 from lunaport.model.name import DEFAULT_IQN_PREFIX, is_iqn_prefix
 
 HTTP_PORT: Final = 8080
+HTTPS_PORT: Final = 8443
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
@@ -47,6 +48,10 @@ class Settings(BaseSettings):
     data_dir: Path = Path("/var/lib/lunaport")
     http: Addresses = (f"127.0.0.1:{HTTP_PORT}",)
     portal: Addresses = (f"127.0.0.1:{ISCSI_PORT}",)
+    https: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(max_length=32)] = ()
+    https_certificate: Path | None = None
+    https_key: Path | None = None
+    plain_http: bool = False
     iqn_prefix: str = DEFAULT_IQN_PREFIX
     trash_days: Annotated[float, Field(ge=0, le=36500)] = 14
     log_level: LogLevel = "info"
@@ -56,6 +61,11 @@ class Settings(BaseSettings):
     @classmethod
     def _http_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(_address(each, HTTP_PORT)) for each in value)
+
+    @field_validator("https")
+    @classmethod
+    def _https_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(_address(each, HTTPS_PORT)) for each in value)
 
     @field_validator("portal")
     @classmethod
@@ -68,6 +78,20 @@ class Settings(BaseSettings):
         if not is_iqn_prefix(value):
             raise ValueError(f"is not iqn.<yyyy-mm>.<reversed domain>, such as {DEFAULT_IQN_PREFIX}")
         return value
+
+    @model_validator(mode="after")
+    def _passwords_are_covered(self) -> Self:
+        if (self.https_certificate is None) != (self.https_key is None):
+            raise ValueError("https_certificate and https_key belong together: give both, or neither")
+        open_ones = [each for each in self.http if not is_loopback(parse_host_port(each, HTTP_PORT).host)]
+        if open_ones and not self.https and not self.plain_http:
+            host = parse_host_port(open_ones[0], HTTP_PORT).host
+            raise ValueError(
+                f"http: on {open_ones[0]} passwords would cross the network in the clear; right would be"
+                f" --https {HostPort(host=host, port=HTTPS_PORT)} (plain HTTP then leads there),"
+                " or --plain-http where the network is trusted"
+            )
+        return self
 
     @property
     def http_addresses(self) -> tuple[HostPort, ...]:
@@ -109,7 +133,7 @@ def load_settings(given: Mapping[str, Any], config: Path | None = None) -> Setti
         loaded = FromEverywhere(**given)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}"
+            ": ".join(filter(None, (".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, "))))
             for each in error.errors(include_input=False, include_url=False)
         )
         raise SettingsError(problems) from None

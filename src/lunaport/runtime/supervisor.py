@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from lunaport.model.address import HostPort, parse_host_port
+from lunaport.model.address import HostPort, is_loopback, parse_host_port
 from lunaport.runtime import logs
 
 log = structlog.get_logger()
@@ -32,6 +32,7 @@ HEALTHY_AFTER_S: Final = 2.0
 RESTART_PAUSE_S_MAX: Final = 5.0
 HTTP_BACKLOG: Final = 512
 HTTP_PORT: Final = 8080
+HTTPS_PORT: Final = 8443
 EXIT_CONFIGURATION: Final = 78
 """Exit code of a process that cannot work with what it was given: starting it again would not help (sysexits.h)."""
 
@@ -158,6 +159,10 @@ class SupervisorOptions(msgspec.Struct, kw_only=True, frozen=True):
 
     data_dir: str
     http: tuple[str, ...]
+    https: tuple[str, ...] = ()
+    https_certificate: str = ""
+    https_key: str = ""
+    plain_http: bool = False
     portals: tuple[str, ...]
     log_level: str = "info"
     log_format: str = "text"
@@ -169,7 +174,14 @@ def run(options: SupervisorOptions) -> int:
     """Run the NAS until SIGTERM or Ctrl-C; returns the exit code. Raises SupervisorError when it cannot start."""
     data_dir = Path(options.data_dir)
     lock_fd = lock_data_directory(data_dir)
-    http_sockets = [listen_http(address) for address in options.http]
+    # Plain HTTP beyond this machine only leads to HTTPS, unless it is asked for.
+    leading = [each for each in options.http if options.https and not options.plain_http and not is_local(each)]
+    sockets = {
+        "http": [listen_http(address, HTTP_PORT) for address in options.http if address not in leading],
+        "https": [listen_http(address, HTTPS_PORT) for address in options.https],
+        "redirect": [listen_http(address, HTTP_PORT) for address in leading],
+    }
+    http_sockets = [sock for group in sockets.values() for sock in group]
     directory_fd = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
     # Through the descriptor the path is short whatever the data directory's is (sun_path holds 108 bytes).
     control_path = f"/proc/self/fd/{directory_fd}/data.sock"
@@ -179,8 +191,10 @@ def run(options: SupervisorOptions) -> int:
     data = {"control_fd": control_socket.fileno(), **logging}
     control = {
         "data_dir": options.data_dir,
-        "http_fds": http_fds,
-        "http_urls": [http_url(sock) for sock in http_sockets],
+        "http_fds": {scheme: [sock.fileno() for sock in group] for scheme, group in sockets.items()},
+        "http_urls": [http_url(sock, scheme) for scheme in ("https", "http") for sock in sockets[scheme]],
+        "https_certificate": options.https_certificate,
+        "https_key": options.https_key,
         "engine_socket": control_path,
         "portals": options.portals,
         "iqn_prefix": options.iqn_prefix,
@@ -224,9 +238,14 @@ def lock_data_directory(data_dir: Path) -> int:
     return fd
 
 
-def listen_http(address: str) -> socket.socket:
-    """Open a listening HTTP socket on HOST:PORT."""
-    where = parse_host_port(address, HTTP_PORT)
+def is_local(address: str) -> bool:
+    """Whether HOST[:PORT] is reached from this machine only."""
+    return is_loopback(parse_host_port(address, HTTP_PORT).host)
+
+
+def listen_http(address: str, default_port: int) -> socket.socket:
+    """Open a listening HTTP or HTTPS socket on HOST:PORT."""
+    where = parse_host_port(address, default_port)
     sock: socket.socket | None = None
     try:
         family, kind, protocol, _, bind_to = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)[0]
@@ -244,10 +263,10 @@ def listen_http(address: str) -> socket.socket:
     return sock
 
 
-def http_url(sock: socket.socket) -> str:
+def http_url(sock: socket.socket, scheme: str) -> str:
     """The address of a listening socket as a browser takes it."""
     host, port = sock.getsockname()[:2]
-    return f"http://{HostPort(host=host, port=port)}"
+    return f"{scheme}://{HostPort(host=host, port=port)}"
 
 
 def listen_control(path: str) -> socket.socket:

@@ -36,7 +36,7 @@ class Control:
         """Start it."""
         options = {
             "data_dir": str(self.data_dir),
-            "http_fds": [self.socket.fileno()],
+            "http_fds": {"http": [self.socket.fileno()]},
             "http_urls": [self.url],
             "engine_socket": "unused",
             "portals": ["127.0.0.1:3260", "[::1]:3261"],
@@ -133,7 +133,7 @@ def restored() -> Iterator[None]:
 
 
 def config(data_dir: Path) -> ControlConfig:
-    return ControlConfig(data_dir=data_dir, http_fds=(), http_urls=(), engine_socket="", portals=("127.0.0.1",))
+    return ControlConfig(data_dir=data_dir, http_fds={}, http_urls=(), engine_socket="", portals=("127.0.0.1",))
 
 
 def test_what_a_restart_cannot_mend_has_its_own_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,8 +156,24 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureF
     assert "cannot make the data directory" in capsys.readouterr().err
 
 
+def test_a_certificate_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listening = socket.create_server(("127.0.0.1", 0)).detach()
+    given = ControlConfig(
+        data_dir=tmp_path,
+        http_fds={"https": [listening]},
+        http_urls=(),
+        engine_socket="",
+        portals=("127.0.0.1",),
+        https_certificate="/nowhere/c.pem",
+        https_key="/nowhere/k.pem",
+    )
+    assert run(given, lambda _: EngineDouble(), PASSWORD) == EXIT_UNUSABLE
+    os.close(listening)
+    assert "cannot serve HTTPS: there is no file /nowhere/c.pem" in capsys.readouterr().err
+
+
 def test_options() -> None:
-    text = '{"data_dir": "/x", "http_fds": [3], "http_urls": ["u"], "engine_socket": "s", "portals": ["p"]}'
+    text = '{"data_dir": "/x", "http_fds": {"http": [3]}, "http_urls": ["u"], "engine_socket": "s", "portals": ["p"]}'
     assert parse_config(text) == ControlConfig(
-        data_dir=Path("/x"), http_fds=(3,), http_urls=("u",), engine_socket="s", portals=("p",)
+        data_dir=Path("/x"), http_fds={"http": [3]}, http_urls=("u",), engine_socket="s", portals=("p",)
     )

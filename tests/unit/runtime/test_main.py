@@ -41,10 +41,15 @@ def test_options(tmp_path: Path) -> None:
     options = became(
         "--data-dir", str(tmp_path), "--http", "127.0.0.1:1", "--portal", "127.0.0.1", "--portal", "[::1]:2",
         "--log-level", "debug", "--log-format", "json",
+        "--https", "::1", "--https-certificate", "/c.pem", "--https-key", "/k.pem", "--plain-http",
     )  # fmt: skip
     assert options == {
         "data_dir": str(tmp_path),
         "http": ["127.0.0.1:1"],
+        "https": ["[::1]:8443"],
+        "https_certificate": "/c.pem",
+        "https_key": "/k.pem",
+        "plain_http": True,
         "portals": ["127.0.0.1:3260", "[::1]:2"],
         "log_level": "debug",
         "log_format": "json",

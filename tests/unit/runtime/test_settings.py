@@ -11,7 +11,17 @@ from lunaport.runtime.settings import SettingsError, load_settings
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing from outside."""
-    for name in ("DATA_DIR", "HTTP", "PORTAL", "IQN_PREFIX", "TRASH_DAYS", "LOG_LEVEL", "LOG_FORMAT"):
+    for name in (
+        "DATA_DIR",
+        "HTTP",
+        "HTTPS",
+        "PLAIN_HTTP",
+        "PORTAL",
+        "IQN_PREFIX",
+        "TRASH_DAYS",
+        "LOG_LEVEL",
+        "LOG_FORMAT",
+    ):
         monkeypatch.delenv(f"LUNAPORT_{name}", raising=False)
 
 
@@ -53,6 +63,10 @@ def test_the_password_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"log_level": "loud"}, "log_level: "),
         ({"iqn_prefix": "lunaport"}, "iqn_prefix: is not iqn."),
         ({"trash_days": -1}, "trash_days: "),
+        ({"http": ("192.0.2.1",)}, "http: on 192.0.2.1:8080 passwords would cross the network in the clear"),
+        ({"http": ("nas.example.org",)}, "right would be --https nas.example.org:8443"),
+        ({"https": ("[::1]:x",)}, "https: '[::1]:x' has no port"),
+        ({"https": ("::1",), "https_key": Path("k")}, "https_certificate and https_key belong together"),
     ],
 )
 def test_wrong_ones(given: dict[str, object], words: str) -> None:
@@ -72,3 +86,9 @@ def test_a_wrong_file(tmp_path: Path, text: str) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there is no file"):
         load_settings({}, tmp_path / "missing.toml")
+
+
+def test_plain_http_beyond_this_machine() -> None:
+    assert load_settings({"http": ("192.0.2.1",), "plain_http": True}).http == ("192.0.2.1:8080",)
+    assert load_settings({"http": ("192.0.2.1",), "https": ("192.0.2.1",)}).https == ("192.0.2.1:8443",)
+    assert load_settings({"http": ("localhost", "::1", "127.8.0.1")}).plain_http is False

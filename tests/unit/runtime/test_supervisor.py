@@ -139,7 +139,7 @@ def test_a_data_directory_that_cannot_be() -> None:
 def test_an_http_port_that_is_taken() -> None:
     other = socket.create_server(("127.0.0.1", 0))
     with other, pytest.raises(SupervisorError, match="another program listens there"):
-        listen_http(f"127.0.0.1:{other.getsockname()[1]}")
+        listen_http(f"127.0.0.1:{other.getsockname()[1]}", 8080)
 
 
 def test_the_control_socket_is_private_and_replaces_one_left_behind(tmp_path: Path) -> None:
