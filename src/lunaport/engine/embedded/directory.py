@@ -62,10 +62,9 @@ class TextAnswers:
         return answer_text(request, self.outcome.target_name, self._targets())
 
     def _targets(self) -> Iterator[tuple[str, Sequence[Portal]]]:
-        reached_by = self.transport.portal.rsplit(":", 1)[0].strip("[]")
         portals = [
             Portal(host=host, port=port, portal_group_tag=PORTAL_GROUP_TAG)
-            for host, port in self.nas.portals.addresses(reached_by)
+            for host, port in self.nas.portals.addresses(self.transport.portal)
         ]
         for name, target in self.nas.targets.targets.items():
             if name not in self.nas.closing_targets and self._may_see(target):
