@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lunaport.iscsi import limits
-from lunaport.iscsi.chap import chap_response
+from lunaport.iscsi.chap import ChapCredential, chap_response
 from lunaport.iscsi.enums import ChapAlgorithm, LoginStatus, Opcode
 from lunaport.iscsi.keys import KEYS
 from lunaport.iscsi.login import LoginPhase, LoginStep, TargetPolicy
@@ -13,12 +13,16 @@ from tests.fuzz.source import Source
 from tests.unit.iscsi.initiator import INITIATOR, ISID, TARGET, Directory, counting, split
 
 USER, SECRET = "alice", b"alice-secret-1"
+MUTUAL = ChapCredential(user=USER, secret=SECRET, mutual=("nas", b"nas-secret-123"))
 POLICIES = (
     TargetPolicy(name=TARGET),
     TargetPolicy(name=TARGET, header_digest=True, data_digest=True),
-    TargetPolicy(name=TARGET, credentials={USER: SECRET}),
-    TargetPolicy(name=TARGET, credentials={USER: SECRET}, mutual=("nas", b"nas-secret-123")),
+    TargetPolicy(name=TARGET, credentials=(ChapCredential(user=USER, secret=SECRET),)),
+    TargetPolicy(
+        name=TARGET, credentials=(ChapCredential(user=USER, secret=SECRET, mutual=("nas", b"nas-secret-123")),)
+    ),
 )
+DISCOVERY_POLICIES = (*POLICIES, replace(POLICIES[3], chap_is_optional=True))
 NAMES = f"InitiatorName={INITIATOR}\0TargetName={TARGET}\0".encode()
 KEY_NAMES = sorted(KEYS)
 VALUES = tuple(
@@ -36,7 +40,7 @@ class Run:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.policy = source.pick(POLICIES)
-        self.directory = Directory(self.policy, discovery=source.pick(POLICIES))
+        self.directory = Directory(self.policy, discovery=source.pick(DISCOVERY_POLICIES))
         self.phase = LoginPhase(self.directory, counting)
         self.proven = False
         self.over = False
@@ -85,7 +89,8 @@ class Run:
         if step.outcome:
             discovery = step.outcome.session_type == "Discovery"
             policy = self.directory.discovery if discovery else self.policy
-            assert not policy.credentials or self.proven, "in without a proof"
+            assert not policy.credentials or policy.chap_is_optional or self.proven, "in without a proof"
+            assert step.outcome.proven is None or self.proven, "known without a proof"
             assert step.outcome.parameters.first_burst_length <= step.outcome.parameters.max_burst_length
             assert step.outcome.initiator_name == INITIATOR or len(step.outcome.initiator_name) <= limits.NAME_BYTES_MAX
             assert self.directory.admitted == [step.outcome]

@@ -5,7 +5,7 @@ import pytest
 from tests.system.conftest import StartNas
 from tests.system.initiator import Initiator
 from tests.system.nas import Nas
-from tests.system.peers import output_of
+from tests.system.peers import output_of, run
 from tests.system.wire import REJECT, InitiatorError
 
 
@@ -48,6 +48,40 @@ def test_capacity_is_the_size_that_was_asked_for(nas: Nas, host: str) -> None:
     assert share.size_bytes == 10000384, "rounded up to whole blocks"
     url = f"iscsi://{host}:{nas.port}/{share.iqn}/0"
     assert output_of("iscsi-readcapacity16", "--size", url).strip() == "10000384"
+
+
+ALICE = {"enabled": True, "username": "alice", "password": "alice-secret-1"}
+OTHER_ALICE = ALICE | {"password": "alice-secret-2"}
+
+
+@pytest.mark.peer
+def test_iscsi_ls_is_told_of_what_it_may_use(start_nas: StartNas) -> None:
+    nas = start_nas()
+    shares = {
+        "open": nas.create("open"),
+        "alice": nas.create("alice", one_way_chap=ALICE),
+        "other": nas.create("other", one_way_chap=OTHER_ALICE),
+    }
+
+    def told(credentials: str = "") -> set[str]:
+        listing = output_of("iscsi-ls", f"iscsi://{credentials}127.0.0.1:{nas.port}")
+        return {name for name, share in shares.items() if share.iqn in listing}
+
+    assert told() == {"open"}
+    assert told("alice%alice-secret-1@") == {"open", "alice"}
+    assert told("alice%alice-secret-2@") == {"open", "other"}
+    for wrong in ("alice%alice-secret-3@", "mallory%alice-secret-1@"):
+        assert run("iscsi-ls", f"iscsi://{wrong}127.0.0.1:{nas.port}").returncode != 0
+    with Initiator("127.0.0.1", nas.port, target=shares["open"].iqn) as staying:
+        body = {"enabled": True, "discovery": {"open": True}}
+        assert nas.call("PUT", body, path="/api/v1/service").status_code == 200
+        assert told() == {"open", "alice", "other"}
+        nas.kill("control")
+        nas.wait_healthy(timeout_s=10)
+        assert told() == {"open", "alice", "other"}, "stored"
+        assert nas.call("PUT", {"enabled": True}, path="/api/v1/service").status_code == 200
+        assert told() == {"open"}
+        assert staying.ready().status == 0, "the session stays"
 
 
 def test_send_targets_names_every_portal_of_a_target(nas: Nas) -> None:

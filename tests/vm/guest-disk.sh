@@ -8,7 +8,15 @@ node() { iscsiadm -m node -T "$TARGET" -p "$PORTAL" "$@"; }
 
 echo InitiatorName=iqn.2026-11.test.lunaport:guest >/etc/iscsi/initiatorname.iscsi
 iscsid
-iscsiadm -m discovery -t st -p "$PORTAL"
+discovery() { iscsiadm -m discoverydb -t st -p "$PORTAL" "$@"; }
+found=$(iscsiadm -m discovery -t st -p "$PORTAL" || :)
+case $found in *"$TARGET"*) exit 10 ;; esac # nobody is told who has not authenticated
+discovery -o new || :
+for pair in authmethod=CHAP username="$USER_NAME" password="$USER_SECRET" \
+  username_in="$NAS_NAME" password_in="$NAS_SECRET"; do
+  discovery -o update -n "discovery.sendtargets.auth.${pair%%=*}" -v "${pair#*=}"
+done
+discovery --discover
 for pair in \
   session.auth.authmethod=CHAP session.auth.username="$USER_NAME" session.auth.password=wrong-secret-1 \
   session.auth.username_in="$NAS_NAME" session.auth.password_in="$NAS_SECRET" session.initial_login_retry_max=1 \

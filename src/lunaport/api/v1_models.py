@@ -203,6 +203,16 @@ class IsnsIn(Document):
     address: str = Field(default="", description="host or host:port; port 3205 when left out.")
 
 
+class DiscoveryIn(Document):
+    """What initiators are told in discovery."""
+
+    open: bool = Field(
+        default=False,
+        description="False: nobody is told of a target that he may not use, be it for want of CHAP. "
+        "True: everybody is told of all.",
+    )
+
+
 class ServiceIn(Document):
     """The iSCSI service."""
 
@@ -211,6 +221,7 @@ class ServiceIn(Document):
     enabled: bool = Field(description="False: nothing listens, sessions end.")
     port: int | None = Field(default=None, description="For all portals; null: each portal's own.")
     isns: IsnsIn = Field(default_factory=IsnsIn)
+    discovery: DiscoveryIn = Field(default_factory=DiscoveryIn)
 
 
 class PortalOut(Document):
@@ -227,6 +238,7 @@ class ServiceOut(Document):
     enabled: bool
     port: int | None
     isns: IsnsIn
+    discovery: DiscoveryIn
     portals: list[PortalOut]
     revision: int
 

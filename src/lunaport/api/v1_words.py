@@ -106,6 +106,7 @@ def service_change(document: v1.ServiceIn) -> ServiceChange:
         port="" if document.port is None else document.port,
         isns=document.isns.enabled,
         isns_address=document.isns.address,
+        discovery_open=document.discovery.open,
     )
 
 
@@ -159,6 +160,7 @@ def service_out(service: IscsiService, portals: tuple[PortalReport, ...]) -> v1.
         enabled=service.enabled,
         port=service.port,
         isns=v1.IsnsIn(enabled=service.isns, address=service.isns_address),
+        discovery=v1.DiscoveryIn(open=service.discovery_open),
         portals=[
             v1.PortalOut(
                 portal=f"[{each.host}]:{each.port}" if ":" in each.host else f"{each.host}:{each.port}",

@@ -50,16 +50,24 @@ class PortalSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoverySpec:
+    """Who is told of which targets. Unless `open`, everybody of those that he may use, and nobody of more."""
+
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredState:
     """Everything an engine shall serve. No portals: the service is off, and sessions end."""
 
     portals: tuple[PortalSpec, ...] = ()
     targets: tuple[TargetSpec, ...] = ()
+    discovery: DiscoverySpec = field(default_factory=DiscoverySpec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A step from one desired state to the next. `removed` is carried out before `put`; None: portals as they are.
+    """A step from one desired state to the next. `removed` is carried out before `put`; None: as it is.
 
     A portal change never touches sessions unless it is to no portals at all, which ends them all.
     """
@@ -67,6 +75,7 @@ class Change:
     put: tuple[TargetSpec, ...] = ()
     removed: tuple[str, ...] = ()
     portals: tuple[PortalSpec, ...] | None = None
+    discovery: DiscoverySpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,21 +6,23 @@
     CHAP_N CHAP_R [CHAP_I CHAP_C]  ->
                                <-          [CHAP_N CHAP_R]
 
-Challenges come from the random source that is passed in. An initiator learns nothing from a failure: an unknown user
-costs the same computation as a wrong secret, and both raise AuthenticationError, whose reason is for the administrator
-and never holds a secret, a challenge or a response. Which secrets may be equal is for the configuration to check.
+Challenges come from the random source that is passed in. One name may have several secrets: those of several targets
+in discovery, or an old and a new one. A response is held against all of them. An initiator learns nothing from a
+failure: every name costs the same computation, and all failures raise AuthenticationError, whose reason is for the
+administrator and never holds a secret, a challenge or a response. Which secrets may be equal is for the configuration
+to check.
 """
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
 from lunaport.iscsi.enums import ChapAlgorithm
-from lunaport.iscsi.errors import AuthenticationError, TextError, quoted
-from lunaport.iscsi.limits import CHALLENGE_BYTES_MAX, CHAP_NAME_BYTES_MAX
+from lunaport.iscsi.errors import AuthenticationError, Refusal, TextError, quoted
+from lunaport.iscsi.limits import CHALLENGE_BYTES_MAX, CHAP_NAME_BYTES_MAX, CHAP_SECRETS_MAX
 from lunaport.iscsi.text import parse_binary, parse_list, parse_number, serialize_binary
 
 RandomBytes = Callable[[int], bytes]
@@ -38,11 +40,13 @@ UNKNOWN_USER_SECRET: Final = b"\0" * 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChapSecrets:
-    """What a target knows: name to secret of its initiators, and its own name and secret, if it has to prove itself."""
+class ChapCredential:
+    """A name and secret of initiators, and what proves the target to those who know it, where it has to."""
 
-    credentials: Mapping[str, bytes] = field(repr=False)
+    user: str
+    secret: bytes = field(repr=False)
     mutual: tuple[str, bytes] | None = field(default=None, repr=False)
+    """The target's own name and secret."""
 
 
 class ChapState(Enum):
@@ -67,18 +71,32 @@ def pick_algorithm(offered: str) -> ChapAlgorithm | None:
     return next((algorithm for algorithm in PREFERENCE if algorithm in numbers), None)
 
 
+def by_user(credentials: Iterable[ChapCredential]) -> Mapping[str, list[ChapCredential]]:
+    """Credentials by name: each secret once, with a proof of the target if one of its kind has one.
+
+    Of one name the first CHAP_SECRETS_MAX secrets count.
+    """
+    found: dict[str, dict[bytes, ChapCredential]] = {}
+    for each in credentials:
+        secrets = found.setdefault(each.user, {})
+        known = secrets.get(each.secret)
+        if (known is None and len(secrets) < CHAP_SECRETS_MAX) or (known is not None and known.mutual is None):
+            secrets[each.secret] = each
+    return {user: list(secrets.values()) for user, secrets in found.items()}
+
+
 class ChapExchange:
     """One authentication. After a failure nothing else happens on it."""
 
-    def __init__(self, secrets: ChapSecrets, random_bytes: RandomBytes) -> None:
-        self._secrets = secrets
+    def __init__(self, credentials: Iterable[ChapCredential], random_bytes: RandomBytes) -> None:
+        self._credentials = by_user(credentials)
         self._random_bytes = random_bytes
         self._algorithm = ChapAlgorithm.MD5
         self._identifier = 0
         self._challenge = b""
         self.state = ChapState.AWAIT_ALGORITHM
-        self.user = ""
-        """The initiator's CHAP name, once it is authenticated."""
+        self.proven: ChapCredential | None = None
+        """What the initiator has proved to know, once it is authenticated."""
 
     def receive(self, pairs: Mapping[str, str]) -> list[tuple[str, str]]:
         """Take the CHAP keys of one request and return the answers. Raises AuthenticationError."""
@@ -118,17 +136,29 @@ class ChapExchange:
             raise AuthenticationError(f"CHAP: a name of more than {CHAP_NAME_BYTES_MAX} bytes, or of none")
         response = parse_binary(pairs["CHAP_R"], CHALLENGE_BYTES_MAX)
         asked = self._parse_mutual(pairs)
-        secret = self._secrets.credentials.get(user, UNKNOWN_USER_SECRET)
-        expected = chap_response(self._algorithm, self._identifier, secret, self._challenge)
-        proven = hmac.compare_digest(expected, response)
-        if user not in self._secrets.credentials:
-            raise AuthenticationError(f"CHAP: unknown user {quoted(user)}")
-        if not proven:
-            raise AuthenticationError(f"CHAP: wrong secret for user {quoted(user)}")
-        answers = self._prove_ourselves(*asked) if asked else []
+        proven = self._find_proven(user, response)
+        if user not in self._credentials:
+            raise AuthenticationError(f"CHAP: unknown user {quoted(user)}", refusal=Refusal.UNKNOWN_USER)
+        if proven is None:
+            raise AuthenticationError(f"CHAP: wrong secret for user {quoted(user)}", refusal=Refusal.WRONG_SECRET)
+        answers = self._prove_ourselves(proven, *asked) if asked else []
         self.state = ChapState.AUTHENTICATED
-        self.user = user
+        self.proven = proven
         return answers
+
+    def _find_proven(self, user: str, response: bytes) -> ChapCredential | None:
+        """The credential that `response` proves. For each name, known or not, the same number of secrets is tried."""
+        candidates = self._credentials.get(user, [])
+        rounds = max(map(len, self._credentials.values()), default=1)
+        proven = None
+        for number in range(rounds):
+            candidate = candidates[number] if number < len(candidates) else None
+            secret = UNKNOWN_USER_SECRET if candidate is None else candidate.secret
+            expected = chap_response(self._algorithm, self._identifier, secret, self._challenge)
+            matches = hmac.compare_digest(expected, response)
+            if matches and candidate is not None and proven is None:
+                proven = candidate
+        return proven
 
     def _parse_mutual(self, pairs: Mapping[str, str]) -> tuple[int, bytes] | None:
         identifier, challenge = pairs.get("CHAP_I"), pairs.get("CHAP_C")
@@ -141,12 +171,12 @@ class ChapExchange:
             raise AuthenticationError("CHAP: CHAP_I is not within 0 to 255")
         return number, parse_binary(challenge, CHALLENGE_BYTES_MAX)
 
-    def _prove_ourselves(self, identifier: int, challenge: bytes) -> list[tuple[str, str]]:
-        if self._secrets.mutual is None:
+    def _prove_ourselves(self, proven: ChapCredential, identifier: int, challenge: bytes) -> list[tuple[str, str]]:
+        if proven.mutual is None:
             raise AuthenticationError("CHAP: the initiator asks the target to prove itself, which has no secret for it")
         # Section 12.1.3: a challenge of ours that comes back is someone who wants us to answer it for him.
         if hmac.compare_digest(challenge, self._challenge):
             raise AuthenticationError("CHAP: the initiator returned the target's own challenge")
-        name, secret = self._secrets.mutual
+        name, secret = proven.mutual
         response = chap_response(self._algorithm, identifier, secret, challenge)
         return [("CHAP_N", name), ("CHAP_R", serialize_binary(response))]

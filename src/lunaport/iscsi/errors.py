@@ -13,7 +13,31 @@ Remote errors are answered to the peer and told to the administrator; none leave
 secret, and holds no more of the peer's bytes than `quoted` lets through.
 """
 
+from enum import StrEnum
+
 from lunaport.iscsi.enums import LoginStatus, RejectReason
+
+
+class Refusal(StrEnum):
+    """Why a login was refused, for those who count and look: finer than the status that the peer is told."""
+
+    UNKNOWN_TARGET = "unknown_target"
+    NAME_NOT_ALLOWED = "name_not_allowed"
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
+    NO_AUTHENTICATION = "no_authentication"
+    """The target asks for CHAP, and the initiator does not offer it, or the other way round."""
+    UNKNOWN_USER = "unknown_user"
+    WRONG_SECRET = "wrong_secret"  # noqa: S105 - the name of a reason, not a secret
+    AUTHENTICATION_FAILED = "authentication_failed"
+    """CHAP went wrong in another way."""
+    DIGEST_MISMATCH = "digest_mismatch"
+    TOO_MANY_SESSIONS = "too_many_sessions"
+    IN_USE = "in_use"
+    """The target takes one initiator at a time, and another one has it."""
+    MOVED = "moved"
+    SERVICE_OFF = "service_off"
+    PROTOCOL_ERROR = "protocol_error"
+    """The login itself was wrong."""
 
 
 class ISCSIError(Exception):
@@ -25,12 +49,19 @@ class LocalProtocolError(ISCSIError):
 
 
 class RemoteProtocolError(ISCSIError):
-    """The peer broke a rule. Where the answer is a Reject, `reject_reason` goes into it."""
+    """The peer broke a rule. Where the answer is a Reject, `reject_reason` goes into it; `refusal`: within a login."""
 
-    def __init__(self, reason: str, *, reject_reason: RejectReason = RejectReason.PROTOCOL_ERROR) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        reject_reason: RejectReason = RejectReason.PROTOCOL_ERROR,
+        refusal: Refusal = Refusal.PROTOCOL_ERROR,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.reject_reason = reject_reason
+        self.refusal = refusal
 
     def __str__(self) -> str:
         return self.reason
@@ -47,6 +78,9 @@ class NegotiationError(RemoteProtocolError):
 class AuthenticationError(RemoteProtocolError):
     """An initiator that did not prove who it is (RFC 7143 section 12.1). The wire sees one status for all causes."""
 
+    def __init__(self, reason: str, *, refusal: Refusal = Refusal.AUTHENTICATION_FAILED) -> None:
+        super().__init__(reason, refusal=refusal)
+
 
 class DigestError(RemoteProtocolError):
     """A header or data segment that does not match its CRC32C (RFC 7143 section 7.8)."""
@@ -58,8 +92,8 @@ class DigestError(RemoteProtocolError):
 class LoginRefused(RemoteProtocolError):  # noqa: N818 - an outcome in the words of the RFC, raised by the engine too
     """A login that ends with `status` (RFC 7143 section 11.13.5); `reason` is for the administrator only."""
 
-    def __init__(self, status: LoginStatus, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, status: LoginStatus, reason: str, *, refusal: Refusal = Refusal.PROTOCOL_ERROR) -> None:
+        super().__init__(reason, refusal=refusal)
         self.status = status
 
 

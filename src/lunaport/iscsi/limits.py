@@ -43,6 +43,8 @@ NAME_BYTES_MAX: Final = 223
 # CHAP (RFC 7143 section 12.1.3).
 CHALLENGE_BYTES_MAX: Final = 1024
 CHAP_NAME_BYTES_MAX: Final = 223
+CHAP_SECRETS_MAX: Final = 1024
+"""Secrets of one name that a response is held against: those of different targets, in discovery."""
 
 # What we offer, and the most that we accept.
 DATA_SEGMENT_BYTES_MAX: Final = 262144

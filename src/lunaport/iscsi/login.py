@@ -13,16 +13,17 @@ out of the security stage; a login that failed stays failed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
-from lunaport.iscsi.chap import ChapExchange, ChapSecrets, ChapState, RandomBytes
+from lunaport.iscsi.chap import ChapCredential, ChapExchange, ChapState, RandomBytes
 from lunaport.iscsi.enums import LoginStatus, Opcode, Stage
 from lunaport.iscsi.errors import (
     AuthenticationError,
     LocalProtocolError,
     LoginRefused,
     NegotiationError,
+    Refusal,
     RemoteProtocolError,
     quoted,
 )
@@ -48,14 +49,15 @@ AHS_LENGTH_OFFSET: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetPolicy:
-    """What a target asks of a login. No credentials: AuthMethod None is enough."""
+    """What a target, or discovery, asks of a login. No credentials: AuthMethod None is enough, and all there is."""
 
     name: str
     portal_group_tag: int = 1
     header_digest: bool = False
     data_digest: bool = False
-    credentials: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    mutual: tuple[str, bytes] | None = field(default=None, repr=False)
+    credentials: tuple[ChapCredential, ...] = ()
+    chap_is_optional: bool = False
+    """Who offers CHAP has to prove one of the credentials all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +73,17 @@ class LoginOutcome:
     tsih: int
     cid: int
     parameters: SessionParameters
-    chap_user: str
-    """Empty where no CHAP was asked for."""
+    proven: ChapCredential | None = None
+    """None where no CHAP was asked for."""
     exp_cmd_sn: int
     """CmdSN of the first command."""
     stat_sn: int
     """StatSN of the first response in full feature phase."""
+
+    @property
+    def chap_user(self) -> str:
+        """The initiator's CHAP name; empty where no CHAP was asked for."""
+        return self.proven.user if self.proven is not None else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +96,8 @@ class LoginStep:
     """The session's handle, given by `admit`; with `outcome` only."""
     status: int = LoginStatus.SUCCESS
     failed: str = ""
+    refusal: Refusal | None = None
+    """With `failed`: the kind of reason."""
 
 
 class TargetDirectory(Protocol):
@@ -137,11 +146,11 @@ class LoginPhase:
                 raise RemoteProtocolError("a login request with additional header segments")
             return self._handle(request)
         except LoginRefused as refusal:
-            return self._fail(request, refusal.status, refusal.reason)
+            return self._fail(request, refusal.status, refusal)
         except AuthenticationError as error:
-            return self._fail(request, LoginStatus.AUTHENTICATION_FAILURE, error.reason)
+            return self._fail(request, LoginStatus.AUTHENTICATION_FAILURE, error)
         except RemoteProtocolError as error:
-            return self._fail(request, LoginStatus.INITIATOR_ERROR, error.reason)
+            return self._fail(request, LoginStatus.INITIATOR_ERROR, error)
 
     def _handle(self, request: LoginRequest) -> LoginStep:
         self._check_limits(request)
@@ -172,7 +181,8 @@ class LoginPhase:
         elif self._authenticated(policy):
             answers += negotiation.answer(pairs)
         else:
-            raise AuthenticationError("the initiator skips authentication, the target asks for CHAP")
+            reason = "the initiator skips authentication, the target asks for CHAP"
+            raise AuthenticationError(reason, refusal=Refusal.NO_AUTHENTICATION)
         text = serialize_text(answers)
         if not request.transit or not self._authenticated(policy):
             return LoginStep(responses=(self._respond(request, text, transit=False),))
@@ -247,9 +257,9 @@ class LoginPhase:
     # Stages
 
     def _authenticated(self, policy: TargetPolicy) -> bool:
-        if not policy.credentials:
-            return True
-        return self._chap is not None and self._chap.state is ChapState.AUTHENTICATED
+        if self._chap is not None:
+            return self._chap.state is ChapState.AUTHENTICATED
+        return not policy.credentials or policy.chap_is_optional
 
     def _receive_security(
         self, request: LoginRequest, pairs: Mapping[str, str], policy: TargetPolicy
@@ -271,7 +281,8 @@ class LoginPhase:
                 raise AuthenticationError("CHAP before AuthMethod=CHAP is agreed")
             answers += self._chap.receive(chap_pairs)
         if request.transit and self._chap is None and not self._authenticated(policy):
-            raise AuthenticationError("the initiator offers no authentication, the target asks for CHAP")
+            reason = "the initiator offers no authentication, the target asks for CHAP"
+            raise AuthenticationError(reason, refusal=Refusal.NO_AUTHENTICATION)
         return answers
 
     def _pick_method(self, offered: str, policy: TargetPolicy) -> str:
@@ -279,12 +290,13 @@ class LoginPhase:
             raise NegotiationError("AuthMethod is negotiated twice in one login")
         methods = parse_list(offered)
         self._method = "CHAP" if policy.credentials else "None"
+        if policy.chap_is_optional and "CHAP" not in methods:
+            self._method = "None"
         if self._method not in methods:
             reason = f"the initiator offers AuthMethod {quoted(offered)}, the target takes {self._method} only"
-            raise AuthenticationError(reason)
+            raise AuthenticationError(reason, refusal=Refusal.NO_AUTHENTICATION)
         if self._method == "CHAP":
-            secrets = ChapSecrets(credentials=policy.credentials, mutual=policy.mutual)
-            self._chap = ChapExchange(secrets, self._random_bytes)
+            self._chap = ChapExchange(policy.credentials, self._random_bytes)
         return self._method
 
     # Answers
@@ -303,7 +315,7 @@ class LoginPhase:
             tsih=request.tsih,
             cid=request.cid,
             parameters=negotiation.parameters(alias),
-            chap_user=self._chap.user if self._chap else "",
+            proven=self._chap.proven if self._chap else None,
             # A login request is immediate: it uses its CmdSN without using it up (section 11.12.6).
             exp_cmd_sn=request.cmd_sn,
             stat_sn=self._stat_sn + 1 & 0xFFFFFFFF,
@@ -329,7 +341,7 @@ class LoginPhase:
         self._stat_sn = self._stat_sn + 1 & 0xFFFFFFFF
         return response.serialize()
 
-    def _fail(self, request: LoginRequest, status: LoginStatus, reason: str) -> LoginStep:
+    def _fail(self, request: LoginRequest, status: LoginStatus, error: RemoteProtocolError) -> LoginStep:
         self._over = True
         response = LoginResponse(
             current_stage=request.current_stage,
@@ -341,16 +353,16 @@ class LoginPhase:
             max_cmd_sn=request.cmd_sn,
             status=status,
         )
-        return LoginStep(responses=(response.serialize(),), status=status, failed=reason)
+        return LoginStep(responses=(response.serialize(),), status=status, failed=error.reason, refusal=error.refusal)
 
     def _refuse_other(self, opcode: int) -> LoginStep:
         if self._first is None:
             # Section 6.3: a connection that does not start with a login is closed without an answer.
             self._over = True
             reason = f"the first PDU is no login request (opcode 0x{opcode:02x})"
-            return LoginStep(status=LoginStatus.INVALID_DURING_LOGIN, failed=reason)
-        reason = f"a PDU that is no login request (opcode 0x{opcode:02x}) within the login"
-        return self._fail(self._first, LoginStatus.INVALID_DURING_LOGIN, reason)
+            return LoginStep(status=LoginStatus.INVALID_DURING_LOGIN, failed=reason, refusal=Refusal.PROTOCOL_ERROR)
+        error = RemoteProtocolError(f"a PDU that is no login request (opcode 0x{opcode:02x}) within the login")
+        return self._fail(self._first, LoginStatus.INVALID_DURING_LOGIN, error)
 
 
 def _check_same(first: LoginRequest, request: LoginRequest) -> None:

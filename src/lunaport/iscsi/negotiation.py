@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lunaport.iscsi.errors import NegotiationError, TextError, quoted
+from lunaport.iscsi.errors import NegotiationError, Refusal, TextError, quoted
 from lunaport.iscsi.keys import KEYS, Key, Kind, Phase, Sender
 from lunaport.iscsi.text import (
     IRRELEVANT,
@@ -182,7 +182,8 @@ class Negotiation:
                 self._digests[name] = choice == CRC32C
                 return choice
         allowed = " or ".join(order)
-        raise NegotiationError(f"{name}: the initiator offers {quoted(value)} only, the target takes {allowed}")
+        reason = f"{name}: the initiator offers {quoted(value)} only, the target takes {allowed}"
+        raise NegotiationError(reason, refusal=Refusal.DIGEST_MISMATCH)
 
 
 def check_admissible(key: Key, phase: Phase) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from lunaport.iscsi.enums import LoginStatus
-from lunaport.iscsi.errors import LoginRefused
+from lunaport.iscsi.errors import LoginRefused, Refusal
 from lunaport.iscsi.login import LoginOutcome
 
 T = TypeVar("T")
@@ -42,7 +42,8 @@ class SessionTable(Generic[T]):
                 raise LoginRefused(LoginStatus.SESSION_DOES_NOT_EXIST, f"no session with TSIH {outcome.tsih}")
             return old
         if old is None and len(self.sessions) >= self.sessions_max:
-            raise LoginRefused(LoginStatus.OUT_OF_RESOURCES, f"there are {self.sessions_max} sessions already")
+            reason = f"there are {self.sessions_max} sessions already"
+            raise LoginRefused(LoginStatus.OUT_OF_RESOURCES, reason, refusal=Refusal.TOO_MANY_SESSIONS)
         used = {tsih for tsih, _ in self.sessions.values()}
         while True:
             self.last_tsih = self.last_tsih % 0xFFFF + 1

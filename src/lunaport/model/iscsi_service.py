@@ -1,4 +1,4 @@
-"""The iSCSI service as a whole: on or off, on which port, and its iSNS server."""
+"""The iSCSI service as a whole: on or off, on which port, its iSNS server, and what discovery tells."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,16 @@ SERVICE_ID = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IscsiService:
-    """The service object. `port` None: each portal's own port. `isns_address`: as typed, empty for none."""
+    """The service object. `port` None: each portal's own port. `isns_address`: as typed, empty for none.
+
+    `discovery_open`: every initiator is told of every target, not only of those that he may use.
+    """
 
     enabled: bool = True
     port: int | None = None
     isns: bool = False
     isns_address: str = ""
+    discovery_open: bool = False
     revision: int = 0
 
 
@@ -28,6 +32,7 @@ class ServiceChange:
     port: str | int | None = None
     isns: bool | None = None
     isns_address: str | None = None
+    discovery_open: bool | None = None
 
 
 def merge_service(current: IscsiService, change: ServiceChange) -> IscsiService:
@@ -59,5 +64,6 @@ def merge_service(current: IscsiService, change: ServiceChange) -> IscsiService:
         port=port,
         isns=False,
         isns_address=address,
+        discovery_open=current.discovery_open if change.discovery_open is None else change.discovery_open,
         revision=current.revision,
     )

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lunaport.engine.interface import Credential, DesiredState, LunSpec, PortalSpec, TargetSpec
+from lunaport.engine.interface import Credential, DesiredState, DiscoverySpec, LunSpec, PortalSpec, TargetSpec
 from lunaport.model.address import HostPort
 from lunaport.model.chap import Chap
 from lunaport.model.iscsi_service import IscsiService
@@ -57,6 +57,11 @@ def portal_specs(service: IscsiService, portals: Iterable[HostPort]) -> tuple[Po
     return tuple(dict.fromkeys(wanted))
 
 
+def discovery_spec(service: IscsiService) -> DiscoverySpec:
+    """What discovery tells."""
+    return DiscoverySpec(open=service.discovery_open)
+
+
 def desired_state(
     service: IscsiService, portals: Iterable[HostPort], targets: Iterable[Target], places: Places
 ) -> DesiredState:
@@ -64,4 +69,5 @@ def desired_state(
     return DesiredState(
         portals=portal_specs(service, portals),
         targets=tuple(target_spec(target, places) for target in targets),
+        discovery=discovery_spec(service),
     )

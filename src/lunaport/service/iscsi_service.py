@@ -1,4 +1,4 @@
-"""Switching the iSCSI service and moving its port: the wire first, then the database.
+"""Switching the iSCSI service, moving its port, opening discovery: the wire first, then the database.
 
 The engine may find that a port cannot be opened; only what it could open is stored. After a crash in between, the next
 start opens what is stored, which is what the caller last had an answer for.
@@ -10,7 +10,7 @@ from lunaport.engine.interface import Change
 from lunaport.model.iscsi_service import IscsiService, merge_service
 from lunaport.service.actions import UpdateService
 from lunaport.service.context import Context, Undo, check_revision, engine_errors
-from lunaport.service.desired import portal_specs
+from lunaport.service.desired import discovery_spec, portal_specs
 
 
 async def update_service(context: Context, action: UpdateService) -> IscsiService:
@@ -20,10 +20,22 @@ async def update_service(context: Context, action: UpdateService) -> IscsiServic
     wanted = merge_service(current, action.change)
     if wanted == replace(current, revision=wanted.revision):
         return current
-    before = portal_specs(current, context.config.portals)
-    after = portal_specs(wanted, context.config.portals)
+    before, after = _wire(context, current), _wire(context, wanted)
     async with engine_errors(), Undo() as undo:
         if after != before:
-            await context.engine.apply(Change(portals=after))
-            undo.push(lambda: context.engine.apply(Change(portals=before)))
+            # What stays is left out: the engine need not look at it.
+            await context.engine.apply(_difference(before, after))
+            undo.push(lambda: context.engine.apply(_difference(after, before)))
         return await context.store.put_service(wanted)
+
+
+def _wire(context: Context, service: IscsiService) -> Change:
+    """All that the engine is told of the service."""
+    return Change(portals=portal_specs(service, context.config.portals), discovery=discovery_spec(service))
+
+
+def _difference(before: Change, after: Change) -> Change:
+    return Change(
+        portals=None if after.portals == before.portals else after.portals,
+        discovery=None if after.discovery == before.discovery else after.discovery,
+    )

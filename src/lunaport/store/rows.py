@@ -119,5 +119,6 @@ def service_of(row: RowMapping) -> IscsiService:
         port=row["port"],
         isns=row["isns"],
         isns_address=row["isns_address"],
+        discovery_open=row["discovery_open"],
         revision=row["revision"],
     )

@@ -181,6 +181,7 @@ def _put_service(connection: Connection, service: IscsiService) -> IscsiService:
             port=service.port,
             isns=service.isns,
             isns_address=service.isns_address,
+            discovery_open=service.discovery_open,
             revision=targets.next_revision(connection),
         )
     )

@@ -104,6 +104,7 @@ SERVICE = Table(
     Column("isns", Boolean, nullable=False),
     Column("isns_address", String, nullable=False),
     Column("revision", Integer, nullable=False),
+    Column("discovery_open", Boolean, nullable=False, server_default=text("0")),
 )
 
 USER = Table(

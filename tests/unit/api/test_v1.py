@@ -243,6 +243,7 @@ async def test_the_service(client: httpx.AsyncClient, stand: Stand) -> None:
         "enabled": True,
         "port": None,
         "isns": {"enabled": False, "address": ""},
+        "discovery": {"open": False},
         "portals": [
             {"portal": "127.0.0.1:3260", "listening": True, "error": ""},
             {"portal": "[::1]:3261", "listening": True, "error": ""},
@@ -253,6 +254,9 @@ async def test_the_service(client: httpx.AsyncClient, stand: Stand) -> None:
     body = {"enabled": True, "port": 860, "isns": {"address": "192.0.2.1"}}
     changed = await client.put("/api/v1/service", json=body, headers={"If-Match": '"r1"'})
     assert (changed.status_code, changed.json()["port"]) == (200, 860)
+    opened = await client.put("/api/v1/service", json=body | {"discovery": {"open": True}})
+    assert opened.json()["discovery"] == {"open": True}
+    assert (await client.put("/api/v1/service", json=body)).json()["discovery"] == {"open": False}, "its default"
     stale = await client.put("/api/v1/service", json=body | {"enabled": False}, headers={"If-Match": '"r1"'})
     assert stale.status_code == 412
     stand.engine.taken_ports.add(861)
@@ -267,6 +271,8 @@ async def test_the_service(client: httpx.AsyncClient, stand: Stand) -> None:
         ({"enabled": True, "port": "860"}, "port"),
         ({"enabled": True, "isns": {"enabled": True}}, "isns.enabled"),
         ({"enabled": True, "isns": {"address": "?"}}, "isns.address"),
+        ({"enabled": True, "discovery": {"open": "yes"}}, "discovery.open"),
+        ({"enabled": True, "discovery": {"closed": True}}, "discovery.closed"),
         ({}, "enabled"),
     ],
 )

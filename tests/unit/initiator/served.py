@@ -4,16 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from lunaport.iscsi.chap import ChapCredential
 from lunaport.iscsi.login import TargetPolicy
 from tests.unit.iscsi.full_feature import Disk
 from tests.unit.iscsi.initiator import TARGET, Directory
 from tests.unit.iscsi.pair import SizedDisk, Target
 
 HOST = "127.0.0.1"
-CREDENTIALS = {"alice": b"twelve bytes"}
 MUTUAL = ("disk", b"other twelve")
+CREDENTIALS = (ChapCredential(user="alice", secret=b"twelve bytes", mutual=MUTUAL),)
 PLAIN = TargetPolicy(name=TARGET, header_digest=True, data_digest=True)
-GUARDED = TargetPolicy(name=TARGET, header_digest=True, data_digest=True, credentials=CREDENTIALS, mutual=MUTUAL)
+GUARDED = TargetPolicy(name=TARGET, header_digest=True, data_digest=True, credentials=CREDENTIALS)
 
 
 class Served:

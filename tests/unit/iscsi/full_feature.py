@@ -112,7 +112,6 @@ class Peer:
                 tsih=0,
                 cid=0,
                 parameters=parameters,
-                chap_user="",
                 exp_cmd_sn=1,
                 stat_sn=100,
             ),

@@ -1,18 +1,21 @@
 """Tests of lunaport.iscsi.chap."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lunaport.iscsi.chap import ChapExchange, ChapSecrets, ChapState, chap_response, pick_algorithm
+from lunaport.iscsi.chap import ChapCredential, ChapExchange, ChapState, by_user, chap_response, pick_algorithm
 from lunaport.iscsi.enums import ChapAlgorithm
 from lunaport.iscsi.errors import AuthenticationError, TextError
 
 SECRET = b"alice-secret-1"
-ONE_WAY = ChapSecrets(credentials={"alice": SECRET, "bob": b"bob-secret-123"})
-MUTUAL = ChapSecrets(credentials={"alice": SECRET}, mutual=("nas", b"nas-secret-123"))
+ALICE = ChapCredential(user="alice", secret=SECRET)
+BOB = ChapCredential(user="bob", secret=b"bob-secret-123")
+ONE_WAY = (ALICE, BOB)
+MUTUAL = (replace(ALICE, mutual=("nas", b"nas-secret-123")),)
 
 
 def counting(length: int) -> bytes:
@@ -20,7 +23,7 @@ def counting(length: int) -> bytes:
     return bytes(range(1, length + 1))
 
 
-def exchange(secrets: ChapSecrets = ONE_WAY) -> ChapExchange:
+def exchange(secrets: tuple[ChapCredential, ...] = ONE_WAY) -> ChapExchange:
     return ChapExchange(secrets, counting)
 
 
@@ -70,7 +73,7 @@ def test_one_way(algorithm: ChapAlgorithm) -> None:
     size = {5: 16, 6: 20, 7: 32, 8: 32}[algorithm]
     assert answers == {"CHAP_A": str(int(algorithm)), "CHAP_I": "1", "CHAP_C": "0x" + counting(size).hex()}
     assert chap.receive({"CHAP_N": "alice", "CHAP_R": proof(algorithm)}) == []
-    assert (chap.state, chap.user) == (ChapState.AUTHENTICATED, "alice")
+    assert (chap.state, chap.proven) == (ChapState.AUTHENTICATED, ALICE)
 
 
 def test_mutual() -> None:
@@ -118,15 +121,46 @@ OWN_CHALLENGE = "0x" + counting(16).hex()
         (MUTUAL, GOOD | {"CHAP_N": "bob", "CHAP_I": "1", "CHAP_C": "0x01"}, "unknown user 'bob'"),
     ],
 )
-def test_refusals(secrets: ChapSecrets, pairs: dict[str, str], reason: str) -> None:
+def test_refusals(secrets: tuple[ChapCredential, ...], pairs: dict[str, str], reason: str) -> None:
     chap = exchange(secrets)
     chap.receive({"CHAP_A": "5"})
     with pytest.raises(AuthenticationError, match=reason) as caught:
         chap.receive(pairs)
     assert SECRET.decode() not in str(caught.value)
-    assert (chap.state, chap.user) == (ChapState.FAILED, "")
+    assert (chap.state, chap.proven) == (ChapState.FAILED, None)
     with pytest.raises(AuthenticationError, match="out of turn"):
         chap.receive(GOOD)
+
+
+def test_one_name_with_several_secrets_proves_the_one_that_it_knows() -> None:
+    secrets = [ChapCredential(user="alice", secret=f"alice-secret-{number}".encode()) for number in range(3)]
+    for known in secrets:
+        chap = exchange((*secrets, BOB))
+        chap.receive({"CHAP_A": "5"})
+        chap.receive({"CHAP_N": "alice", "CHAP_R": proof(ChapAlgorithm.MD5, known.secret)})
+        assert chap.proven == known
+
+
+@pytest.mark.parametrize("user", ["alice", "bob", "mallory"])
+def test_every_name_costs_the_same(user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = []
+
+    def counted(algorithm: ChapAlgorithm, identifier: int, secret: bytes, challenge: bytes) -> bytes:
+        computed.append(secret)
+        return chap_response(algorithm, identifier, secret, challenge)
+
+    monkeypatch.setattr("lunaport.iscsi.chap.chap_response", counted)
+    secrets = [ChapCredential(user="alice", secret=f"alice-secret-{number}".encode()) for number in range(7)]
+    chap = exchange((*secrets, BOB))
+    chap.receive({"CHAP_A": "5"})
+    with pytest.raises(AuthenticationError):
+        chap.receive({"CHAP_N": user, "CHAP_R": "0x00"})
+    assert len(computed) == 7
+
+
+def test_a_secret_counts_once_and_brings_the_proof_of_whoever_has_one() -> None:
+    found = by_user((ALICE, BOB, *MUTUAL, ALICE))
+    assert found == {"alice": list(MUTUAL), "bob": [BOB]}
 
 
 def test_no_algorithm_in_common() -> None:
@@ -167,4 +201,4 @@ def test_without_the_secret_nothing_authenticates(requests: list[dict[str, str]]
         except AuthenticationError:
             assert chap.state is ChapState.FAILED
     assert chap.state is not ChapState.AUTHENTICATED
-    assert not chap.user
+    assert chap.proven is None

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lunaport.iscsi.chap import ChapCredential
 from lunaport.iscsi.enums import ChapAlgorithm, LoginStatus, Opcode, Stage
 from lunaport.iscsi.errors import LocalProtocolError, LoginRefused
 from lunaport.iscsi.initiator_events import ConnectionEnded, LoggedIn, LoginFailed
@@ -27,7 +28,7 @@ BOTH_WAYS = replace(ONE_WAY, mutual=MUTUAL)
 
 
 def directory(**changes: object) -> Directory:
-    policy = TargetPolicy(name=TARGET, credentials={USER: SECRET}, mutual=MUTUAL)
+    policy = TargetPolicy(name=TARGET, credentials=(ChapCredential(user=USER, secret=SECRET, mutual=MUTUAL),))
     return Directory(policy=replace(policy, **changes), discovery=policy)  # type: ignore[arg-type]  # fields by name
 
 

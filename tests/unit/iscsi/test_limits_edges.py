@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from lunaport.iscsi import limits, pdu
-from lunaport.iscsi.chap import ChapExchange, ChapSecrets, ChapState, chap_response
+from lunaport.iscsi.chap import ChapCredential, ChapExchange, ChapState, chap_response
 from lunaport.iscsi.discovery import send_targets
 from lunaport.iscsi.enums import ChapAlgorithm, RejectReason, TaskFunction
 from lunaport.iscsi.errors import LoginRefused, RemoteProtocolError
@@ -20,7 +20,7 @@ from tests.unit.iscsi.initiator import INITIATOR, OPERATIONAL, TARGET, Directory
 from tests.unit.iscsi.test_connection import task_management, text_request
 
 NAMES = f"InitiatorName={INITIATOR}\0TargetName={TARGET}\0".encode()
-SECRETS = ChapSecrets(credentials={"alice": b"alice-secret-1"}, mutual=("nas", b"nas-secret-123"))
+SECRETS = (ChapCredential(user="alice", secret=b"alice-secret-1", mutual=("nas", b"nas-secret-123")),)
 OUTCOME = Peer().connection.outcome
 Takes = Callable[[int], bool]
 """Whether a peer may have, send or ask for this many."""
@@ -67,6 +67,18 @@ def login_text(size: int) -> bool:
 def initiator_name(size: int) -> bool:
     text = f"InitiatorName=iqn.{'x' * (size - 4)}\0TargetName={TARGET}\0".encode()
     return not Initiator(Directory()).send(OPERATIONAL, None, text).failed
+
+
+def chap_secrets(count: int) -> bool:
+    credentials = [ChapCredential(user="alice", secret=str(number).encode()) for number in range(count)]
+    exchange = ChapExchange(credentials, counting)
+    exchange.receive({"CHAP_A": "5"})
+    response = chap_response(ChapAlgorithm.MD5, 1, credentials[-1].secret, counting(16))
+    try:
+        exchange.receive({"CHAP_N": "alice", "CHAP_R": "0x" + response.hex()})
+    except RemoteProtocolError:
+        return False
+    return exchange.proven == credentials[-1]
 
 
 def chap(**changed: str) -> bool:
@@ -231,6 +243,7 @@ BOUNDS: Final[Mapping[str, list[Takes]]] = MappingProxyType(
         "NAME_BYTES_MAX": [reads(lambda n: parse_name("é" + "x" * (n - 2))), initiator_name],
         "CHALLENGE_BYTES_MAX": [lambda n: chap(CHAP_C="0x" + "ab" * n)],
         "CHAP_NAME_BYTES_MAX": [lambda n: chap(CHAP_N="é" + "x" * (n - 2))],
+        "CHAP_SECRETS_MAX": [chap_secrets],
         "DATA_SEGMENT_BYTES_MAX": [data_segment],
         "MAX_BURST_BYTES": [burst],
         "FIRST_BURST_BYTES": [first_burst],

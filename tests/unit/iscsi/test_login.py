@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from lunaport.iscsi.chap import chap_response
+from lunaport.iscsi.chap import ChapCredential, chap_response
 from lunaport.iscsi.enums import ChapAlgorithm, LoginStatus
+from lunaport.iscsi.errors import Refusal
 from lunaport.iscsi.login import LoginStep, TargetPolicy
 from lunaport.iscsi.negotiation import SessionParameters
 from lunaport.iscsi.pdu import LoginResponse
@@ -22,10 +23,10 @@ from tests.unit.iscsi.initiator import (
 )
 
 NAMES = {"InitiatorName": INITIATOR, "TargetName": TARGET, "SessionType": "Normal"}
-ALICE = {"alice": b"alice-secret-1"}
+ALICE = (ChapCredential(user="alice", secret=b"alice-secret-1"),)
 OPEN = TargetPolicy(name=TARGET)
 CHAP = TargetPolicy(name=TARGET, credentials=ALICE)
-MUTUAL = TargetPolicy(name=TARGET, credentials=ALICE, mutual=("nas", b"nas-secret-123"))
+MUTUAL = TargetPolicy(name=TARGET, credentials=(dataclasses.replace(ALICE[0], mutual=("nas", b"nas-secret-123")),))
 DIGESTS = TargetPolicy(name=TARGET, header_digest=True, data_digest=True)
 SIZES = {5: 16, 6: 20, 7: 32, 8: 32}
 
@@ -247,6 +248,7 @@ def test_digests_without_agreement() -> None:
     step = Initiator(Directory(OPEN)).send(OPERATIONAL, FULL_FEATURE, NAMES | {"DataDigest": "CRC32C"})
     assert step.status == LoginStatus.INITIATOR_ERROR
     assert step.failed == "DataDigest: the initiator offers 'CRC32C' only, the target takes None"
+    assert step.refusal is Refusal.DIGEST_MISMATCH
 
 
 def test_discovery() -> None:
@@ -278,6 +280,58 @@ def test_discovery_with_chap() -> None:
     initiator.send(SECURITY, FULL_FEATURE, {"CHAP_N": "alice", "CHAP_R": proof(7)})
     assert initiator.response is not None
     assert initiator.response.transit
+
+
+OPTIONAL = TargetPolicy(name="", credentials=ALICE, chap_is_optional=True)
+DISCOVERY_NAMES = {"InitiatorName": INITIATOR, "SessionType": "Discovery"}
+
+
+@pytest.mark.parametrize("stage", [SECURITY, OPERATIONAL])
+@pytest.mark.parametrize("offered", [{}, {"AuthMethod": "None"}])
+def test_optional_chap_lets_in_who_does_not_offer_it(stage: int, offered: dict[str, str]) -> None:
+    initiator = Initiator(Directory(discovery=OPTIONAL))
+    text = DISCOVERY_NAMES | (offered if stage == SECURITY else {})
+    step = initiator.send(stage, FULL_FEATURE, text)
+    assert step.outcome is not None
+    assert (step.outcome.proven, step.outcome.chap_user) == (None, "")
+
+
+@pytest.mark.parametrize("offered", ["CHAP", "CHAP,None", "None,CHAP"])
+def test_optional_chap_is_no_choice_for_who_offers_it(offered: str) -> None:
+    initiator = Initiator(Directory(discovery=OPTIONAL))
+    initiator.send(SECURITY, FULL_FEATURE, DISCOVERY_NAMES | {"AuthMethod": offered})
+    assert initiator.answers == {"AuthMethod": "CHAP"}
+    initiator.send(SECURITY, FULL_FEATURE, {"CHAP_A": "7"})
+    step = initiator.send(SECURITY, FULL_FEATURE, {"CHAP_N": "alice", "CHAP_R": proof(7, b"wrong-secret-1")})
+    assert step.refusal is Refusal.WRONG_SECRET
+    initiator = Initiator(Directory(discovery=OPTIONAL))
+    initiator.send(SECURITY, FULL_FEATURE, DISCOVERY_NAMES | {"AuthMethod": offered})
+    initiator.send(SECURITY, FULL_FEATURE, {"CHAP_A": "7"})
+    step = initiator.send(SECURITY, FULL_FEATURE, {"CHAP_N": "alice", "CHAP_R": proof(7)})
+    assert step.outcome is not None
+    assert step.outcome.proven == ALICE[0]
+
+
+def test_chap_that_was_chosen_is_not_left_behind() -> None:
+    initiator = Initiator(Directory(discovery=OPTIONAL))
+    initiator.send(SECURITY, None, DISCOVERY_NAMES | {"AuthMethod": "CHAP"})
+    initiator.send(SECURITY, FULL_FEATURE)
+    assert initiator.response is not None
+    assert not initiator.response.transit
+
+
+@pytest.mark.parametrize(
+    ("policy", "keys", "refusal"),
+    [
+        (CHAP, {}, Refusal.NO_AUTHENTICATION),
+        (CHAP, {"AuthMethod": "None"}, Refusal.NO_AUTHENTICATION),
+        (OPEN, {"AuthMethod": "CHAP"}, Refusal.NO_AUTHENTICATION),
+        (CHAP, {"CHAP_A": "5"}, Refusal.AUTHENTICATION_FAILED),
+        (OPEN, {"SessionType": "Other"}, Refusal.PROTOCOL_ERROR),
+    ],
+)
+def test_each_refusal_has_its_kind(policy: TargetPolicy, keys: dict[str, str], refusal: Refusal) -> None:
+    assert Initiator(Directory(policy)).send(SECURITY, FULL_FEATURE, NAMES | keys).refusal is refusal
 
 
 def test_secrets_do_not_show() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lunaport.iscsi import limits
+from lunaport.iscsi.chap import ChapCredential
 from lunaport.iscsi.enums import LoginStatus, Opcode
 from lunaport.iscsi.errors import LocalProtocolError, LoginRefused
 from lunaport.iscsi.keys import KEYS
@@ -27,7 +28,7 @@ from tests.unit.iscsi.initiator import (
 )
 
 NAMES = {"InitiatorName": INITIATOR, "TargetName": TARGET}
-CHAP = TargetPolicy(name=TARGET, credentials={"alice": b"alice-secret-1"})
+CHAP = TargetPolicy(name=TARGET, credentials=(ChapCredential(user="alice", secret=b"alice-secret-1"),))
 
 
 def assert_refused(step: LoginStep, status: LoginStatus, reason: str) -> None:

@@ -26,6 +26,14 @@ def test_the_address_is_kept_as_typed() -> None:
     assert merge_service(NOW, ServiceChange(isns_address="")).isns_address == ""
 
 
+def test_discovery_is_closed_until_somebody_opens_it() -> None:
+    assert not IscsiService().discovery_open
+    opened = merge_service(NOW, ServiceChange(discovery_open=True))
+    assert opened.discovery_open
+    assert merge_service(opened, ServiceChange()).discovery_open
+    assert not merge_service(opened, ServiceChange(discovery_open=False)).discovery_open
+
+
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(InvalidError) as caught:
         merge_service(NOW, ServiceChange(port="abc", isns=True, isns_address="?"))

@@ -11,6 +11,7 @@ from typing import Any
 from lunaport.engine.interface import (
     Change,
     DesiredState,
+    DiscoverySpec,
     EngineStatus,
     PortalError,
     PortalReport,
@@ -67,6 +68,7 @@ class EngineDouble:
     files: dict[str, int] = field(default_factory=dict)
     targets: dict[str, TargetSpec] = field(default_factory=dict)
     portals: tuple[PortalSpec, ...] = ()
+    discovery: DiscoverySpec = field(default_factory=DiscoverySpec)
     volumes: set[str] = field(default_factory=set)
     taken_ports: set[int] = field(default_factory=set)
     failures: dict[str, BaseException] = field(default_factory=dict)
@@ -99,6 +101,7 @@ class EngineDouble:
         for spec in desired.targets:
             self._put(spec)
         self._open(desired.portals)
+        self.discovery = desired.discovery
 
     async def apply(self, change: Change) -> None:
         """Take a step."""
@@ -114,6 +117,7 @@ class EngineDouble:
         except Exception:
             self.targets = before
             raise
+        self.discovery = change.discovery or self.discovery
         self.changes.append(change)
 
     async def sessions(self) -> Sequence[SessionReport]:

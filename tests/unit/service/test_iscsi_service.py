@@ -2,7 +2,7 @@
 
 import pytest
 
-from lunaport.engine.interface import Change, PortalSpec
+from lunaport.engine.interface import Change, DiscoverySpec, PortalSpec
 from lunaport.model.errors import Fault, InvalidError
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
 from lunaport.service.actions import UpdateService
@@ -55,6 +55,14 @@ async def test_a_port_that_is_taken_changes_nothing(nas: Nas, stand: Stand) -> N
 async def test_an_address_does_not_touch_the_portals(nas: Nas, stand: Stand) -> None:
     assert (await update(nas, isns_address="nas.example.org")).isns_address == "nas.example.org"
     assert stand.engine.changes == []
+
+
+async def test_opening_discovery_does_not_touch_the_portals(nas: Nas, stand: Stand) -> None:
+    assert stand.engine.discovery == DiscoverySpec(open=False)
+    assert (await update(nas, discovery_open=True)).discovery_open
+    assert stand.engine.changes == [Change(discovery=DiscoverySpec(open=True))]
+    await stand.restart()
+    assert stand.engine.discovery == DiscoverySpec(open=True)
 
 
 async def test_isns_is_not_available_yet(nas: Nas) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from lunaport.store.database import connect, open_database
 from lunaport.store.errors import DatabaseBrokenError, DatabaseBusyError, DatabaseNewerError
-from lunaport.store.migrate import REVISIONS, SCRIPTS, current_revision, migrate
+from lunaport.store.migrate import REVISIONS, SCRIPTS, current_revision, migrate, upgrade
 from lunaport.store.tables import METADATA
 
 
@@ -64,6 +64,23 @@ def test_columns_and_defaults_are_the_same(tmp_path: Path) -> None:
     made.dispose()
 
 
+def test_what_is_stored_survives_each_step(tmp_path: Path) -> None:
+    """A database of every earlier form, with its service object changed, is one of today with the same in it."""
+    for number, revision in enumerate(REVISIONS):
+        engine = connect(tmp_path / f"{number}.db")
+        with engine.begin() as connection:
+            upgrade(connection, revision)
+            connection.exec_driver_sql("UPDATE service SET port = 860, isns_address = '192.0.2.1'")
+        with engine.begin() as connection:
+            migrate(connection)
+            assert current_revision(connection) == REVISIONS[-1]
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, METADATA) == []
+            row = connection.exec_driver_sql("SELECT * FROM service").mappings().one()
+            assert (row["port"], row["isns_address"], row["discovery_open"]) == (860, "192.0.2.1", 0)
+        engine.dispose()
+
+
 def test_a_crash_in_between_leaves_nothing(tmp_path: Path) -> None:
     engine = connect(tmp_path / "a.db")
     with pytest.raises(KeyboardInterrupt), engine.begin() as connection:
@@ -91,7 +108,7 @@ async def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     engine.dispose()
     before = path.read_bytes()
-    with pytest.raises(DatabaseNewerError, match=r"its revision is 9999, this program knows 0001 at most.*nothing was"):
+    with pytest.raises(DatabaseNewerError, match=r"its revision is 9999, this program knows \w+ at most.*nothing was"):
         await open_database(path)
     assert path.read_bytes() == before
 

@@ -143,7 +143,7 @@ async def test_volumes(store: SqlStore, tmp_path: Path) -> None:
 
 
 async def test_the_service(store: SqlStore, tmp_path: Path) -> None:
-    wanted = IscsiService(enabled=False, port=860, isns_address="192.0.2.1")
+    wanted = IscsiService(enabled=False, port=860, isns_address="192.0.2.1", discovery_open=True)
     stored = await store.put_service(wanted)
     assert stored == replace(wanted, revision=stored.revision)
     again = await reopened(store, tmp_path)

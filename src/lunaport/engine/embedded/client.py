@@ -64,7 +64,11 @@ class EmbeddedEngine:
         portals = before.portals if change.portals is None else change.portals
         await self._wait_available()
         await self._done(messages.Apply(change))
-        self.desired = DesiredState(portals=portals, targets=tuple(targets.values()))
+        self.desired = DesiredState(
+            portals=portals,
+            targets=tuple(targets.values()),
+            discovery=change.discovery or before.discovery,
+        )
 
     async def sessions(self) -> Sequence[SessionReport]:
         """See `Engine.sessions`."""

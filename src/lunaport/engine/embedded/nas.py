@@ -13,15 +13,17 @@ from socket import socket
 import structlog
 
 from lunaport.engine import plan
+from lunaport.engine.embedded.directory import Directory, TextAnswers
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.pool import BufferPool
 from lunaport.engine.embedded.portals import Portals
 from lunaport.engine.embedded.steps import Finish, Queue, run_steps, run_together
-from lunaport.engine.embedded.targets import PORTAL_GROUP_TAG, Target, TargetTable
+from lunaport.engine.embedded.targets import Target, TargetTable
 from lunaport.engine.embedded.transport import Transport
 from lunaport.engine.interface import (
     Change,
     DesiredState,
+    DiscoverySpec,
     EngineError,
     EngineStatus,
     PortalSpec,
@@ -29,11 +31,9 @@ from lunaport.engine.interface import (
     TargetSpec,
 )
 from lunaport.iscsi.connection import Connection
-from lunaport.iscsi.discovery import Portal, answer_text
-from lunaport.iscsi.enums import LoginStatus, TaskFunction, TaskResponse
-from lunaport.iscsi.errors import LoginRefused
+from lunaport.iscsi.enums import TaskFunction, TaskResponse
 from lunaport.iscsi.limits import SILENCE_S_MAX
-from lunaport.iscsi.login import LoginOutcome, LoginPhase, TargetPolicy
+from lunaport.iscsi.login import LoginOutcome, LoginPhase
 from lunaport.iscsi.session import SessionTable
 from lunaport.iscsi.task import Task
 from lunaport.scsi.logical_unit import LogicalUnit
@@ -110,6 +110,7 @@ class Nas:
         self.pool = BufferPool()
         self.targets = TargetTable(loop)
         self.portals = Portals(loop, self._accept)
+        self.discovery = DiscoverySpec()
         self.sessions: SessionTable[Session] = SessionTable(SESSIONS_MAX)
         self.by_transport: dict[Transport, Session] = {}
         # In the order in which they came: the first is the oldest.
@@ -134,6 +135,7 @@ class Nas:
             self._change_targets(plan.diff(self.targets.specs(), wanted), done, partly=True)
 
         def listen(done: Finish) -> None:
+            self.discovery = desired.discovery
             self._set_portals(desired.portals, done, partly=True)
 
         self.changes.add(lambda done: run_steps([change, listen], done), finish)
@@ -151,7 +153,11 @@ class Nas:
             running = self.targets.specs()
             self._change_targets(plan.diff(running, plan.step(running, change)), done, partly=False)
 
-        self.changes.add(lambda done: run_steps([listen, change_targets], done), finish)
+        def change_discovery(done: Finish) -> None:
+            self.discovery = change.discovery or self.discovery
+            done(None)
+
+        self.changes.add(lambda done: run_steps([listen, change_targets, change_discovery], done), finish)
 
     def _set_portals(self, portals: tuple[PortalSpec, ...], finish: Finish, *, partly: bool) -> None:
         try:
@@ -364,47 +370,3 @@ class Nas:
             bytes_read=connection.bytes_read,
             bytes_written=connection.bytes_written,
         )
-
-
-class Directory:
-    """What a login asks of this NAS (`iscsi.login.TargetDirectory`)."""
-
-    def __init__(self, nas: Nas, transport: Transport) -> None:
-        self.nas = nas
-        self.transport = transport
-
-    def find_target(self, target_name: str, initiator_name: str) -> TargetPolicy:
-        """The rules of a target. Raises LoginRefused."""
-        target = self.nas.targets.targets.get(target_name)
-        if target is None or target_name in self.nas.closing_targets:
-            raise LoginRefused(LoginStatus.NOT_FOUND, f"{initiator_name} asked for an unknown target")
-        return target.policy()
-
-    def find_discovery_policy(self, initiator_name: str) -> TargetPolicy:
-        """Discovery asks for no authentication."""
-        return TargetPolicy(name="")
-
-    def admit(self, outcome: LoginOutcome) -> int:
-        """Give a session its TSIH. Raises LoginRefused."""
-        tsih, replaced = self.nas.sessions.admit(outcome)
-        self.nas.admitted[self.transport] = (tsih, replaced)
-        return tsih
-
-
-class TextAnswers:
-    """Text requests of a session (`iscsi.connection.TextServer`): SendTargets."""
-
-    def __init__(self, nas: Nas, transport: Transport, outcome: LoginOutcome) -> None:
-        self.nas = nas
-        self.transport = transport
-        self.outcome = outcome
-
-    def answer(self, request: bytes) -> bytes:
-        """See `iscsi.connection.TextServer.answer`."""
-        reached_by = self.transport.portal.rsplit(":", 1)[0].strip("[]")
-        portals = [
-            Portal(host=host, port=port, portal_group_tag=PORTAL_GROUP_TAG)
-            for host, port in self.nas.portals.addresses(reached_by)
-        ]
-        names = (name for name in self.nas.targets.targets if name not in self.nas.closing_targets)
-        return answer_text(request, self.outcome.target_name, ((name, portals) for name in names))

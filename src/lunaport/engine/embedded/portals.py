@@ -1,10 +1,14 @@
-"""Portals: the listening sockets, opened and closed as desired state changes (RFC 7143 section 4.2.6)."""
+"""Portals: the listening sockets, opened and closed as desired state changes (RFC 7143 section 4.2.6).
+
+A peer is told of the portals that it can reach, as far as its own connection shows that: see `reachable`.
+"""
 
 import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import structlog
 
@@ -24,6 +28,41 @@ AcceptCallback = Callable[[socket.socket, str, str], None]
 def format_address(host: str, port: int) -> str:
     """host:port, IPv6 in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """What `format_address` made: host without brackets, and port."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def reachable(listening: Iterable[tuple[str, int]], reached: tuple[str, int]) -> list[tuple[str, int]]:
+    """Those of the addresses we listen on that a peer can use which came to `reached`, the one it came to first.
+
+    A wildcard is the address that the peer came to, within that address's family. A loopback address means another
+    machine to everyone who came over another interface, so it is left out for them. So is an IPv6 link-local address
+    on another link than the peer's. Scopes (`%eth0`) are names of ours and not told.
+    """
+    host, _ = reached
+    found: dict[tuple[str, int], None] = {}
+    came_to = ip_address(host)
+    for listened, port in listening:
+        address = ip_address(listened)
+        if address.is_unspecified:
+            if address.version != came_to.version:
+                continue
+            address = came_to
+        if address.is_loopback and not came_to.is_loopback:
+            continue
+        if isinstance(address, IPv6Address) and address.is_link_local and not _same_link(address, came_to):
+            continue
+        found[str(address).partition("%")[0], port] = None
+    first = (str(came_to).partition("%")[0], reached[1])
+    return sorted(found, key=lambda each: each != first)
+
+
+def _same_link(address: IPv6Address, came_to: IPv4Address | IPv6Address) -> bool:
+    return isinstance(came_to, IPv6Address) and came_to.is_link_local and came_to.scope_id == address.scope_id
 
 
 def listen(spec: PortalSpec) -> socket.socket:
@@ -107,15 +146,10 @@ class Portals:
             for spec, reason in self.errors.items()
         )
 
-    def addresses(self, reached_by: str) -> list[tuple[str, int]]:
-        """The portals as the peer can reach them: a wildcard is the address that it came to."""
-        found: list[tuple[str, int]] = []
-        for spec in self.listening:
-            if spec.host not in ("0.0.0.0", "::"):  # noqa: S104 - it compares, it does not bind
-                found.append((spec.host, spec.port))
-            elif (":" in reached_by) == (":" in spec.host):
-                found.append((reached_by, spec.port))
-        return found
+    def addresses(self, portal: str) -> list[tuple[str, int]]:
+        """The portals as a peer can reach them that came to `portal` (host:port); a host name is its address."""
+        names = (sock.getsockname() for sock in self.listening.values())
+        return reachable(((name[0], name[1]) for name in names), parse_address(portal))
 
     def _open(self, spec: PortalSpec, sock: socket.socket) -> None:
         self.listening[spec] = sock

@@ -11,6 +11,7 @@ from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.steps import Finish, run_steps, run_together
 from lunaport.engine.embedded.workers import Workers
 from lunaport.engine.interface import EngineError, LunSpec, StorageError, TargetSpec
+from lunaport.iscsi.chap import ChapCredential
 from lunaport.iscsi.login import TargetPolicy
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.target import ScsiTarget
@@ -67,14 +68,21 @@ class Target:
     def policy(self) -> TargetPolicy:
         """What a login has to meet."""
         spec = self.spec
-        mutual = spec.mutual
         return TargetPolicy(
             name=spec.name,
             portal_group_tag=PORTAL_GROUP_TAG,
             header_digest=spec.header_digest,
             data_digest=spec.data_digest,
-            credentials={entry.username: entry.secret.encode() for entry in spec.credentials},
-            mutual=(mutual.username, mutual.secret.encode()) if mutual is not None else None,
+            credentials=self.credentials(),
+        )
+
+    def credentials(self) -> tuple[ChapCredential, ...]:
+        """What a login has to prove one of; none: no CHAP is asked for."""
+        mutual = self.spec.mutual
+        ours = (mutual.username, mutual.secret.encode()) if mutual is not None else None
+        return tuple(
+            ChapCredential(user=entry.username, secret=entry.secret.encode(), mutual=ours)
+            for entry in self.spec.credentials
         )
 
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from lunaport.engine.embedded.loop import Loop
-from lunaport.engine.embedded.portals import Portals, format_address
+from lunaport.engine.embedded.portals import Portals, format_address, parse_address, reachable
 from lunaport.engine.interface import PortalError, PortalSpec
 
 
@@ -76,6 +76,53 @@ def test_wildcards_are_what_the_peer_came_to(loop: Loop) -> None:
     port = free_port()
     any_v4 = str(ip_address(0))
     portals.set((PortalSpec(host=any_v4, port=port), PortalSpec(host="::", port=port)), partly=False)
-    assert portals.addresses("127.9.0.1") == [("127.9.0.1", port)]
-    assert portals.addresses("::1") == [("::1", port)]
+    assert portals.addresses(f"127.9.0.1:{port}") == [("127.9.0.1", port)]
+    assert portals.addresses(f"[::1]:{port}") == [("::1", port)]
     portals.set((), partly=True)
+
+
+def test_a_portal_by_name_is_told_by_its_address(loop: Loop) -> None:
+    portals = Portals(loop, lambda *_: None)
+    spec = PortalSpec(host="localhost", port=free_port())
+    portals.set((spec,), partly=False)
+    ((host, port),) = portals.addresses(f"127.0.0.1:{spec.port}")
+    assert ip_address(host).is_loopback
+    assert port == spec.port
+    portals.set((), partly=True)
+
+
+LAN, LAN6, LOCAL, LOCAL6 = ("192.0.2.7", 3260), ("2001:db8::7", 3260), ("127.0.0.1", 3260), ("::1", 3260)
+LINK_A, LINK_B = ("fe80::7%eth0", 3260), ("fe80::7%eth1", 3260)
+EVERY, EVERY6 = (str(ip_address(0)), 3260), ("::", 3260)
+
+
+@pytest.mark.parametrize(
+    ("listening", "reached", "told"),
+    [
+        ([LAN, LAN6], LAN, [LAN, LAN6]),
+        ([LAN, LAN6], LAN6, [LAN6, LAN]),
+        ([LOCAL, LAN], LAN, [LAN]),
+        ([LOCAL6, LOCAL, LAN], LAN6, [LAN]),
+        ([LAN, LOCAL], LOCAL, [LOCAL, LAN]),
+        ([EVERY, EVERY6], LAN, [LAN]),
+        ([EVERY, EVERY6], LAN6, [LAN6]),
+        ([EVERY, EVERY6], LOCAL, [LOCAL]),
+        ([EVERY, ("192.0.2.7", 860)], LAN, [LAN, ("192.0.2.7", 860)]),
+        ([EVERY, LAN], LAN, [LAN]),
+        ([LINK_A, LAN6], LAN6, [LAN6]),
+        ([LINK_A, LINK_B, LAN6], LINK_A, [("fe80::7", 3260), LAN6]),
+        ([LINK_B], LINK_A, []),
+        ([LINK_A], LOCAL6, []),
+        ([EVERY6, LOCAL6], LINK_A, [("fe80::7", 3260)]),
+        ([], LAN, []),
+    ],
+)
+def test_a_peer_is_told_of_what_it_can_reach(
+    listening: list[tuple[str, int]], reached: tuple[str, int], told: list[tuple[str, int]]
+) -> None:
+    assert reachable(listening, reached) == told
+
+
+@pytest.mark.parametrize("address", [LAN, LAN6, LINK_A])
+def test_addresses_are_read_as_they_are_written(address: tuple[str, int]) -> None:
+    assert parse_address(format_address(*address)) == address

@@ -71,7 +71,6 @@ class Side:
             tsih=0,
             cid=0,
             parameters=PARAMETERS,
-            chap_user="",
             exp_cmd_sn=1,
             stat_sn=1,
         )
