@@ -1,4 +1,4 @@
-"""What every request passes before a route sees it: is the caller known, does he speak for himself, is the body small.
+"""What every request passes before a route sees it: who is it, does he speak for himself, may he, is the body small.
 
 In this order, so that an unknown caller makes the NAS hold nothing. Refused bodies are read to a bounded end and thrown
 away: a caller who is still sending gets to see the answer. Also the HTTP edge of the exception rules: whatever gets
@@ -9,6 +9,7 @@ import asyncio
 import base64
 import binascii
 import logging
+import math
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,8 +18,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lunaport.api.answers import RequestError, answer, refuse
+from lunaport.api.permissions import SAFE_METHODS, needed_role
 from lunaport.model.errors import Fault
-from lunaport.service.auth import Authenticator, BusyError
+from lunaport.model.user import Actor, Role
+from lunaport.service.actor import CURRENT
+from lunaport.service.auth import Authenticator, BusyError, ThrottledError
 
 LOG = logging.getLogger(__name__)
 
@@ -29,7 +33,8 @@ DRAIN_TIMEOUT_S: Final = 5.0
 CREDENTIALS_CHARS_MAX: Final = 1024
 PUBLIC_PATHS: Final = frozenset({"/", "/favicon.ico", "/api/v1/health", "/api/v1/openapi.json", "/api/docs"})
 PUBLIC_PREFIX: Final = "/api/docs/"
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+NOBODY: Final = Actor(user="", role=Role.VIEWER, way="none")
+"""Who reads what is public."""
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="Lunaport", charset="UTF-8"'}
 
 
@@ -45,6 +50,14 @@ def parse_basic(header: str) -> tuple[str, str] | None:
     return (name, password) if colon else None
 
 
+def parse_bearer(header: str) -> str | None:
+    """The token of an Authorization header (RFC 6750); None when it holds none."""
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not 0 < len(token.strip()) <= CREDENTIALS_CHARS_MAX or not token.isascii():
+        return None
+    return token.strip()
+
+
 def is_public(path: str) -> bool:
     """Whether the path may be read without a password: health, and the documentation of the interfaces."""
     return path in PUBLIC_PATHS or path.startswith(PUBLIC_PREFIX)
@@ -53,7 +66,7 @@ def is_public(path: str) -> bool:
 def check_origin(method: str, headers: Headers) -> None:
     """Refuse changes that a page of another site asks a browser for: it would send the user's password along."""
     origin = headers.get("origin")
-    if method in _SAFE_METHODS or origin is None:
+    if method in SAFE_METHODS or origin is None:
         return
     try:
         host = urlsplit(origin).netloc
@@ -147,14 +160,17 @@ class Guard:
         response: Response
         try:
             headers = Headers(scope=scope)
-            await self._check_caller(path, headers)
+            actor = await self._check_caller(scope, headers)
             check_origin(scope["method"], headers)
+            if not is_public(path):
+                check_role(actor, scope["method"], path)
             body = await read_body(receive, headers)
         except RequestError as error:
             await drain(receive)
             response = answer(path, error.problems, own_words=True, headers=error.headers)
             await response(scope, receive, send_marked)
             return
+        before = CURRENT.set(actor)
         try:
             await self._app(scope, replay(body, receive), send_marked)
         except Exception:
@@ -163,18 +179,49 @@ class Guard:
                 problem = refuse(Fault.INTERNAL, "an internal error; the log of the NAS tells more").problems
                 response = answer(path, problem)
                 await response(scope, receive, send_marked)
+        finally:
+            CURRENT.reset(before)
 
-    async def _check_caller(self, path: str, headers: Headers) -> None:
-        if is_public(path):
-            return
-        credentials = parse_basic(headers.get("authorization", ""))
-        if credentials is None:
-            raise refuse(Fault.UNAUTHORIZED, "a user name and a password are needed (HTTP Basic)", headers=_CHALLENGE)
+    async def _check_caller(self, scope: Scope, headers: Headers) -> Actor:
+        """Who asks. Raises RequestError unless he is known, or the path is public."""
+        if is_public(scope["path"]):
+            return NOBODY
+        address = str(scope["client"][0]) if scope.get("client") else ""
+        header = headers.get("authorization", "")
+        credentials, token = parse_basic(header), parse_bearer(header)
+        if credentials is None and token is None:
+            raise refuse(
+                Fault.UNAUTHORIZED,
+                "a user name and a password are needed (HTTP Basic), or a token (Bearer)",
+                headers=_CHALLENGE,
+            )
         try:
-            known = await self._authenticator.verify(*credentials)
+            if credentials is not None:
+                actor = await self._authenticator.verify(*credentials, address)
+            else:
+                actor = await self._authenticator.verify_token(token or "", address)
         except BusyError:
             raise refuse(
                 Fault.BUSY, "too many logins at once; try again in a moment", headers={"Retry-After": "1"}
             ) from None
-        if not known:
-            raise refuse(Fault.UNAUTHORIZED, "user name or password are wrong", headers=_CHALLENGE)
+        except ThrottledError as error:
+            wait_s = math.ceil(error.wait_s)
+            LOG.warning("too many wrong passwords from %s: it has to wait %d s", address, wait_s)
+            raise refuse(
+                Fault.THROTTLED,
+                f"too many wrong passwords; try again in {wait_s} s",
+                headers={"Retry-After": str(wait_s)},
+            ) from None
+        if actor is None:
+            message = (
+                "user name or password are wrong" if credentials is not None else "the token is wrong or has expired"
+            )
+            raise refuse(Fault.UNAUTHORIZED, message, headers=_CHALLENGE)
+        return actor
+
+
+def check_role(actor: Actor, method: str, path: str) -> None:
+    """Raise RequestError when this is not for this caller."""
+    needed = needed_role(method, path)
+    if not actor.role.allows(needed):
+        raise refuse(Fault.ROLE_TOO_LOW, f"you are {actor.role}; this needs the role {needed}")

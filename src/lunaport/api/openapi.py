@@ -22,6 +22,8 @@ _TAGS: Final = [
     {"name": "volumes", "description": "Directories that hold the files of shares."},
     {"name": "service", "description": "The iSCSI service as a whole."},
     {"name": "sessions", "description": "Who is logged in."},
+    {"name": "users", "description": "Who may do what, and tokens that stand for them."},
+    {"name": "audit", "description": "Who changed what, when, from where."},
     {"name": "health", "description": "Whether the NAS serves."},
 ]
 
@@ -74,8 +76,11 @@ def describe(routes: Sequence[BaseRoute]) -> dict[str, Any]:
     _, bodies = models_json_schema([(model, "validation") for model in BODY_MODELS], ref_template=_REF)
     components = document.setdefault("components", {})
     components["schemas"] = {**components.get("schemas", {}), **bodies["$defs"], **NAS_SCHEMAS}
-    components["securitySchemes"] = {"basic": {"type": "http", "scheme": "basic"}}
-    document["security"] = [{"basic": []}]
+    components["securitySchemes"] = {
+        "basic": {"type": "http", "scheme": "basic"},
+        "token": {"type": "http", "scheme": "bearer"},
+    }
+    document["security"] = [{"basic": []}, {"token": []}]
     _drop_validation_answers(document)
     health = document["paths"].get("/api/v1/health", {}).get("get")
     if health is not None:

@@ -8,9 +8,11 @@ from typing import Final
 from fastapi import APIRouter
 
 from lunaport.api import v1_models as models
+from lunaport.api.v1_audit import add_audit_routes
 from lunaport.api.v1_service import add_service_routes
 from lunaport.api.v1_status import add_status_routes
 from lunaport.api.v1_targets import add_target_routes
+from lunaport.api.v1_users import PasswordIn, TokenIn, UserIn, UserPatch, add_own_routes, add_user_routes
 from lunaport.api.v1_volumes import add_volume_routes
 from lunaport.service.nas import Nas
 
@@ -24,6 +26,9 @@ def v1_router(nas: Nas) -> APIRouter:
     add_volume_routes(router, nas)
     add_service_routes(router, nas)
     add_status_routes(router, nas)
+    add_user_routes(router, nas)
+    add_own_routes(router, nas)
+    add_audit_routes(router, nas)
     return router
 
 
@@ -33,5 +38,9 @@ BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
     models.VolumeIn,
     models.VolumePatch,
     models.ServiceIn,
+    UserIn,
+    UserPatch,
+    PasswordIn,
+    TokenIn,
 )
 """Documents that routes read by hand; the description of the interface needs them all the same."""

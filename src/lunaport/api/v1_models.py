@@ -18,8 +18,9 @@ Secret = Annotated[
 ]
 
 
-def _example(example: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"example": example})
+def example(document: Any) -> ConfigDict:
+    """The configuration of a document that is shown with an example."""
+    return ConfigDict(extra="forbid", json_schema_extra={"example": document})
 
 
 class Document(BaseModel):
@@ -57,7 +58,7 @@ class LunIn(Document):
 class TargetIn(Document):
     """A whole target. What is left out takes its default; a secret that is left out stays."""
 
-    model_config = _example(
+    model_config = example(
         {
             "name": "vm-disk",
             "header_digest": True,
@@ -92,7 +93,7 @@ class ChapPairPatch(Document):
 class TargetPatch(Document):
     """Changes to a target; what is left out or null stays as it is."""
 
-    model_config = _example({"luns": [{"lun": 0, "size_bytes": 21474836480}]})
+    model_config = example({"luns": [{"lun": 0, "size_bytes": 21474836480}]})
 
     name: str | None = None
     header_digest: bool | None = None
@@ -155,7 +156,7 @@ class TargetList(Document):
 class VolumeIn(Document):
     """A volume to take."""
 
-    model_config = _example({"name": "fast", "path": "/srv/fast", "overcommit_factor": 10})
+    model_config = example({"name": "fast", "path": "/srv/fast", "overcommit_factor": 10})
 
     name: str = Field(description="1 to 63 of a-z, 0-9, dot, dash, underscore.")
     path: str = Field(description="Absolute path of a directory beside those of all other volumes.")
@@ -216,7 +217,7 @@ class DiscoveryIn(Document):
 class ServiceIn(Document):
     """The iSCSI service."""
 
-    model_config = _example({"enabled": True, "port": None, "isns": {"enabled": False, "address": ""}})
+    model_config = example({"enabled": True, "port": None, "isns": {"enabled": False, "address": ""}})
 
     enabled: bool = Field(description="False: nothing listens, sessions end.")
     port: int | None = Field(default=None, description="For all portals; null: each portal's own.")
@@ -290,7 +291,7 @@ class ErrorOut(Document):
 class Errors(Document):
     """Everything that is wrong."""
 
-    model_config = _example(
+    model_config = example(
         {
             "errors": [
                 {

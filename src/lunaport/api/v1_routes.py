@@ -6,13 +6,14 @@ from lunaport.api.v1_models import Document, Errors
 
 _TEXTS: Final = {
     400: "The body is not a JSON object.",
-    401: "The password is missing or wrong.",
-    403: "The request comes from a page of another site.",
+    401: "The password or token is missing or wrong.",
+    403: "Your role does not allow it, or the request comes from a page of another site.",
     404: "There is no such thing.",
     408: "The body did not arrive in time.",
     409: "Something is in the way; `blockers` names it.",
     412: "It has changed since you read it (If-Match).",
     413: "The body is larger than 1 MiB.",
+    429: "Too many wrong passwords; Retry-After says how long to wait.",
     422: "Fields are wrong; every one is named.",
     500: "The engine failed.",
     503: "The engine is starting, or the NAS is busy; try again.",
@@ -26,8 +27,8 @@ IF_MATCH: Final[dict[str, Any]] = {
     "description": "The ETag you have read: the change is made only when nothing has changed since.",
 }
 
-READING: Final = (401, 500, 503)
-CHANGING: Final = (400, 401, 403, 408, 409, 413, 422, 500, 503)
+READING: Final = (401, 429, 500, 503)
+CHANGING: Final = (400, 401, 403, 408, 409, 413, 422, 429, 500, 503)
 
 
 def errors(*codes: int) -> dict[int | str, dict[str, Any]]:

@@ -1,36 +1,28 @@
 """`/api/v1/targets`."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from lunaport.api import v1_models as v1
-from lunaport.api.answers import refuse
 from lunaport.api.v1_routes import CHANGING, READING, described_body, errors
 from lunaport.api.v1_words import (
+    PAGE_COUNT_DEFAULT,
+    PAGE_COUNT_MAX,
     etag,
     expected_revisions,
     make_cursor,
     parse_cursor,
     parse_id,
+    parse_limit,
     read_document,
     target_change,
     target_out,
 )
-from lunaport.model.errors import Fault
 from lunaport.service.actions import CreateTarget, DeleteTarget, UpdateTarget
 from lunaport.service.nas import Nas
 
-PAGE_COUNT_DEFAULT: Final = 100
-PAGE_COUNT_MAX: Final = 1000
-
 Id = Annotated[str, Path(description="The target's id.", json_schema_extra={"example": "1"})]
-
-
-def _parse_limit(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= PAGE_COUNT_MAX:
-        return int(text)
-    raise refuse(Fault.PARAMETER_INVALID, f"is not a number from 1 to {PAGE_COUNT_MAX}", "limit")
 
 
 def add_target_routes(router: APIRouter, nas: Nas) -> None:
@@ -43,7 +35,7 @@ def add_target_routes(router: APIRouter, nas: Nas) -> None:
         name: Annotated[str | None, Query(description="Only the target with exactly this full name.")] = None,
     ) -> v1.TargetList:
         """Targets in the order of their ids, a page at a time."""
-        count = _parse_limit(limit)
+        count = parse_limit(limit)
         after_id = 0 if cursor is None else parse_cursor(cursor)
         found = await nas.targets(after_id=after_id, count_max=count + 1, name=name)
         page = found[:count]

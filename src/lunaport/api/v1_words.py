@@ -25,6 +25,8 @@ _ETAG: Final = re.compile(r'"r([0-9]{1,18})"')
 _FAULTS: Final = {"extra_forbidden": Fault.UNKNOWN_FIELD, "missing": Fault.MISSING_FIELD}
 _MESSAGES: Final = {"extra_forbidden": "is not a field", "missing": "is missing"}
 TAG_COUNT_MAX: Final = 32
+PAGE_COUNT_DEFAULT: Final = 100
+PAGE_COUNT_MAX: Final = 1000
 
 
 async def read_document(request: Request, model: type[Model]) -> Model:
@@ -59,9 +61,9 @@ def expected_revisions(request: Request) -> frozenset[int] | None:
     return frozenset(int(match[1]) for match in map(_ETAG.fullmatch, tags) if match)
 
 
-def make_cursor(target_id: int) -> str:
-    """An opaque text for "after this target"."""
-    return base64.urlsafe_b64encode(f"id:{target_id}".encode()).decode().rstrip("=")
+def make_cursor(last_id: int) -> str:
+    """An opaque text for "what follows this one"."""
+    return base64.urlsafe_b64encode(f"id:{last_id}".encode()).decode().rstrip("=")
 
 
 def parse_cursor(text: str) -> int:
@@ -74,6 +76,13 @@ def parse_cursor(text: str) -> int:
     if match is None:
         raise refuse(Fault.PARAMETER_INVALID, "is not a cursor of an earlier answer", "cursor")
     return int(match[1])
+
+
+def parse_limit(text: str) -> int:
+    """How many a page shall hold. Raises RequestError."""
+    if text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= PAGE_COUNT_MAX:
+        return int(text)
+    raise refuse(Fault.PARAMETER_INVALID, f"is not a number from 1 to {PAGE_COUNT_MAX}", "limit")
 
 
 def parse_id(text: str) -> int:
@@ -110,7 +119,8 @@ def service_change(document: v1.ServiceIn) -> ServiceChange:
     )
 
 
-def _when(seconds: float) -> datetime:
+def when(seconds: float) -> datetime:
+    """A time as documents tell it."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
@@ -119,7 +129,7 @@ def _chap_out(chap: Chap) -> v1.ChapOut:
     return v1.ChapOut(
         enabled=chap.enabled,
         username=chap.username,
-        secret=v1.SecretState(set=is_set, changed_at=_when(chap.secret_changed_at) if is_set else None),
+        secret=v1.SecretState(set=is_set, changed_at=when(chap.secret_changed_at) if is_set else None),
     )
 
 
@@ -134,7 +144,7 @@ def target_out(target: Target) -> v1.TargetOut:
             v1.LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume) for lun in target.luns
         ],
         chap=v1.ChapPairOut(one_way=_chap_out(target.one_way), mutual=_chap_out(target.mutual)),
-        created_at=_when(target.created_at),
+        created_at=when(target.created_at),
         revision=target.revision,
     )
 
@@ -182,7 +192,7 @@ def session_out(session: SessionReport) -> v1.SessionOut:
         initiator_alias=session.initiator_alias,
         address=session.address,
         portal=session.portal,
-        since=_when(session.since),
+        since=when(session.since),
         isid=session.isid,
         tsih=session.tsih,
         chap_user=session.chap_user,

@@ -36,7 +36,7 @@ from lunaport.runtime.certificate import CertificateError, CertificateFiles, che
 from lunaport.runtime.web_server import make_servers
 from lunaport.service.actions import TidyUp
 from lunaport.service.auth import Argon2Hasher, Authenticator
-from lunaport.service.context import TRASH_DAYS_DEFAULT, Context, NasConfig
+from lunaport.service.context import AUDIT_DAYS_DEFAULT, TRASH_DAYS_DEFAULT, Context, NasConfig
 from lunaport.service.errors import ServiceError
 from lunaport.service.nas import Nas
 from lunaport.store.errors import StoreError
@@ -74,6 +74,7 @@ class ControlConfig:
     log_format: str = "text"
     iqn_prefix: str = DEFAULT_IQN_PREFIX
     trash_days: float = TRASH_DAYS_DEFAULT
+    audit_days: float = AUDIT_DAYS_DEFAULT
 
 
 def parse_config(text: str) -> ControlConfig:
@@ -119,6 +120,7 @@ class Control:
                 default_volume_path=str(config.data_dir.absolute() / VOLUMES_FOLDER / DEFAULT_VOLUME),
                 iqn_prefix=config.iqn_prefix,
                 trash_days=config.trash_days,
+                audit_days=config.audit_days,
             ),
             clock=time.time,
             new_uuid=lambda: uuid.uuid4().hex,

@@ -72,6 +72,7 @@ def serve(
         "log_format": settings.log_format,
         "iqn_prefix": settings.iqn_prefix,
         "trash_days": settings.trash_days,
+        "audit_days": settings.audit_days,
     }
     # The same process goes on as the supervisor, without what reading settings and command lines took of memory.
     command = [sys.executable, "-m", "lunaport.runtime.supervisor", json.dumps(options)]

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     plain_http: bool = False
     iqn_prefix: str = DEFAULT_IQN_PREFIX
     trash_days: Annotated[float, Field(ge=0, le=36500)] = 14
+    audit_days: Annotated[float, Field(ge=1, le=36500)] = 365
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
 

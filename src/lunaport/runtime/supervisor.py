@@ -168,6 +168,7 @@ class SupervisorOptions(msgspec.Struct, kw_only=True, frozen=True):
     log_format: str = "text"
     iqn_prefix: str
     trash_days: float
+    audit_days: float
 
 
 def run(options: SupervisorOptions) -> int:
@@ -199,6 +200,7 @@ def run(options: SupervisorOptions) -> int:
         "portals": options.portals,
         "iqn_prefix": options.iqn_prefix,
         "trash_days": options.trash_days,
+        "audit_days": options.audit_days,
         **logging,
     }
     supervisor = Supervisor(

@@ -4,14 +4,23 @@ Its docstring says when it is legal; `Nas.perform` carries it out and returns wh
 raise InvalidError (a value is wrong) and ServiceError (it cannot be done).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
 from lunaport.model.target import Target, TargetChange
+from lunaport.model.user import Role, Token, User
 from lunaport.model.volume import OVERCOMMIT_FACTOR_DEFAULT, Volume
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewToken:
+    """A token and its text, which is told once."""
+
+    token: Token
+    text: str = field(repr=False)
 
 
 class Action(Generic[Result]):
@@ -81,5 +90,58 @@ class UpdateService(Action[IscsiService]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateUser(Action[User]):
+    """Add a user. Legal when the name is free."""
+
+    name: str
+    password: str = field(repr=False)
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateUser(Action[User]):
+    """Change a user's password, role or both; his tokens stay. Legal while an administrator is left."""
+
+    name: str
+    password: str | None = field(default=None, repr=False)
+    role: Role | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeOwnPassword(Action[User]):
+    """Give oneself another password. Legal with the present one; not with a token."""
+
+    present: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteUser(Action[User]):
+    """Remove a user and his tokens. Legal while an administrator is left."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateToken(Action[NewToken]):
+    """Make a token for oneself. Legal with a role that is no higher than one's own, and a name not used yet."""
+
+    name: str
+    role: Role
+    days: float | None
+    """Until it expires; None: never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteToken(Action[Token]):
+    """Remove a token: one's own, or as administrator anybody's."""
+
+    token_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TidyUp(Action[int]):
-    """Undo unfinished creations, finish unfinished deletions, empty old trash. Returns how many files were removed."""
+    """Undo unfinished creations, finish unfinished deletions, empty old trash, forget old audit entries.
+
+    Returns how many files were removed.
+    """

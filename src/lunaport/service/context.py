@@ -1,9 +1,10 @@
 """What every action works with, and the helpers that several of them share."""
 
 import logging
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -12,6 +13,7 @@ from lunaport.model.address import HostPort
 from lunaport.model.errors import Fault, InvalidError, invalid
 from lunaport.model.name import DEFAULT_IQN_PREFIX
 from lunaport.model.volume import DEFAULT_VOLUME, Volume
+from lunaport.service.auth import Argon2Hasher, Hasher
 from lunaport.service.desired import Places, make_places
 from lunaport.service.errors import ConflictError, EngineFailedError, ServiceError, StaleError, UnavailableError
 from lunaport.service.ports import Store
@@ -19,6 +21,8 @@ from lunaport.service.ports import Store
 LOG = logging.getLogger(__name__)
 
 TRASH_DAYS_DEFAULT: Final = 14
+AUDIT_DAYS_DEFAULT: Final = 365
+TOKEN_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,7 @@ class NasConfig:
     default_volume_path: str
     iqn_prefix: str = DEFAULT_IQN_PREFIX
     trash_days: float = TRASH_DAYS_DEFAULT
+    audit_days: float = AUDIT_DAYS_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,8 @@ class Context:
     config: NasConfig
     clock: Callable[[], float]
     new_uuid: Callable[[], str]
+    hasher: Hasher = field(default_factory=Argon2Hasher)
+    new_token: Callable[[], str] = lambda: secrets.token_urlsafe(TOKEN_BYTES)
 
     async def volumes(self) -> list[Volume]:
         """All volumes, each with its absolute path."""

@@ -3,6 +3,7 @@
 ServiceError
  ├─ NotFoundError        there is no such thing
  ├─ ConflictError        something is in the way
+ ├─ ForbiddenError       this caller may not do that
  ├─ StaleError           the thing has changed since the caller read it
  ├─ EngineFailedError    the engine could not do it: a file could not be made, grown or moved
  └─ UnavailableError     the engine does not answer; try again
@@ -46,6 +47,13 @@ class StaleError(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(Problem(fault=Fault.STALE, message="it has changed since you read it; read it again"))
+
+
+class ForbiddenError(ServiceError):
+    """This caller may not do that."""
+
+    def __init__(self, fault: Fault, message: str, path: Path = ()) -> None:
+        super().__init__(Problem(fault=fault, message=message, path=path))
 
 
 class EngineFailedError(ServiceError):

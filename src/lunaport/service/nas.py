@@ -10,16 +10,28 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from lunaport.engine.interface import EngineStatus, PortalReport, PortalSpec, SessionReport
+from lunaport.model.audit import AuditEntry
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Target
+from lunaport.model.user import Role, Token, User
 from lunaport.service import actions
 from lunaport.service.actions import Action
+from lunaport.service.actor import CURRENT
+from lunaport.service.audit import recorded
 from lunaport.service.context import Context, engine_errors
 from lunaport.service.desired import desired_state, portal_specs
 from lunaport.service.errors import NotFoundError, UnavailableError
 from lunaport.service.iscsi_service import update_service
 from lunaport.service.targets import create_target, delete_target, update_target
 from lunaport.service.tidy import tidy_up
+from lunaport.service.users import (
+    change_own_password,
+    create_token,
+    create_user,
+    delete_token,
+    delete_user,
+    update_user,
+)
 from lunaport.service.volumes import VolumeReport, create_volume, delete_volume, report_volume, update_volume
 
 LOG = logging.getLogger(__name__)
@@ -36,6 +48,12 @@ _HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] 
     actions.UpdateVolume: update_volume,
     actions.DeleteVolume: delete_volume,
     actions.UpdateService: update_service,
+    actions.CreateUser: create_user,
+    actions.UpdateUser: update_user,
+    actions.ChangeOwnPassword: change_own_password,
+    actions.DeleteUser: delete_user,
+    actions.CreateToken: create_token,
+    actions.DeleteToken: delete_token,
     actions.TidyUp: tidy_up,
 }
 
@@ -76,7 +94,7 @@ class Nas:
         async with self._lock:
             if not self._started:
                 raise UnavailableError
-            return cast("Result", await handler(self._context, action))
+            return cast("Result", await recorded(self._context, action, lambda: handler(self._context, action)))
 
     @property
     def is_started(self) -> bool:
@@ -115,6 +133,32 @@ class Nas:
     async def service(self) -> IscsiService:
         """The service object."""
         return await self._context.store.service()
+
+    async def users(self) -> Sequence[User]:
+        """All users by name."""
+        return await self._context.store.users()
+
+    async def user(self, name: str) -> User:
+        """A user. Raises NotFoundError."""
+        user = await self._context.store.user(name)
+        if user is None:
+            raise NotFoundError("user", repr(name), ("name",))
+        return user
+
+    async def tokens(self) -> Sequence[Token]:
+        """The tokens that the caller may see: his own, as administrator all."""
+        actor = CURRENT.get()
+        return [
+            token
+            for token in await self._context.store.tokens()
+            if token.user == actor.user or actor.role is Role.ADMIN
+        ]
+
+    async def audit(
+        self, *, before_id: int | None = None, count_max: int, user: str | None = None, subject: str | None = None
+    ) -> Sequence[AuditEntry]:
+        """The audit log, the newest entry first."""
+        return await self._context.store.audit(before_id=before_id, count_max=count_max, user=user, subject=subject)
 
     async def portals(self) -> Sequence[PortalSpec]:
         """The addresses that shall be listened on now."""

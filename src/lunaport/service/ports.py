@@ -8,10 +8,11 @@ changed. Callers change one thing at a time.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from lunaport.model.audit import AuditEntry, Outcome
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Target
 from lunaport.model.trash import TrashedTarget
-from lunaport.model.user import User
+from lunaport.model.user import Token, User
 from lunaport.model.volume import Volume
 
 
@@ -80,13 +81,24 @@ class VolumeStore(Protocol):
 
 
 class ServiceStore(Protocol):
-    """The service object and users."""
+    """The service object."""
 
     async def service(self) -> IscsiService:
         """The service object."""
 
     async def put_service(self, service: IscsiService) -> IscsiService:
         """Store it."""
+
+
+class UserStore(Protocol):
+    """Users and their tokens."""
+
+    @property
+    def users_version(self) -> int:
+        """Another number after each change to users or tokens."""
+
+    async def users(self) -> Sequence[User]:
+        """All users by name."""
 
     async def user(self, name: str) -> User | None:
         """A user by name."""
@@ -97,6 +109,44 @@ class ServiceStore(Protocol):
     async def add_user(self, user: User) -> None:
         """Add a user."""
 
+    async def replace_user(self, user: User) -> None:
+        """Store new values for a user."""
 
-class Store(TargetStore, VolumeStore, ServiceStore, Protocol):
+    async def remove_user(self, name: str) -> None:
+        """Remove a user and his tokens."""
+
+    async def tokens(self) -> Sequence[Token]:
+        """All tokens in the order of their ids."""
+
+    async def token_by_digest(self, digest: bytes) -> Token | None:
+        """A token, with no more than the role that its user has now."""
+
+    async def add_token(self, token: Token) -> Token:
+        """Add a token under a new id."""
+
+    async def remove_token(self, token_id: int) -> None:
+        """Remove a token."""
+
+
+class AuditStore(Protocol):
+    """The audit log. Entries are not part of the configuration: they do not count in its revision."""
+
+    async def begin_audit(self, entry: AuditEntry) -> int:
+        """Add an entry; returns its id, which is larger than all before it."""
+
+    async def end_audit(
+        self, entry_id: int, outcome: Outcome, *, subject: str, changes: Mapping[str, object], error: str
+    ) -> None:
+        """Say what became of it."""
+
+    async def audit(
+        self, *, before_id: int | None = None, count_max: int, user: str | None = None, subject: str | None = None
+    ) -> Sequence[AuditEntry]:
+        """Entries, the newest first: those with a smaller id, of this user, on this subject."""
+
+    async def forget_audit(self, before: float) -> int:
+        """Drop the entries of before a time; returns how many."""
+
+
+class Store(TargetStore, VolumeStore, ServiceStore, UserStore, AuditStore, Protocol):
     """The whole configuration database."""

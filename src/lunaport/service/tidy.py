@@ -21,6 +21,7 @@ async def tidy_up(context: Context, action: TidyUp) -> int:
             await move_to_trash(context, trashed)
         elif trashed.trashed_at <= kept_from:
             removed += await _purge(context, trashed)
+    await context.store.forget_audit(context.clock() - context.config.audit_days * DAY_S)
     return removed
 
 

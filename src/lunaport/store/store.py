@@ -4,26 +4,29 @@
 a database without its key can only mean that the key was lost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from lunaport.model.audit import AuditEntry, Outcome
 from lunaport.model.iscsi_service import SERVICE_ID, IscsiService
 from lunaport.model.target import Target
 from lunaport.model.trash import TrashedTarget
-from lunaport.model.user import User
+from lunaport.model.user import Token, User
 from lunaport.model.volume import DEFAULT_VOLUME, Volume
-from lunaport.store import rows, targets
+from lunaport.store import audit, rows, targets, users
 from lunaport.store.database import Database, open_database
 from lunaport.store.errors import KeyWrongError, StoreError
 from lunaport.store.key import RandomBytes, SecretBox, load_key
-from lunaport.store.tables import REVISION, SERVICE, USER, VOLUME
+from lunaport.store.tables import REVISION, SERVICE, VOLUME
 
 DATABASE_FILE: Final = "lunaport.db"
 KEY_FILE: Final = "secret.key"
 _KEY_CHECK: Final = "the key fits"
+
+Result = TypeVar("Result")
 
 
 class SqlStore:
@@ -32,6 +35,7 @@ class SqlStore:
     def __init__(self, database: Database, box: SecretBox) -> None:
         self._database = database
         self._box = box
+        self._users_version = 0
 
     async def close(self) -> None:
         """Close the database."""
@@ -122,17 +126,80 @@ class SqlStore:
         """Store the service object."""
         return await self._database.run(lambda c: _put_service(c, service))
 
+    @property
+    def users_version(self) -> int:
+        """Another number after each change to users or tokens."""
+        return self._users_version
+
+    async def users(self) -> Sequence[User]:
+        """All users by name."""
+        return await self._database.run(users.read_all)
+
     async def user(self, name: str) -> User | None:
         """A user by name."""
-        return await self._database.run(lambda c: _user(c, name))
+        return await self._database.run(lambda c: users.read(c, name))
 
     async def has_users(self) -> bool:
         """Whether there is any user yet."""
-        return await self._database.run(lambda c: c.execute(select(USER.c.name).limit(1)).first() is not None)
+        return await self._database.run(users.exist)
 
     async def add_user(self, user: User) -> None:
         """Add a user."""
-        await self._database.run(lambda c: _add_user(c, user))
+        await self._change_users(lambda c: users.add(c, user))
+
+    async def replace_user(self, user: User) -> None:
+        """Store new values for a user."""
+        await self._change_users(lambda c: users.replace_user(c, user))
+
+    async def remove_user(self, name: str) -> None:
+        """Remove a user and his tokens."""
+        await self._change_users(lambda c: users.remove(c, name))
+
+    async def tokens(self) -> Sequence[Token]:
+        """All tokens in the order of their ids."""
+        return await self._database.run(users.tokens)
+
+    async def token_by_digest(self, digest: bytes) -> Token | None:
+        """A token, with no more than the role that its user has now."""
+        return await self._database.run(lambda c: users.token_by_digest(c, digest))
+
+    async def add_token(self, token: Token) -> Token:
+        """Add a token under a new id."""
+        return await self._change_users(lambda c: users.add_token(c, token))
+
+    async def remove_token(self, token_id: int) -> None:
+        """Remove a token."""
+        await self._change_users(lambda c: users.remove_token(c, token_id))
+
+    async def _change_users(self, work: Callable[[Connection], Result]) -> Result:
+        # Before and after: nobody may remember what he read while the change was on its way.
+        self._users_version += 1
+        try:
+            return await self._database.run(work)
+        finally:
+            self._users_version += 1
+
+    async def begin_audit(self, entry: AuditEntry) -> int:
+        """Add an entry to the audit log; returns its id."""
+        return await self._database.run(lambda c: audit.begin(c, entry))
+
+    async def end_audit(
+        self, entry_id: int, outcome: Outcome, *, subject: str, changes: Mapping[str, object], error: str
+    ) -> None:
+        """Say what became of it."""
+        await self._database.run(lambda c: audit.end(c, entry_id, outcome, subject, changes, error))
+
+    async def audit(
+        self, *, before_id: int | None = None, count_max: int, user: str | None = None, subject: str | None = None
+    ) -> Sequence[AuditEntry]:
+        """Entries, the newest first."""
+        return await self._database.run(
+            lambda c: audit.read(c, before_id=before_id, count_max=count_max, user=user, subject=subject)
+        )
+
+    async def forget_audit(self, before: float) -> int:
+        """Drop the entries of before a time; returns how many."""
+        return await self._database.run(lambda c: audit.forget(c, before))
 
 
 def _volumes(connection: Connection) -> list[Volume]:
@@ -186,19 +253,6 @@ def _put_service(connection: Connection, service: IscsiService) -> IscsiService:
         )
     )
     return _service(connection)
-
-
-def _user(connection: Connection, name: str) -> User | None:
-    row = connection.execute(select(USER).where(USER.c.name == name)).mappings().one_or_none()
-    if row is None:
-        return None
-    return User(name=row["name"], password_hash=row["password_hash"], created_at=row["created_at"])
-
-
-def _add_user(connection: Connection, user: User) -> None:
-    connection.execute(
-        insert(USER).values(name=user.name, password_hash=user.password_hash, created_at=user.created_at)
-    )
 
 
 def _check_key(connection: Connection, box: SecretBox) -> None:

@@ -107,10 +107,47 @@ SERVICE = Table(
     Column("discovery_open", Boolean, nullable=False, server_default=text("0")),
 )
 
+_ROLES = "role IN ('viewer', 'operator', 'admin')"
+
 USER = Table(
     "user",
     METADATA,
     Column("name", String, primary_key=True),
     Column("password_hash", String, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("role", String, nullable=False, server_default=text("'admin'")),
 )
+
+TOKEN = Table(
+    "token",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("user", String, ForeignKey("user.name", ondelete="CASCADE"), nullable=False),
+    Column("role", String, CheckConstraint(_ROLES, name="role"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=True),
+    sqlite_autoincrement=True,
+)
+Index("uq_token_digest", TOKEN.c.digest, unique=True)
+Index("uq_token_user", TOKEN.c.user, TOKEN.c.name, unique=True)
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("user", String, nullable=False),
+    Column("way", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("request", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("changes", String, nullable=False),
+    Column("error", String, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""`request` and `changes` are JSON."""
+Index("ix_audit_at", AUDIT.c.at)

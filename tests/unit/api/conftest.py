@@ -44,7 +44,7 @@ def routes(current: CurrentNas) -> ASGIApp:
 async def transport(nas: Nas, stand: Stand, current: CurrentNas, routes: ASGIApp) -> httpx.ASGITransport:
     """The application."""
     assert stand.store is not None
-    authenticator = Authenticator(stand.store, PlainHasher(), key=bytes(32))
+    authenticator = Authenticator(stand.store, PlainHasher(), key=bytes(32), clock=lambda: stand.now)
     await authenticator.make_admin(PASSWORD, 0.0)
     current.inner = nas
     return httpx.ASGITransport(Guard(routes, authenticator))

@@ -175,7 +175,7 @@ async def test_a_websocket_is_closed(authenticator: Authenticator) -> None:
 
 
 async def test_too_many_logins(stranger: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def busy(self: Authenticator, name: str, password: str) -> bool:
+    async def busy(self: Authenticator, name: str, password: str, address: str) -> None:
         raise BusyError
 
     monkeypatch.setattr(Authenticator, "verify", busy)

@@ -55,6 +55,7 @@ def test_options(tmp_path: Path) -> None:
         "log_format": "json",
         "iqn_prefix": "iqn.2026-11.io.lunaport",
         "trash_days": 14,
+        "audit_days": 365,
     }
 
 

@@ -1,0 +1,109 @@
+"""The audit log: every action that somebody asks for is written down before it runs and after it ended.
+
+Before, so that a crash in between leaves a trace; after, with what changed. What the NAS does by itself (TidyUp) is not
+asked for by anybody and is found in the ordinary log.
+"""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from lunaport.model.audit import AuditEntry, Outcome, differences, masked, without_nothing
+from lunaport.model.errors import InvalidError
+from lunaport.model.target import Target
+from lunaport.model.user import Token, User
+from lunaport.model.volume import Volume
+from lunaport.service import actions
+from lunaport.service.actions import Action, NewToken
+from lunaport.service.actor import CURRENT
+from lunaport.service.context import Context
+from lunaport.service.errors import ServiceError
+
+LOG = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+UNRECORDED: Final[tuple[type[Action[Any]], ...]] = (actions.TidyUp,)
+_HUMPS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_REMOVING: Final = "delete_"
+
+
+def name_of(action: Action[Any]) -> str:
+    """The name of an action in the log: `create_target`."""
+    return _HUMPS.sub("_", type(action).__name__).lower()
+
+
+async def _before(context: Context, action: Action[Any]) -> object:
+    """What the action will change, as it is now; None when it is something new."""
+    if isinstance(action, actions.UpdateTarget | actions.DeleteTarget):
+        return await context.store.target(action.target_id)
+    if isinstance(action, actions.UpdateVolume | actions.DeleteVolume):
+        return next((volume for volume in await context.volumes() if volume.name == action.name), None)
+    if isinstance(action, actions.UpdateService):
+        return await context.store.service()
+    if isinstance(action, actions.UpdateUser | actions.DeleteUser):
+        return await context.store.user(action.name)
+    if isinstance(action, actions.ChangeOwnPassword):
+        return await context.store.user(CURRENT.get().user)
+    return None
+
+
+def _subject(action: Action[Any], thing: object) -> str:
+    """What it is about, in a form that can be searched for."""
+    if isinstance(thing, Target):
+        return f"target {thing.name}"
+    if isinstance(thing, Volume):
+        return f"volume {thing.name}"
+    if isinstance(thing, User):
+        return f"user {thing.name}"
+    if isinstance(thing, Token):
+        return f"token {thing.user}/{thing.name}"
+    if isinstance(action, actions.UpdateService):
+        return "service"
+    return name_of(action).partition("_")[2]
+
+
+def _after(action: Action[Any], result: object) -> object:
+    if name_of(action).startswith(_REMOVING):
+        return None
+    return result.token if isinstance(result, NewToken) else result
+
+
+async def recorded(context: Context, action: Action[Result], run: Callable[[], Awaitable[Result]]) -> Result:
+    """Run an action and write it down."""
+    if isinstance(action, UNRECORDED):
+        return await run()
+    actor = CURRENT.get()
+    before = await _before(context, action)
+    entry = AuditEntry(
+        id=0,
+        at=context.clock(),
+        user=actor.user,
+        way=actor.way,
+        address=actor.address,
+        action=name_of(action),
+        subject=_subject(action, before),
+        request=without_nothing(masked(action)),
+        outcome=Outcome.BEGUN,
+        changes={},
+    )
+    entry_id = await context.store.begin_audit(entry)
+
+    async def end(outcome: Outcome, subject: str, changes: Mapping[str, object], error: str) -> None:
+        try:
+            await context.store.end_audit(entry_id, outcome, subject=subject, changes=changes, error=error)
+        except Exception:  # the action itself has ended, and that is what the caller has to be told
+            LOG.exception("audit entry %d cannot be ended", entry_id)
+
+    try:
+        result = await run()
+    except (InvalidError, ServiceError) as error:
+        await end(Outcome.REFUSED, entry.subject, {}, str(error))
+        raise
+    except Exception:
+        await end(Outcome.FAILED, entry.subject, {}, "an internal error; the log tells more")
+        raise
+    after = _after(action, result)
+    await end(Outcome.DONE, _subject(action, after or before or result), differences(before, after), "")
+    return result

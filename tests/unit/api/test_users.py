@@ -1,0 +1,179 @@
+"""Users, tokens and the audit log through HTTP; and every route with every role, and with none."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from lunaport.api.permissions import SAFE_METHODS, needed_role
+from lunaport.model.user import Role
+from lunaport.service import throttle
+from tests.unit.api.http import BASE_URL, NEW, SERVICE, SHARES, TARGETS, nas_errors, v1_errors
+from tests.unit.service.stand import Stand
+
+pytestmark = pytest.mark.anyio
+
+USERS, TOKENS, ME, AUDIT = "/api/v1/users", "/api/v1/tokens", "/api/v1/me", "/api/v1/audit"
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hashes of the users made here cost nothing either."""
+    monkeypatch.setattr("lunaport.service.auth.Argon2Hasher.hash", lambda _, password: f"hash of {password}")
+    monkeypatch.setattr(
+        "lunaport.service.auth.Argon2Hasher.verify", lambda _, hashed, password: hashed == f"hash of {password}"
+    )
+
+
+async def add(client: httpx.AsyncClient, role: str) -> httpx.BasicAuth:
+    response = await client.post(USERS, json={"name": f"the-{role}", "password": f"{role}-password", "role": role})
+    assert response.status_code == 201, response.text
+    return httpx.BasicAuth(f"the-{role}", f"{role}-password")
+
+
+@asynccontextmanager
+async def bearer(transport: httpx.ASGITransport, token: str) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers) as made:
+        yield made
+
+
+async def test_users_are_added_changed_and_removed(client: httpx.AsyncClient) -> None:
+    response = await client.post(USERS, json={"name": "carol", "password": "carols-password", "role": "viewer"})
+    assert (response.status_code, response.headers["Location"]) == (201, f"{USERS}/carol")
+    assert set(response.json()) == {"name", "role", "created_at"}
+    assert [user["name"] for user in (await client.get(USERS)).json()["items"]] == ["admin", "carol"]
+    assert (await client.patch(f"{USERS}/carol", json={"role": "operator"})).json()["role"] == "operator"
+    assert (await client.get(f"{USERS}/carol")).json()["role"] == "operator"
+    assert (await client.delete(f"{USERS}/carol")).status_code == 204
+    assert (await client.get(f"{USERS}/carol")).status_code == 404
+    response = await client.delete(f"{USERS}/admin")
+    assert (response.status_code, v1_errors(response)[0]["code"]) == (409, "user_last_admin")
+    assert v1_errors(response)[0]["blockers"] == ["admin"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": "Carol", "password": "carols-password", "role": "viewer"}, "name"),
+        ({"name": "carol", "password": "short", "role": "viewer"}, "password"),
+        ({"name": "carol", "password": "carols-password", "role": "king"}, "role"),
+        ({"name": "carol", "password": "carols-password"}, "role"),
+        ({"name": "carol", "password": "carols-password", "role": "viewer", "x": 1}, "x"),
+    ],
+)
+async def test_what_is_no_user(client: httpx.AsyncClient, body: dict[str, Any], field: str) -> None:
+    response = await client.post(USERS, json=body)
+    assert (response.status_code, v1_errors(response)[0]["field"]) == (422, field)
+    assert "carols-password" not in response.text
+
+
+async def test_a_token_works_until_it_is_removed(client: httpx.AsyncClient, transport: httpx.ASGITransport) -> None:
+    made = await client.post(TOKENS, json={"name": "script", "role": "viewer", "days": 1})
+    assert made.status_code == 201
+    text = made.json()["token"]
+    listed = (await client.get(TOKENS)).json()["items"]
+    assert [each["name"] for each in listed] == ["script"]
+    assert "token" not in listed[0]
+    async with bearer(transport, text) as script:
+        assert (await script.get(ME)).json() == {"name": "admin", "role": "viewer", "way": "token script"}
+        assert (await script.get(TARGETS)).status_code == 200
+        refused = await script.post(SHARES, json=NEW)
+        assert (refused.status_code, nas_errors(refused)[0]["code"]) == (403, 1905)
+        assert (await client.delete(made.headers["Location"])).status_code == 204
+        response = await script.get(TARGETS)
+        assert (response.status_code, v1_errors(response)[0]["message"]) == (401, "the token is wrong or has expired")
+
+
+async def test_ones_own_password(client: httpx.AsyncClient, stranger: httpx.AsyncClient) -> None:
+    carol = await add(client, "viewer")
+    body = {"present": "viewer-password", "password": "a-better-one"}
+    wrong = await stranger.put(f"{ME}/password", json={**body, "present": "no"}, auth=carol)
+    assert (wrong.status_code, v1_errors(wrong)[0]["field"]) == (403, "present")
+    assert (await stranger.put(f"{ME}/password", json=body, auth=carol)).status_code == 204
+    assert (await stranger.get(ME, auth=carol)).status_code == 401
+    assert (await stranger.get(ME, auth=("the-viewer", "a-better-one"))).status_code == 200
+
+
+async def test_the_audit_log(client: httpx.AsyncClient) -> None:
+    await client.post(SHARES, json={**NEW, "one-way-chap": {"enabled": True, "username": "a", "password": "x" * 12}})
+    await client.put(SERVICE, json={"port": "860"})
+    page = (await client.get(AUDIT, params={"limit": "1"})).json()
+    (newest,) = page["items"]
+    assert (newest["action"], newest["user"], newest["way"]) == ("update_service", "admin", "password")
+    assert newest["changes"]["port"] == {"before": None, "after": 860}
+    older = (await client.get(AUDIT, params={"cursor": page["next_cursor"]})).json()
+    assert [entry["action"] for entry in older["items"]] == ["create_target"]
+    assert older["next_cursor"] is None
+    mine = (await client.get(AUDIT, params={"subject": "service", "user": "admin"})).json()["items"]
+    assert mine == [newest]
+    exported = await client.get(f"{AUDIT}/export")
+    assert exported.headers["content-type"] == "application/x-ndjson"
+    assert [json.loads(line)["action"] for line in exported.text.splitlines()] == ["update_service", "create_target"]
+    assert "x" * 12 not in exported.text
+    assert (await client.get(AUDIT, params={"limit": "0"})).status_code == 422
+
+
+async def test_wrong_passwords_cost_time(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "FREE_FAILURES", 2)
+    assert (await client.get(ME)).status_code == 200
+    for _ in range(2):
+        assert (await stranger.get(ME, auth=("admin", "wrong"))).status_code == 401
+    response = await stranger.get(ME, auth=("admin", "wrong"))
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "1")
+    response = await stranger.get(SHARES, auth=("admin", "wrong"))
+    assert (response.status_code, nas_errors(response)[0]["code"]) == (401, 1904)
+    assert (await client.get(ME)).status_code == 200, "who is known does not wait"
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for path, verbs in document["paths"].items():
+        for verb in verbs:
+            yield verb.upper(), path.replace("{target_id}", "77").replace("{token_id}", "77").replace("{name}", "zz")
+
+
+async def test_every_route_with_every_role_and_with_none(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient
+) -> None:
+    document = (await stranger.get("/api/v1/openapi.json")).json()
+    callers = {Role(role): await add(client, role) for role in ("viewer", "operator", "admin")}
+    tried = 0
+    for method, path in operations(document):
+        if path == "/api/v1/health":
+            continue
+        tried += 1
+        assert (await stranger.request(method, path)).status_code == 401, (method, path)
+        for role, auth in callers.items():
+            response = await stranger.request(method, path, auth=auth, content=b"nothing")
+            allowed = role.allows(needed_role(method, path))
+            assert (response.status_code != 403) == allowed, (method, path, role, response.text)
+            assert response.status_code != 500, (method, path, role, response.text)
+    assert tried > 20
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "role"),
+    [
+        ("GET", TARGETS, Role.VIEWER),
+        ("GET", "/api/v1/nothing", Role.VIEWER),
+        ("POST", SHARES, Role.OPERATOR),
+        ("DELETE", f"{TARGETS}/1", Role.OPERATOR),
+        ("PUT", SERVICE, Role.ADMIN),
+        ("PUT", "/api/v1/service", Role.ADMIN),
+        ("POST", "/api/v1/volumes", Role.ADMIN),
+        ("POST", "/api/v1/targetsx", Role.ADMIN),
+        ("POST", "/api/v1/nothing", Role.ADMIN),
+        ("GET", USERS, Role.ADMIN),
+        ("GET", f"{AUDIT}/export", Role.ADMIN),
+        ("POST", TOKENS, Role.VIEWER),
+        ("PUT", f"{ME}/password", Role.VIEWER),
+    ],
+)
+async def test_what_needs_what(method: str, path: str, role: Role) -> None:
+    assert needed_role(method, path) is role
+    assert method in SAFE_METHODS or needed_role("GET", path).allows(Role.VIEWER)
