@@ -280,10 +280,10 @@ class Session:
         assert len(connection.tasks) <= TASKS_MAX
         assert len(self.peer.disk.slow) <= TASKS_MAX + limits.IMMEDIATE_COMMANDS_MAX
         assert len(connection.waiting) <= len(connection.tasks)
-        assert 0 <= connection.held_bytes <= limits.HELD_BYTES_MAX
+        assert 0 <= connection.holding.bytes <= limits.HELD_BYTES_MAX
         assert len(connection.held) <= limits.COMMAND_WINDOW
-        assert connection.held_bytes == sum(map(len, connection.held.values()))
-        assert len(connection.requests.text_gathered) <= limits.TEXT_REQUEST_BYTES_MAX
+        assert connection.holding.bytes == sum(map(len, connection.held.values()))
+        assert len(connection.requests.text.gathered) <= limits.TEXT_REQUEST_BYTES_MAX
         assert 0 <= connection.requests.task_management_count <= limits.IMMEDIATE_COMMANDS_MAX
         assert (connection.max_cmd_sn - connection.exp_cmd_sn + 1 & 0xFFFFFFFF) <= limits.COMMAND_WINDOW
         for header, data in self.peer.received():

@@ -16,22 +16,22 @@ from crc32c import crc32c
 
 from lunaport.iscsi import pdu
 from lunaport.iscsi.data_out import NOTHING, RESERVED_TAG, DataOut
-from lunaport.iscsi.digest import add_digests
 from lunaport.iscsi.enums import AsyncEvent, Opcode, RejectReason, TaskResponse
 from lunaport.iscsi.errors import RemoteProtocolError
+from lunaport.iscsi.held import Held
 from lunaport.iscsi.limits import (
     AHS_BYTES_MAX,
     BHS_BYTES,
     COMMAND_WINDOW,
     DATA_SEGMENT_BYTES_MAX,
     DIGEST_BYTES,
-    HELD_BYTES_MAX,
     IMMEDIATE_COMMANDS_MAX,
 )
 from lunaport.iscsi.login import LoginOutcome
-from lunaport.iscsi.output import Output
+from lunaport.iscsi.negotiation import SessionParameters
+from lunaport.iscsi.output import DIGEST, Output, put_digest
 from lunaport.iscsi.requests import Requests
-from lunaport.iscsi.task import DIGEST, Task, put_digest
+from lunaport.iscsi.task import Task
 
 UNPACK: Final = pdu.BHS.unpack_from
 SCSI_COMMAND: Final = int(Opcode.SCSI_COMMAND)
@@ -94,8 +94,9 @@ class Connection:
         # Opens by one with each command that ends, so at most COMMAND_WINDOW are under way (section 4.2.2.1).
         self.max_cmd_sn = outcome.exp_cmd_sn + COMMAND_WINDOW - 1 & 0xFFFFFFFF
         self.stat_sn = outcome.stat_sn
-        self.held: dict[int, bytes] = {}
-        self.held_bytes = 0
+        self.holding = Held(self)
+        # What the shell and the data path look at: whether anything is held.
+        self.held = self.holding.streams
         self.transfer_tag = 0
 
         # Commands that did not end at once, by initiator task tag; and those among them that wait for data-out.
@@ -109,7 +110,7 @@ class Connection:
         self.unsolicited_mask = 0 if parameters.initial_r2t else 0xA0
         self.immediate_bytes_max = parameters.first_burst_length if parameters.immediate_data else 0
         self.any_digest = parameters.header_digest or parameters.data_digest
-        self.segment_bytes_max = min(parameters.peer_max_recv_data_segment_length, parameters.max_burst_length)
+        self.segment_bytes_max = data_in_bytes_max(parameters)
         self.header_digest_bytes = DIGEST_BYTES if parameters.header_digest else 0
         self.data_digest_bytes = DIGEST_BYTES if parameters.data_digest else 0
         self.data_in_offset = BHS_BYTES + self.header_digest_bytes
@@ -134,7 +135,7 @@ class Connection:
         immediate_bytes_max = self.immediate_bytes_max
         execute = self.device_server.execute if self.device_server is not None else None
         if self.held:
-            self._release_held()
+            self.holding.release()
             if self.closing:
                 return tail
         while tail - head >= BHS_BYTES and not self.blocked:
@@ -161,8 +162,8 @@ class Connection:
                 continue
             if opcode & 0x3F == SCSI_COMMAND and execute is not None:
                 if opcode == SCSI_COMMAND:
-                    if word6 != self.exp_cmd_sn or (self.tasks and self._window() == 0):
-                        self._hold(word6, view[head:end])
+                    if word6 != self.exp_cmd_sn or (self.tasks and self.window() == 0):
+                        self.holding.hold(word6, view[head:end])
                         head = end
                         continue
                     self.exp_cmd_sn = word6 + 1 & 0xFFFFFFFF
@@ -185,7 +186,7 @@ class Connection:
                         self.tasks[tag] = task
                 head = end
                 if self.held:
-                    self._release_held()
+                    self.holding.release()
             elif opcode & 0x3F == DATA_OUT:
                 waiting = self.waiting.get(tag)
                 # Data-out of a task that is gone (aborted, broken off) was under way already: dropped.
@@ -197,6 +198,8 @@ class Connection:
                         view[data : data + lengths],
                         final=flags & 0x80 != 0,
                     )
+                elif self.held:
+                    self.holding.hold_data_out(view[head:end])
                 head = end
             else:
                 self._receive_other(opcode, word6, view[head:end], view[data : data + lengths])
@@ -212,7 +215,7 @@ class Connection:
             self.max_cmd_sn = self.max_cmd_sn + 1 & 0xFFFFFFFF
         self.reject(header, RejectReason.TASK_IN_PROGRESS)
         if self.held:
-            self._release_held()
+            self.holding.release()
 
     def _prepare(self, task: Task, opcode: int, header: memoryview, data_length: int) -> None:
         """What few commands need: immediate delivery, an extended CDB, a check of the immediate data."""
@@ -239,8 +242,8 @@ class Connection:
             self._receive_unknown(opcode & pdu.OPCODE_MASK, whole[:BHS_BYTES])
             return
         if not opcode & pdu.IMMEDIATE:
-            if cmd_sn != self.exp_cmd_sn or self._window() == 0:
-                self._hold(cmd_sn, whole)
+            if cmd_sn != self.exp_cmd_sn or self.window() == 0:
+                self.holding.hold(cmd_sn, whole)
                 return
             # It ends where it is handled (or is bounded there), so the window moves on with it.
             self.exp_cmd_sn = self.exp_cmd_sn + 1 & 0xFFFFFFFF
@@ -250,7 +253,7 @@ class Connection:
         except RemoteProtocolError as error:
             self.reject(whole[:BHS_BYTES], error.reject_reason)
         if self.held:
-            self._release_held()
+            self.holding.release()
 
     def _receive_unknown(self, opcode: int, header: memoryview) -> None:
         if opcode == Opcode.SNACK_REQUEST:
@@ -274,12 +277,15 @@ class Connection:
             and crc32c(view[data : end - DIGEST_BYTES]) != DIGEST.unpack_from(view, end - 4)[0]
         ):
             header = view[head : head + BHS_BYTES]
-            self.reject(header, RejectReason.DATA_DIGEST_ERROR)
             opcode = view[head] & pdu.OPCODE_MASK
+            tag = int.from_bytes(header[16:20], "big")
+            waiting = self.waiting.get(tag)
+            if opcode == DATA_OUT and waiting is None and self.holding.hold_data_out(view[head:end]):
+                return False  # answered when its command has its turn
+            self.reject(header, RejectReason.DATA_DIGEST_ERROR)
             if opcode == DATA_OUT:
-                waiting = self.waiting.get(int.from_bytes(header[16:20], "big"))
                 if waiting is not None:
-                    waiting.receive_bad()
+                    waiting.receive_bad(int.from_bytes(header[20:24], "big"), final=header[1] & pdu.FINAL != 0)
             elif not view[head] & pdu.IMMEDIATE:
                 # The command is lost and level 0 has no way to ask for it again: the session recovers.
                 self.closing = "data digest error in a numbered PDU"
@@ -294,36 +300,9 @@ class Connection:
 
     # Numbering (section 4.2.2.1)
 
-    def _window(self) -> int:
+    def window(self) -> int:
         """How many commands may still come: 0 while COMMAND_WINDOW of them are under way."""
         return self.max_cmd_sn - self.exp_cmd_sn + 1 & 0xFFFFFFFF
-
-    def _hold(self, cmd_sn: int, whole: memoryview) -> None:
-        """A command out of order: kept when it lies in the window, dropped when it is old, doubled or beyond."""
-        if (cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF) >= self._window() or cmd_sn in self.held:
-            return
-        if self.held_bytes + len(whole) > HELD_BYTES_MAX:
-            self.closing = "too much received out of order"
-            return
-        self.held[cmd_sn] = bytes(whole)
-        self.held_bytes += len(whole)
-
-    def _release_held(self) -> None:
-        """Handle the commands that wait for their turn, as far as it has come; while blocked they wait on."""
-        whole = None if self.blocked else self.held.pop(self.exp_cmd_sn, None)
-        if whole is not None:
-            self.held_bytes -= len(whole)
-            self.receive(memoryview(whole), 0, len(whole))
-
-    def skip_command(self, cmd_sn: int) -> bool:
-        """Let a command that has not come count as come and aborted: it is never executed. False: out of the window."""
-        if (cmd_sn - self.exp_cmd_sn & 0xFFFFFFFF) >= self._window():
-            return False
-        self.held_bytes -= len(self.held.pop(cmd_sn, b""))
-        skipped = pdu.NopOut(cmd_sn=cmd_sn, exp_stat_sn=0).serialize()
-        self._hold(cmd_sn, memoryview(add_digests(skipped, self.header_digest, self.data_digest)))
-        self._release_held()
-        return True
 
     def next_transfer_tag(self) -> int:
         """A target transfer tag, never the reserved one."""
@@ -385,17 +364,38 @@ class Connection:
         )
 
     def request_logout(self, within_s: int) -> None:
-        """Ask the initiator to log out (asynchronous message, section 11.9); the shell closes when it does not."""
-        if self.logout_asked:
+        """Ask the initiator to log out (section 11.9.1); the shell closes when it does not."""
+        if not self.logout_asked:
+            self.logout_asked = True
+            self._announce(AsyncEvent.LOGOUT_REQUEST, 0, 0, within_s)
+
+    def request_negotiation(self, within_s: int) -> None:
+        """Ask the initiator for a text request, in which it may declare anew what it takes (section 11.9.1)."""
+        self._announce(AsyncEvent.NEGOTIATION_REQUEST, 0, 0, within_s)
+
+    def announce_connection_drop(self) -> None:
+        """Say that the connection ends now, and when the initiator may come back; the shell ends it."""
+        self._announce(AsyncEvent.CONNECTION_DROP, self.outcome.cid, *self._times())
+
+    def announce_session_drop(self) -> None:
+        """Say that the session ends now with all its connections, and when the initiator may come back."""
+        self._announce(AsyncEvent.SESSION_DROP, 0, *self._times())
+
+    def _times(self) -> tuple[int, int]:
+        """Time2Wait and Time2Retain: no task outlives its connection (section 7.6)."""
+        return self.parameters.default_time2wait, 0
+
+    def _announce(self, event: AsyncEvent, first: int, second: int, third: int) -> None:
+        """Lay an asynchronous message down; nothing follows the one that says that all is over."""
+        if self.closing:
             return
-        self.logout_asked = True
         self.send(
             pdu.AsyncMessage(
                 stat_sn=self.next_stat_sn(),
                 exp_cmd_sn=self.exp_cmd_sn,
                 max_cmd_sn=self.max_cmd_sn,
-                event=AsyncEvent.LOGOUT_REQUEST,
-                parameters=(0, 0, within_s),
+                event=event,
+                parameters=(first, second, third),
             ).serialize()
         )
         self.shell.wake(self)
@@ -412,6 +412,13 @@ class Connection:
         )
         self.shell.wake(self)
 
+    # What changes in full feature phase
+
+    def set_parameters(self, parameters: SessionParameters) -> None:
+        """New parameters, for what is laid down from now on. Only what section 6.4 allows may differ."""
+        self.parameters = parameters
+        self.segment_bytes_max = data_in_bytes_max(parameters)
+
     # Tasks
 
     def task_ended(self, task: Task) -> None:
@@ -426,6 +433,11 @@ class Connection:
         """Abort everything under way: the connection is lost or ends."""
         for task in list(self.tasks.values()):
             task.abort()
+
+
+def data_in_bytes_max(parameters: SessionParameters) -> int:
+    """The most that one Data-In PDU may hold."""
+    return min(parameters.peer_max_recv_data_segment_length, parameters.max_burst_length)
 
 
 def extended_cdb(cdb: bytes, segments: memoryview) -> bytes:

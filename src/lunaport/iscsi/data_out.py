@@ -1,7 +1,8 @@
 """The data-out of a command that did not come with it: unsolicited, and solicited by R2T (RFC 7143 11.7, 11.8).
 
 Invariants: data is taken in order and handed on at once, nothing is gathered here; at most MaxOutstandingR2T bursts are
-under way; a PDU that breaks the order ends the task, because level 0 does not recover it (section 7.2.1).
+under way; a PDU that breaks the order ends the task, because level 0 does not recover it (section 7.8), and its status
+waits for the end of every burst that is under way.
 """
 
 from collections import deque
@@ -43,7 +44,7 @@ class Burst:
 class DataOut:
     """What is still to come of a task's data-out. Without `piece` and `end` it is dropped as it comes."""
 
-    __slots__ = ("bursts", "end", "held_status", "piece", "solicited", "task")
+    __slots__ = ("broken_by", "bursts", "dropping", "end", "held_status", "piece", "solicited", "task")
 
     def __init__(
         self,
@@ -58,6 +59,9 @@ class DataOut:
         self.solicited = 0
         # The status that waits for the last of the unsolicited data.
         self.held_status: tuple[int, bytes] | None = None
+        # The sense data of what went wrong, and the bursts that are dropped because of it until they end.
+        self.broken_by: bytes | None = None
+        self.dropping: list[int] = []
 
     def begin(self, arrived: int, taken: int) -> None:
         """Wait for unsolicited data, or ask for what did not come: `arrived` bytes came, `taken` were wanted."""
@@ -76,17 +80,16 @@ class DataOut:
         """One Data-Out PDU. A sequence that breaks the rules ends the task with CHECK CONDITION."""
         burst = self.bursts[0] if self.bursts else None
         if burst is None or burst.tag != tag:
-            self._break_off(
-                SENSE_UNEXPECTED_UNSOLICITED_DATA if tag == RESERVED_TAG else SENSE_INCORRECT_AMOUNT_OF_DATA
-            )
+            unexpected = SENSE_UNEXPECTED_UNSOLICITED_DATA if tag == RESERVED_TAG else SENSE_INCORRECT_AMOUNT_OF_DATA
+            self._break_off(unexpected, tag, final=final)
             return
         end = offset + len(data)
         # DataPDUInOrder and DataSequenceInOrder are Yes: a gap is a lost PDU.
         if data_sn != burst.data_sn or offset != burst.offset:
-            self._break_off(SENSE_PROTOCOL_SERVICE_CRC_ERROR)
+            self._break_off(SENSE_PROTOCOL_SERVICE_CRC_ERROR, tag, final=final)
             return
         if end > burst.end or (final and end < burst.end and tag != RESERVED_TAG):
-            self._break_off(SENSE_INCORRECT_AMOUNT_OF_DATA)
+            self._break_off(SENSE_INCORRECT_AMOUNT_OF_DATA, tag, final=final)
             return
         burst.data_sn += 1
         burst.offset = end
@@ -97,9 +100,9 @@ class DataOut:
         if final:
             self._end_burst(end)
 
-    def receive_bad(self) -> None:
+    def receive_bad(self, tag: int, *, final: bool) -> None:
         """A Data-Out PDU came with a wrong data digest (section 7.8): no retry at level 0."""
-        self._break_off(SENSE_PROTOCOL_SERVICE_CRC_ERROR)
+        self._break_off(SENSE_PROTOCOL_SERVICE_CRC_ERROR, tag, final=final)
 
     def abort(self) -> None:
         """Let go: the task is aborted, what still comes of it is dropped."""
@@ -161,13 +164,24 @@ class DataOut:
             task.r2t_sn += 1
             self.solicited += size
 
-    def _break_off(self, sense: bytes) -> None:
-        """End the task because of how its data-out came.
+    def _break_off(self, sense: bytes, tag: int, *, final: bool) -> None:
+        """End the task because of how its data-out came, once all bursts that are under way have (section 7.8).
 
-        The device server lets go as on an abort; when it finishes the task, the initiator is told `broken_by`.
+        The device server lets go as on an abort; when it finishes the task, the initiator is told what was wrong first.
         """
+        if self.broken_by is None:
+            self.broken_by = sense
+            self.dropping = [burst.tag for burst in self.bursts]
+            self.bursts.clear()
+        if final and tag in self.dropping:
+            self.dropping.remove(tag)
+        elif final and tag != RESERVED_TAG and self.dropping:
+            # A tag that nobody gave is taken for the one that is due: nothing else would come for that.
+            self.dropping.pop(0)
+        if self.dropping:
+            return
         task = self.task
         task.unsolicited_open = False
-        task.broken_by = sense
+        task.broken_by = self.broken_by
         task.aborted = True
         self.abort()

@@ -143,7 +143,8 @@ _ROWS: Final = (
     _digest("DataDigest"),
     _number("MaxConnections", Kind.MINIMUM, (1, 65535), 1, CONNECTIONS_MAX),  # 13.2
     _declarative("SendTargets", Sender.INITIATOR, Phase.FULL_FEATURE),  # 13.3
-    _declarative("TargetName", Sender.BOTH, Phase.ANY),  # 13.4
+    # 13.4: in full feature phase it comes from the target only, as part of what answers SendTargets.
+    _declarative("TargetName", Sender.BOTH),
     _declarative("InitiatorName", Sender.INITIATOR),  # 13.5
     _declarative("TargetAlias", Sender.TARGET, Phase.ANY),  # 13.6
     _declarative("InitiatorAlias", Sender.INITIATOR, Phase.ANY),  # 13.7

@@ -145,7 +145,7 @@ class Negotiation:
         if key.kind is Kind.OBSOLETE:
             return key.answer
         if key.kind is Kind.DECLARED_NUMBER:
-            self._numbers[name] = _declared_number(key, value)
+            self._numbers[name] = declared_number(key, value)
             return ""
         if name in self._digests:
             return self._answer_digest(name, value)
@@ -191,10 +191,11 @@ def check_admissible(key: Key, phase: Phase) -> None:
     if Sender.INITIATOR not in key.sender:
         raise NegotiationError(f"{key.name} is for targets to send")
     if phase not in key.phase:
-        raise NegotiationError(f"{key.name} is not for the stage the login is in")
+        raise NegotiationError(f"{key.name} is not for this phase")
 
 
-def _declared_number(key: Key, value: str) -> int:
+def declared_number(key: Key, value: str) -> int:
+    """The number that a declaration says. Raises NegotiationError."""
     try:
         number = parse_number(value)
     except TextError as error:

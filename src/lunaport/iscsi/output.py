@@ -4,6 +4,12 @@ Headers and payloads share one stretch of memory; a read lands in it behind the 
 joined or copied on the way. No I/O here: the shell sends `view[sent:filled]`.
 """
 
+from struct import Struct
+
+from crc32c import crc32c
+
+DIGEST = Struct("<I")
+
 
 class Output:
     """A stretch of memory that fills from the front; bytes before `sent` are gone."""
@@ -28,3 +34,16 @@ class Output:
         """Start at the front again."""
         self.filled = 0
         self.sent = 0
+
+
+def pad(buffer: bytearray, end: int, length: int) -> int:
+    """Write the zeros that bring a data segment of `length` bytes, ending at `end`, to a multiple of four."""
+    padding = -length & 3
+    buffer[end : end + padding] = bytes(padding)
+    return end + padding
+
+
+def put_digest(view: memoryview, buffer: bytearray, start: int, end: int) -> int:
+    """Write the CRC32C of view[start:end] behind it; returns where that ends."""
+    DIGEST.pack_into(buffer, end, crc32c(view[start:end]))
+    return end + 4

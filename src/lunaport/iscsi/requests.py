@@ -1,4 +1,4 @@
-"""What initiators request besides commands: task management, ping, logout, text (RFC 7143 11.5, 11.18, 11.14, 11.10).
+"""What initiators request besides commands and text: task management, ping, logout (RFC 7143 11.5, 11.18, 11.14).
 
 Off the data path, so everything here goes through the PDU values. Each handler gets the header and the data of one PDU
 whose turn it is; it answers through the connection, and raises RemoteProtocolError for what a Reject answers.
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from lunaport.iscsi import pdu
 from lunaport.iscsi.enums import LogoutReason, LogoutResponse, Opcode, RejectReason, TaskFunction, TaskResponse
 from lunaport.iscsi.errors import RemoteProtocolError
-from lunaport.iscsi.limits import IMMEDIATE_COMMANDS_MAX, TEXT_REQUEST_BYTES_MAX
+from lunaport.iscsi.limits import IMMEDIATE_COMMANDS_MAX
+from lunaport.iscsi.text_exchange import TextExchange
 
 if TYPE_CHECKING:  # the connection makes its handlers
     from lunaport.iscsi.connection import Connection
-    from lunaport.iscsi.task import Task
 
 
 class Requests:
@@ -23,13 +23,11 @@ class Requests:
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
         self.task_management_count = 0
-        self.text_gathered = b""
-        self.text_rest = b""
-        self.text_tag = pdu.RESERVED_TAG
+        self.text = TextExchange(connection)
         self.handlers: dict[int, Callable[[memoryview, memoryview], None]] = {
             Opcode.NOP_OUT: self._handle_nop_out,
             Opcode.TASK_MANAGEMENT_REQUEST: self._handle_task_management,
-            Opcode.TEXT_REQUEST: self._handle_text,
+            Opcode.TEXT_REQUEST: self.text.handle,
             Opcode.LOGOUT_REQUEST: self._handle_logout,
         }
 
@@ -72,10 +70,10 @@ class Requests:
             if task.finished:
                 answer(TaskResponse.FUNCTION_COMPLETE)
             else:
-                _when_finished(task, lambda: answer(TaskResponse.FUNCTION_COMPLETE))
+                task.when_finished(lambda: answer(TaskResponse.FUNCTION_COMPLETE))
             return
         # A command that has not come yet counts as come and aborted (section 11.5.1).
-        if task is None and connection.skip_command(request.ref_cmd_sn):
+        if task is None and connection.holding.skip(request.ref_cmd_sn):
             answer(TaskResponse.FUNCTION_COMPLETE)
         else:
             answer(TaskResponse.TASK_DOES_NOT_EXIST)
@@ -123,60 +121,7 @@ class Requests:
             ).serialize()
         )
 
-    def _handle_text(self, header: memoryview, data: memoryview) -> None:
-        """Section 11.10: requests are gathered over the C bit, answers handed out in pieces over transfer tags."""
-        request = pdu.parse_text_request(header, data)
-        if request.final and request.continues:
-            raise RemoteProtocolError("text that goes on and is final")
-        if request.target_transfer_tag != pdu.RESERVED_TAG and request.target_transfer_tag != self.text_tag:
-            self.connection.reject(header, RejectReason.INVALID_PDU_FIELD)
-            return
-        if request.target_transfer_tag == pdu.RESERVED_TAG:
-            self.text_gathered = self.text_rest = b""  # a new exchange takes the place of one that was left
-        self.text_gathered += request.data
-        if len(self.text_gathered) > TEXT_REQUEST_BYTES_MAX:
-            self.text_gathered = b""
-            raise RemoteProtocolError("text request is too long")
-        if request.continues:
-            self._send_text(request, b"", final=False)
-            return
-        if self.text_gathered:
-            gathered, self.text_gathered = self.text_gathered, b""
-            self.text_rest = self.connection.text.answer(gathered)
-        size = self.connection.parameters.peer_max_recv_data_segment_length
-        part, self.text_rest = self.text_rest[:size], self.text_rest[size:]
-        # Section 11.11.1: a request that is not the initiator's last gets no last answer.
-        self._send_text(request, part, final=request.final and not self.text_rest)
-
-    def _send_text(self, request: pdu.TextRequest, data: bytes, *, final: bool) -> None:
-        self.text_tag = pdu.RESERVED_TAG if final else self.connection.next_transfer_tag()
-        self.connection.send(
-            pdu.TextResponse(
-                final=final,
-                continues=bool(self.text_rest),
-                lun=request.lun,
-                initiator_task_tag=request.initiator_task_tag,
-                target_transfer_tag=self.text_tag,
-                stat_sn=self.connection.next_stat_sn(),
-                exp_cmd_sn=self.connection.exp_cmd_sn,
-                max_cmd_sn=self.connection.max_cmd_sn,
-                data=data,
-            ).serialize()
-        )
-
 
 def _not_in_discovery(what: str) -> RemoteProtocolError:
     """Section 4.3: a discovery session takes SendTargets and logout, nothing else."""
     return RemoteProtocolError(f"{what} in a discovery session", reject_reason=RejectReason.COMMAND_NOT_SUPPORTED)
-
-
-def _when_finished(task: "Task", call: Callable[[], None]) -> None:
-    """Call when the task has ended, after those who asked before: a task can be aborted twice."""
-    earlier = task.on_finished
-
-    def finished() -> None:
-        if earlier is not None:
-            earlier()
-        call()
-
-    task.on_finished = finished

@@ -8,13 +8,10 @@ back costs nothing. Status never overtakes data, and never comes before the unso
 """
 
 from collections.abc import Callable
-from struct import Struct
 from typing import TYPE_CHECKING, Any
 
-from crc32c import crc32c
-
 from lunaport.iscsi.data_out import FINAL, RESERVED_TAG, RESPONSE, DataOut
-from lunaport.iscsi.output import Output
+from lunaport.iscsi.output import Output, pad
 
 if TYPE_CHECKING:
     from lunaport.iscsi.connection import Connection
@@ -26,8 +23,6 @@ STATUS_CHECK_CONDITION = 0x02
 STATUS_FOLLOWS = 0x01
 OVERFLOW = 0x04
 UNDERFLOW = 0x02
-
-DIGEST = Struct("<I")
 
 
 class Task:
@@ -93,6 +88,11 @@ class Task:
         self.segments: list[tuple[int, int, int, int]] | None = None
         self.on_finished: Callable[[], None] | None = None
         self.broken_by: bytes | None = None
+
+    @property
+    def attribute(self) -> int:
+        """The task attribute (section 11.3.1): see `enums.TaskAttribute`; 5 to 7 are none."""
+        return self.flags & 0x07
 
     # Data-in
 
@@ -369,6 +369,17 @@ class Task:
         output.filled = end
         connection.stat_sn = connection.stat_sn + 1 & 0xFFFFFFFF
 
+    def when_finished(self, call: Callable[[], None]) -> None:
+        """Call when the task has ended, after those who asked before: a task can be aborted twice."""
+        earlier = self.on_finished
+
+        def finished() -> None:
+            if earlier is not None:
+                earlier()
+            call()
+
+        self.on_finished = finished
+
     def abort(self) -> None:
         """See `scsi.task.Task.abort`."""
         if self.finished or self.aborted:
@@ -378,16 +389,3 @@ class Task:
         data_out = connection.waiting.get(self.initiator_task_tag)
         if data_out is not None and data_out.task is self:
             data_out.abort()
-
-
-def pad(buffer: bytearray, end: int, length: int) -> int:
-    """Write the zeros that bring a data segment of `length` bytes, ending at `end`, to a multiple of four."""
-    padding = -length & 3
-    buffer[end : end + padding] = bytes(padding)
-    return end + padding
-
-
-def put_digest(view: memoryview, buffer: bytearray, start: int, end: int) -> int:
-    """Write the CRC32C of view[start:end] behind it; returns where that ends."""
-    DIGEST.pack_into(buffer, end, crc32c(view[start:end]))
-    return end + 4

@@ -16,6 +16,7 @@ from lunaport.iscsi.task import Task
 READ = 0x40
 WRITE = 0x20
 FINAL = 0x80
+LIST_ALL = b"SendTargets=All\0"
 PARAMETERS = SessionParameters(
     initial_r2t=False,
     max_recv_data_segment_length=262144,
@@ -82,7 +83,7 @@ class Disk:
 
 
 class Echo:
-    """A text server that answers with the request, many times over."""
+    """A text server that answers SendTargets with the request, many times over."""
 
     def __init__(self, times: int = 1) -> None:
         self.times = times

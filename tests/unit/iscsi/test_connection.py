@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lunaport.iscsi import limits, pdu
 from lunaport.iscsi.digest import add_digests
 from lunaport.iscsi.enums import Opcode, RejectReason, TaskFunction, TaskResponse
-from tests.unit.iscsi.full_feature import Echo, Peer, with_digests
+from tests.unit.iscsi.full_feature import LIST_ALL, Echo, Peer, with_digests
 
 
 def nop_out(peer: Peer, data: bytes = b"", *, tag: int = 7, immediate: bool = True) -> bytes:
@@ -95,7 +95,7 @@ def test_what_is_held_is_bounded() -> None:
     while not peer.connection.closing and sent < limits.COMMAND_WINDOW:
         peer.send(peer.write(0, 16, block, tag=sent))
         sent += 1
-    assert peer.connection.held_bytes <= limits.HELD_BYTES_MAX
+    assert peer.connection.holding.bytes <= limits.HELD_BYTES_MAX
 
 
 def test_a_tag_in_use_is_rejected() -> None:
@@ -222,7 +222,7 @@ def test_abort_task_that_overtakes_its_command() -> None:
         assert response_of(peer) == TaskResponse.FUNCTION_COMPLETE
     peer.send(*commands)
     assert [cdb[4] for cdb in peer.disk.executed] == [3]
-    assert peer.connection.held_bytes == 0
+    assert peer.connection.holding.bytes == 0
 
 
 def test_other_functions_go_to_the_device_server() -> None:
@@ -274,7 +274,7 @@ def text_request(data: bytes, *, final: bool = True, ttt: int = 0xFFFFFFFF) -> b
 def test_a_long_text_answer_comes_in_pieces() -> None:
     peer = Peer()
     peer.connection.text = Echo(times=5000)
-    peer.send(text_request(b"a=b\0"))
+    peer.send(text_request(LIST_ALL))
     gathered = b""
     for _ in range(10):
         [(header, data)] = peer.received()
@@ -284,18 +284,18 @@ def test_a_long_text_answer_comes_in_pieces() -> None:
         if answer.final:
             break
         peer.send(text_request(b"", ttt=answer.target_transfer_tag))
-    assert gathered == b"a=b\0" * 5000
+    assert gathered == LIST_ALL * 5000
 
 
 def test_a_text_request_in_pieces_is_gathered() -> None:
     peer = Peer()
-    peer.send(text_request(b"a=", final=False))
+    peer.send(text_request(LIST_ALL[:5], final=False))
     [(header, data)] = peer.received()
     answer = pdu.parse_text_response(header, data)
     assert (answer.final, answer.data) == (False, b"")
-    peer.send(text_request(b"b\0", ttt=answer.target_transfer_tag))
+    peer.send(text_request(LIST_ALL[5:], ttt=answer.target_transfer_tag))
     [(header, data)] = peer.received()
-    assert pdu.parse_text_response(header, data).data == b"a=b\0"
+    assert pdu.parse_text_response(header, data).data == LIST_ALL
 
 
 def test_a_text_request_without_end_is_rejected() -> None:

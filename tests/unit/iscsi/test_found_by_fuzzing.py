@@ -8,7 +8,7 @@ from lunaport.iscsi import limits, pdu
 from lunaport.iscsi.connection import Connection
 from lunaport.iscsi.enums import RejectReason, TaskFunction, TaskResponse
 from lunaport.iscsi.output import Output
-from tests.unit.iscsi.full_feature import PARAMETERS, WRITE, Peer, data_out
+from tests.unit.iscsi.full_feature import LIST_ALL, PARAMETERS, WRITE, Peer, data_out
 from tests.unit.iscsi.test_connection import nop_out, task_management, text_request
 
 UNSOLICITED = 0xFFFFFFFF
@@ -64,7 +64,10 @@ def test_unsolicited_data_with_initial_r2t_ends_the_task() -> None:
     peer.send(peer.write(0, 4, bytes(512), tag=5, final=False))
     [(header, _)] = peer.received()
     assert (pdu.parse_r2t(header).offset, pdu.parse_r2t(header).length) == (512, 1536)
+    tag = pdu.parse_r2t(header).target_transfer_tag
     peer.send(data_out(5, UNSOLICITED, 0, 512, bytes(1536), final=True))
+    assert peer.received() == [], "what the R2T asked for is on its way"
+    peer.send(data_out(5, tag, 0, 512, bytes(1536), final=True))
     [(header, data)] = peer.received()
     assert pdu.parse_scsi_response(header, data).sense[12:14] == b"\x0c\x0c"
 
@@ -84,18 +87,18 @@ def test_a_discovery_session_takes_text_and_logout_only(message: bytes) -> None:
     peer.send(nop_out(peer, tag=pdu.RESERVED_TAG))
     peer.send(message)
     assert rejected(peer) == RejectReason.COMMAND_NOT_SUPPORTED
-    peer.send(text_request(b"a=b\0"))
+    peer.send(text_request(LIST_ALL))
     assert len(peer.received()) == 1
 
 
 def test_a_text_request_that_is_not_the_last_gets_no_last_answer() -> None:
     """Section 11.11.1: F in answer to a request without F is a protocol error."""
     peer = Peer()
-    request = pdu.TextRequest(immediate=True, final=False, initiator_task_tag=4, cmd_sn=1, exp_stat_sn=0, data=b"a=b\0")
+    request = pdu.TextRequest(immediate=True, final=False, initiator_task_tag=4, cmd_sn=1, exp_stat_sn=0, data=LIST_ALL)
     peer.send(request.serialize())
     [(header, data)] = peer.received()
     answer = pdu.parse_text_response(header, data)
-    assert (answer.final, answer.continues, answer.data) == (False, False, b"a=b\0")
+    assert (answer.final, answer.continues, answer.data) == (False, False, LIST_ALL)
     assert answer.target_transfer_tag != pdu.RESERVED_TAG
     peer.send(text_request(b"", ttt=answer.target_transfer_tag))
     [(header, data)] = peer.received()
@@ -128,4 +131,4 @@ def test_commands_that_wait_for_their_turn_are_not_lost_while_the_peer_takes_not
         assert [cdb[4] for cdb in peer.disk.executed] == [1, 2, 3][:executed]
         assert peer.connection.blocked
         peer.connection.blocked = False
-    assert peer.connection.held_bytes == 0
+    assert peer.connection.holding.bytes == 0

@@ -218,7 +218,6 @@ def test_data_out_that_is_lost_ends_the_command() -> None:
         (edit(data=bytes(512)), INCORRECT_AMOUNT),
         (edit(final=True, data=bytes(512)), INCORRECT_AMOUNT),
         (edit(target_transfer_tag=0x1234), INCORRECT_AMOUNT),
-        (edit(target_transfer_tag=pdu.RESERVED_TAG), bytes((0x0C, 0x0C))),
     ],
 )
 def test_data_out_with_numbers_of_ones_own(fault: Fault, code: bytes) -> None:

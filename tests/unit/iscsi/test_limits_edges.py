@@ -193,7 +193,7 @@ def burst(size: int) -> bool:
         piece = min(size - sent, limits.DATA_SEGMENT_BYTES_MAX)
         peer.send(data_out(1, tag, data_sn, sent, bytes(piece), final=False))
         sent, data_sn = sent + piece, data_sn + 1
-    return bool(peer.connection.tasks)
+    return peer.connection.waiting[1].broken_by is None
 
 
 def bursts(count: int) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from lunaport.iscsi import limits, pdu
 from lunaport.iscsi.enums import Opcode, RejectReason, TaskFunction, TaskResponse
-from tests.unit.iscsi.full_feature import FINAL, READ, Peer, data_out, with_digests
+from tests.unit.iscsi.full_feature import FINAL, LIST_ALL, READ, Peer, data_out, with_digests
 from tests.unit.iscsi.test_connection import nop_out, response_of, task_management, text_request
 
 SENSE_BYTES = 18
@@ -156,11 +156,11 @@ def test_data_in_goes_to_one_task_in_order() -> None:
 def test_a_text_exchange_is_continued_with_its_tag_or_begun_anew() -> None:
     """Section 11.10.4: an unknown transfer tag gets a Reject; without a tag what was begun is forgotten."""
     peer = Peer()
-    peer.send(text_request(b"a=b\0", ttt=77))
+    peer.send(text_request(LIST_ALL, ttt=77))
     [(header, data)] = peer.received()
     assert pdu.parse_reject(header, data).reason == RejectReason.INVALID_PDU_FIELD
     peer.send(text_request(b"forgotten", final=False))
     peer.received()
-    peer.send(text_request(b"a=b\0"))
+    peer.send(text_request(LIST_ALL))
     [(header, data)] = peer.received()
-    assert pdu.parse_text_response(header, data).data == b"a=b\0"
+    assert pdu.parse_text_response(header, data).data == LIST_ALL

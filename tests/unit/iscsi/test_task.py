@@ -149,6 +149,7 @@ def sense_after(*pieces: tuple[int, int, bytes, bool]) -> tuple[int, int]:
     [(header, _)] = peer.received()
     tag = pdu.parse_r2t(header).target_transfer_tag
     for data_sn, offset, data, final in pieces:
+        assert peer.received() == []
         peer.send(data_out(5, tag, data_sn, offset, data, final=final))
     [(header, payload)] = peer.received()
     response = pdu.parse_scsi_response(header, payload)
@@ -161,17 +162,52 @@ def sense_after(*pieces: tuple[int, int, bytes, bool]) -> tuple[int, int]:
 
 def test_data_out_that_breaks_the_rules_ends_the_task() -> None:
     crc, amount = (0x47, 0x05), (0x0C, 0x0D)
-    assert sense_after((1, 0, bytes(512), False)) == crc
-    assert sense_after((0, 512, bytes(512), False)) == crc
+    assert sense_after((1, 0, bytes(512), True)) == crc
+    assert sense_after((0, 512, bytes(512), True)) == crc
     assert sense_after((0, 0, bytes(512), True)) == amount
     assert sense_after((0, 0, bytes(16384), False), (1, 16384, bytes(4), True)) == amount
+
+
+def test_the_status_of_broken_data_out_waits_for_the_end_of_its_burst() -> None:
+    """Section 7.8: what went wrong first is told when all data that was asked for has come."""
+    assert sense_after((1, 0, bytes(512), False), (2, 512, bytes(512), False), (9, 0, b"", True)) == (0x47, 0x05)
+
+
+def test_the_status_of_broken_data_out_waits_for_every_burst() -> None:
+    peer = Peer(replace(PARAMETERS, max_outstanding_r2t=2))
+    peer.send(peer.write(0, 64, b"", tag=5))
+    first, second = (pdu.parse_r2t(header).target_transfer_tag for header, _ in peer.received())
+    peer.send(data_out(5, first, 1, 0, bytes(512), final=True))
+    assert peer.received() == []
+    peer.send(data_out(5, second, 0, 16384, bytes(8192), final=False))
+    assert peer.received() == []
+    peer.send(data_out(5, second, 1, 24576, bytes(8192), final=True))
+    [(header, payload)] = peer.received()
+    assert pdu.parse_scsi_response(header, payload).sense[12:14] == b"\x47\x05"
+    assert peer.disk.data[:32768] == bytes(32768)
+    assert not peer.connection.tasks
+
+
+def test_a_write_whose_data_never_ends_can_be_aborted() -> None:
+    """Section 7.8: task management ends the wait."""
+    peer = Peer()
+    peer.send(peer.write(0, 32, b"", tag=5))
+    peer.received()
+    peer.send(data_out(5, UNSOLICITED, 0, 0, bytes(512), final=True))
+    assert peer.received() == []
+    peer.connection.tasks[5].abort()
+    assert peer.received() == []
+    assert not peer.connection.tasks
+    assert not peer.connection.waiting
 
 
 def test_unsolicited_data_that_was_not_announced_ends_the_task() -> None:
     peer = Peer()
     peer.send(peer.write(0, 32, b"", tag=5))
-    peer.received()
+    [(header, _)] = peer.received()
+    tag = pdu.parse_r2t(header).target_transfer_tag
     peer.send(data_out(5, UNSOLICITED, 0, 0, bytes(512), final=True))
+    peer.send(data_out(5, tag, 0, 0, bytes(16384), final=True))
     [(header, payload)] = peer.received()
     assert pdu.parse_scsi_response(header, payload).sense[12:14] == b"\x0c\x0c"
 
