@@ -59,16 +59,24 @@ def refuse(task: Task) -> None:
 class Session:
     """A session with its one connection."""
 
-    __slots__ = ("connection", "execute", "nexus", "outcome", "since", "target", "transport", "tsih")
+    __slots__ = ("connection", "end_all", "execute", "nexus", "outcome", "since", "target", "transport", "tsih")
 
     def __init__(
-        self, transport: Transport, outcome: LoginOutcome, tsih: int, target: Target | None, nexus: Nexus | None
+        self,
+        transport: Transport,
+        outcome: LoginOutcome,
+        tsih: int,
+        target: Target | None,
+        nexus: Nexus | None,
+        end_all: Callable[[], None],
     ) -> None:
         self.transport = transport
         self.outcome = outcome
         self.tsih = tsih
         self.target = target
         self.nexus = nexus
+        # Ends every session of the target, this one too, after what is laid down.
+        self.end_all = end_all
         self.since = time.time()
         self.connection: Connection | None = None
         # See `iscsi.connection.DeviceServer.execute`: the nexus's own, without a call in between.
@@ -82,8 +90,13 @@ class Session:
         assert nexus is not None
         complete = partial(done, TaskResponse.FUNCTION_COMPLETE)
         if function in (TaskFunction.TARGET_WARM_RESET, TaskFunction.TARGET_COLD_RESET):
-            units = nexus.target.units.values()
-            run_together([partial(reset, unit) for unit in units], lambda _: complete())
+
+            def reset_done(_: BaseException | None) -> None:
+                complete()
+                if function == TaskFunction.TARGET_COLD_RESET:
+                    self.end_all()  # RFC 7143 section 11.5.1
+
+            run_together([partial(reset, unit) for unit in nexus.target.units.values()], reset_done)
             return
         methods: dict[int, Callable[[int, Callable[[], None]], bool]] = {
             TaskFunction.LOGICAL_UNIT_RESET: nexus.reset_unit,
@@ -95,6 +108,13 @@ class Session:
             done(TaskResponse.FUNCTION_NOT_SUPPORTED)
         elif not method(lun, complete):
             done(TaskResponse.LUN_DOES_NOT_EXIST)
+
+
+def end_session(transport: Transport, reason: str) -> None:
+    """Tell the initiator that its session ends, and end it."""
+    if transport.connection is not None and not transport.ending:
+        transport.connection.announce_session_drop()
+    transport.end(reason)
 
 
 def reset(unit: LogicalUnit, finish: Finish) -> None:
@@ -224,7 +244,7 @@ class Nas:
 
         def end_all() -> None:
             for transport in transports:
-                transport.end(reason)
+                end_session(transport, reason)
 
         def check() -> None:
             if any(transport in self.by_transport for transport in transports):
@@ -274,7 +294,7 @@ class Nas:
         nexus = None
         if target is not None:
             nexus = target.scsi.attach(f"{outcome.initiator_name},i,0x{outcome.isid.hex()}")
-        session = Session(transport, outcome, tsih, target, nexus)
+        session = Session(transport, outcome, tsih, target, nexus, partial(self._end_target, outcome.target_name))
         connection = Connection(
             outcome,
             tsih=tsih,
@@ -312,6 +332,16 @@ class Nas:
             reason=reason,
         )
 
+    def _end_target(self, name: str) -> None:
+        """A cold reset of this target: all its sessions end, once this batch of answers is complete."""
+
+        def end_all() -> None:
+            for transport, session in list(self.by_transport.items()):
+                if session.outcome.target_name == name:
+                    end_session(transport, "the target was reset")
+
+        self.loop.call_later(0, end_all)
+
     def _look_for_silence(self) -> None:
         """Ping sessions that were silent since the last look; close those that were silent after a ping."""
         before, self.heard = self.heard, {}
@@ -319,7 +349,9 @@ class Nas:
             receives, pinged = before.get(transport, (-1, False))
             silent = receives == transport.receives
             if silent and pinged:
-                transport.close(f"the initiator was silent for {2 * SILENCE_S_MAX:.0f} s and did not answer a ping")
+                if transport.connection is not None:
+                    transport.connection.announce_connection_drop()
+                transport.end(f"the initiator was silent for {2 * SILENCE_S_MAX:.0f} s and did not answer a ping")
                 continue
             if silent and transport.connection is not None:
                 transport.connection.ping()
@@ -330,6 +362,7 @@ class Nas:
         """End everything; initiators come back when the NAS does."""
         self.portals.set((), partly=True)
         for transport in [*self.by_transport, *self.before_login]:
+            end_session(transport, "the NAS ends")
             transport.close("the NAS ends")
 
     # Reports
@@ -357,14 +390,14 @@ class Nas:
             id=f"{session.tsih}-{outcome.isid.hex()}",
             target=outcome.target_name,
             initiator=outcome.initiator_name,
-            initiator_alias=outcome.initiator_alias,
+            initiator_alias=connection.parameters.initiator_alias,
             address=session.transport.address,
             portal=session.transport.portal,
             since=session.since,
             isid=outcome.isid.hex(),
             tsih=session.tsih,
             chap_user=outcome.chap_user,
-            negotiated=outcome.parameters.negotiated(),
+            negotiated=connection.parameters.negotiated(),
             commands=connection.commands,
             outstanding=len(connection.tasks),
             bytes_read=connection.bytes_read,

@@ -28,6 +28,7 @@ from lunaport.engine.interface import (
     TargetSpec,
 )
 from lunaport.iscsi import pdu
+from lunaport.iscsi.enums import AsyncEvent, TaskFunction, TaskResponse
 
 pytestmark = pytest.mark.anyio
 SIZE = 1 << 20
@@ -100,11 +101,11 @@ async def make_target(engine: EmbeddedEngine, volume: Path, name: str = "a") -> 
 class Initiator:
     """Logs in without CHAP and holds the session."""
 
-    def __init__(self, port: int, target: str) -> None:
+    def __init__(self, port: int, target: str, isid: bytes = bytes(6)) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=10)
         text = f"InitiatorName=iqn.2026-11.test:i\0TargetName={target}\0".encode()
         request = pdu.LoginRequest(
-            transit=True, current_stage=1, next_stage=3, isid=bytes(6), initiator_task_tag=1, cmd_sn=1, data=text
+            transit=True, current_stage=1, next_stage=3, isid=isid, initiator_task_tag=1, cmd_sn=1, data=text
         )
         self.sock.sendall(request.serialize())
         header, data = self.receive()
@@ -128,8 +129,8 @@ class Initiator:
         self.sock.close()
 
 
-async def log_in(port: int, target: TargetSpec) -> Initiator:
-    return await asyncio.to_thread(Initiator, port, target.name)
+async def log_in(port: int, target: TargetSpec, isid: bytes = bytes(6)) -> Initiator:
+    return await asyncio.to_thread(Initiator, port, target.name, isid)
 
 
 async def test_a_target_is_on_the_wire_when_apply_returns(tmp_path: Path) -> None:
@@ -162,6 +163,9 @@ async def test_removing_a_target_asks_its_sessions_to_log_out_then_ends_them(tmp
         refused = await log_in(port, gone)
         assert refused.status == 0x0203
         await removing
+        header, data = await asyncio.to_thread(leaving.receive)
+        ended = pdu.parse_async_message(header, data)
+        assert (ended.event, ended.parameters) == (AsyncEvent.SESSION_DROP, (0, 2, 0))
         with pytest.raises(EOFError):
             await asyncio.to_thread(leaving.receive)
         assert [session.target for session in await engine.sessions()] == [stays.name]
@@ -332,10 +336,53 @@ async def test_a_silent_session_is_pinged_and_closed_when_it_does_not_answer(
             )
             initiator.sock.sendall(answer.serialize())
         await asyncio.to_thread(initiator.receive)
+        header, data = await asyncio.to_thread(initiator.receive)
+        ended = pdu.parse_async_message(header, data)
+        assert (ended.event, ended.parameters) == (AsyncEvent.CONNECTION_DROP, (0, 2, 0))
         with pytest.raises(EOFError):
             await asyncio.to_thread(initiator.receive)
         assert list(await engine.sessions()) == []
         initiator.close()
+
+
+async def test_initiators_are_told_when_the_process_ends(tmp_path: Path) -> None:
+    async with running(tmp_path) as (engine, data, volume):
+        port = free_port()
+        await engine.start(DesiredState(portals=(PortalSpec(host="127.0.0.1", port=port),)))
+        target = await make_target(engine, volume)
+        await engine.apply(Change(put=(target,)))
+        initiator = await log_in(port, target)
+        data.loop.call_from_thread(data.nas.close)
+        ended = pdu.parse_async_message(*await asyncio.to_thread(initiator.receive))
+        assert ended.event == AsyncEvent.SESSION_DROP
+        with pytest.raises(EOFError):
+            await asyncio.to_thread(initiator.receive)
+        initiator.close()
+
+
+async def test_a_cold_reset_ends_every_session_of_its_target_and_no_other(tmp_path: Path) -> None:
+    """RFC 7143 section 11.5.1: the answer first, then all connections."""
+    async with running(tmp_path) as (engine, _, volume):
+        port = free_port()
+        await engine.start(DesiredState(portals=(PortalSpec(host="127.0.0.1", port=port),)))
+        hit, other = await make_target(engine, volume, "hit"), await make_target(engine, volume, "other")
+        await engine.apply(Change(put=(hit, other)))
+        # One initiator name and ISID is one session with each target: the second one has another ISID.
+        sessions = [await log_in(port, hit), await log_in(port, hit, isid=bytes(5) + b"1"), await log_in(port, other)]
+        request = pdu.TaskManagementRequest(
+            function=TaskFunction.TARGET_COLD_RESET, initiator_task_tag=7, cmd_sn=1, exp_stat_sn=0
+        )
+        sessions[0].sock.sendall(request.serialize())
+        header, _ = await asyncio.to_thread(sessions[0].receive)
+        assert pdu.parse_task_management_response(header).response == TaskResponse.FUNCTION_COMPLETE
+        for session in sessions[:2]:
+            ended = pdu.parse_async_message(*await asyncio.to_thread(session.receive))
+            assert ended.event == AsyncEvent.SESSION_DROP
+            with pytest.raises(EOFError):
+                await asyncio.to_thread(session.receive)
+        assert [session.target for session in await engine.sessions()] == [other.name]
+        for session in sessions:
+            session.close()
 
 
 async def test_nobody_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

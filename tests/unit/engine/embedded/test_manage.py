@@ -13,7 +13,7 @@ from tests.unit.scsi.support import Bench
 
 def answer(function: int, lun: int = 0) -> TaskResponse:
     transport = create_autospec(Transport, instance=True)
-    session = Session(transport, Peer().connection.outcome, 1, None, Bench().nexus)
+    session = Session(transport, Peer().connection.outcome, 1, None, Bench().nexus, lambda: None)
     answers: list[TaskResponse] = []
     session.manage(function, lun, answers.append)
     [response] = answers
