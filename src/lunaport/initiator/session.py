@@ -7,6 +7,7 @@ dropped. Timeouts are the caller's (`asyncio.timeout`), but for those of the log
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -42,6 +43,7 @@ from lunaport.iscsi.initiator_options import Options
 from lunaport.iscsi.initiator_task import CommandRequest, lun_field
 from lunaport.iscsi.negotiation import SessionParameters
 from lunaport.iscsi.pdu import RESERVED_TAG
+from lunaport.iscsi.text import parse_text
 
 RECEIVE_BYTES = 262144
 NOTICES_MAX = 1024
@@ -169,6 +171,16 @@ class Session:
         event = await self._expect(self.initiator.text(data))
         assert isinstance(event, TextResult)
         return event.data
+
+    async def renegotiate(self, keys: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Declare keys anew, MaxRecvDataSegmentLength above all; returns the target's answers.
+
+        What was declared holds from now on. Without keys it is what a target gets that asks for a negotiation.
+        """
+        self._check_open()
+        event = await self._expect(self.initiator.renegotiate(keys or {}))
+        assert isinstance(event, TextResult)
+        return parse_text(event.data)
 
     async def send_targets(self, query: str = "") -> list[DiscoveredTarget]:
         """Discovery: all targets in a discovery session, or the one named; in a normal session its own."""

@@ -37,6 +37,9 @@ UNPACK: Final = pdu.BHS.unpack_from
 SCSI_COMMAND: Final = int(Opcode.SCSI_COMMAND)
 DATA_OUT: Final = int(Opcode.DATA_OUT)
 LOGIN_REQUEST: Final = int(Opcode.LOGIN_REQUEST)
+EXTENDED_CDB: Final = 1
+READ_LENGTH: Final = 2
+"""Kinds of additional header segments (sections 11.2.2.3 and 11.2.2.4)."""
 IDLE_OUTPUT: Final = Output(0)
 """Stands in where a connection has nothing to send: it is full, so whoever lays something down asks the shell."""
 
@@ -227,7 +230,9 @@ class Connection:
                 task.finished = True
                 return
         if len(header) > self.data_in_offset:
-            task.cdb = extended_cdb(task.cdb, header[BHS_BYTES : len(header) - self.header_digest_bytes])
+            segments = header[BHS_BYTES : len(header) - self.header_digest_bytes]
+            task.cdb += additional_header(segments, EXTENDED_CDB)[1:]
+            task.read_length = int.from_bytes(additional_header(segments, READ_LENGTH)[1:5], "big")
         if data_length and (
             data_length > self.immediate_bytes_max or data_length > task.expected_length or not task.flags & 0x20
         ):
@@ -367,26 +372,10 @@ class Connection:
         """Ask the initiator to log out (section 11.9.1); the shell closes when it does not."""
         if not self.logout_asked:
             self.logout_asked = True
-            self._announce(AsyncEvent.LOGOUT_REQUEST, 0, 0, within_s)
+            self.announce(AsyncEvent.LOGOUT_REQUEST, (0, 0, within_s))
 
-    def request_negotiation(self, within_s: int) -> None:
-        """Ask the initiator for a text request, in which it may declare anew what it takes (section 11.9.1)."""
-        self._announce(AsyncEvent.NEGOTIATION_REQUEST, 0, 0, within_s)
-
-    def announce_connection_drop(self) -> None:
-        """Say that the connection ends now, and when the initiator may come back; the shell ends it."""
-        self._announce(AsyncEvent.CONNECTION_DROP, self.outcome.cid, *self._times())
-
-    def announce_session_drop(self) -> None:
-        """Say that the session ends now with all its connections, and when the initiator may come back."""
-        self._announce(AsyncEvent.SESSION_DROP, 0, *self._times())
-
-    def _times(self) -> tuple[int, int]:
-        """Time2Wait and Time2Retain: no task outlives its connection (section 7.6)."""
-        return self.parameters.default_time2wait, 0
-
-    def _announce(self, event: AsyncEvent, first: int, second: int, third: int) -> None:
-        """Lay an asynchronous message down; nothing follows the one that says that all is over."""
+    def announce(self, event: AsyncEvent, parameters: tuple[int, int, int]) -> None:
+        """Send an asynchronous message; `announcements` knows its parameters. None on a connection that ends."""
         if self.closing:
             return
         self.send(
@@ -395,7 +384,7 @@ class Connection:
                 exp_cmd_sn=self.exp_cmd_sn,
                 max_cmd_sn=self.max_cmd_sn,
                 event=event,
-                parameters=(first, second, third),
+                parameters=parameters,
             ).serialize()
         )
         self.shell.wake(self)
@@ -440,12 +429,15 @@ def data_in_bytes_max(parameters: SessionParameters) -> int:
     return min(parameters.peer_max_recv_data_segment_length, parameters.max_burst_length)
 
 
-def extended_cdb(cdb: bytes, segments: memoryview) -> bytes:
-    """The CDB with what an Extended CDB segment adds to it (sections 11.2.2.3 and 11.2.2.4); others are passed over."""
+def additional_header(segments: memoryview, kind: int) -> bytes:
+    """The first additional header segment of this kind, from its reserved byte on (section 11.2.2); others are passed.
+
+    The length of a segment counts the reserved byte, and not the padding to a multiple of four.
+    """
     at = 0
     while len(segments) - at >= 4:
         length = int.from_bytes(segments[at : at + 2], "big")
-        if segments[at + 2] & 0x3F == 1:
-            return cdb + bytes(segments[at + 4 : at + 3 + length])
+        if segments[at + 2] & 0x3F == kind:
+            return bytes(segments[at + 3 : at + 3 + length])
         at += 3 + length + 3 & ~3
-    return cdb
+    return b""

@@ -57,7 +57,8 @@ def _wanted(query: str, current_target: str) -> str:
         if not query:
             raise RemoteProtocolError("SendTargets of the current target in a session without one")
         return "" if query == "All" else parse_name(query)
-    if query and (query == "All" or parse_name(query) != current_target):
+    # Appendix C leaves All to discovery sessions. Some ask for it here too; they get the one target that is theirs.
+    if query not in ("", "All") and parse_name(query) != current_target:
         raise RemoteProtocolError(
             f"SendTargets={quoted(query)} in a session with a target, which may ask for its own only"
         )

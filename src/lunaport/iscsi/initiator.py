@@ -10,7 +10,7 @@ every StatSN is the one that is due.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from lunaport.iscsi import pdu
 from lunaport.iscsi.chap import RandomBytes
@@ -31,12 +31,14 @@ from lunaport.iscsi.initiator_events import (
 )
 from lunaport.iscsi.initiator_faults import Chunk, OutgoingPdu
 from lunaport.iscsi.initiator_login import InitiatorLogin
+from lunaport.iscsi.initiator_negotiation import renegotiated
 from lunaport.iscsi.initiator_options import Options
 from lunaport.iscsi.initiator_requests import OpenRequest, OpenRequests
 from lunaport.iscsi.initiator_stream import PduReader
 from lunaport.iscsi.initiator_task import CommandRequest, InitiatorTask
 from lunaport.iscsi.limits import LOGIN_DATA_SEGMENT_BYTES_MAX, SEND_TARGETS_BYTES_MAX
 from lunaport.iscsi.negotiation import SessionParameters
+from lunaport.iscsi.text import serialize_text
 
 WRAP = 0xFFFFFFFF
 HALF = 0x80000000
@@ -144,8 +146,15 @@ class Initiator:
 
     def text(self, data: bytes) -> int:
         """Send a text request, in pieces where it is long; the whole answer is a TextResult."""
+        return self._text(data, {})
+
+    def renegotiate(self, keys: Mapping[str, str]) -> int:
+        """Declare keys anew (section 6.4): they hold from the TextResult on. No keys: an empty request."""
+        return self._text(serialize_text(keys.items()), keys)
+
+    def _text(self, data: bytes, offers: Mapping[str, str]) -> int:
         tag, opened = self._open(Opcode.TEXT_REQUEST)
-        opened.text.rest = data
+        opened.text.rest, opened.text.offers = data, offers
         self._send_text(tag, pdu.RESERVED_TAG, 0)
         return tag
 
@@ -304,6 +313,9 @@ class Initiator:
         if text.rest:
             raise RemoteProtocolError("a text request that goes on is answered for good")
         self._requests.end(tag, Opcode.TEXT_REQUEST)
+        if text.offers:
+            self.parameters = renegotiated(self.parameters, text.offers, text.gathered)
+            self._reader.data_segment_bytes_max = self.parameters.max_recv_data_segment_length
         return TextResult(initiator_task_tag=tag, data=text.gathered)
 
     def _receive_logout(self, header: bytes, _data: bytes) -> Event:

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from lunaport.iscsi.enums import AsyncEvent
 from lunaport.iscsi.initiator_login import LoginFailure, LoginSuccess
 from lunaport.iscsi.pdu import AsyncMessage, LogoutResponse, Reject
+
+ASKS = (AsyncEvent.LOGOUT_REQUEST, AsyncEvent.NEGOTIATION_REQUEST)
+DROPS = (AsyncEvent.CONNECTION_DROP, AsyncEvent.SESSION_DROP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +86,34 @@ class LogoutResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced:
-    """The target sent an asynchronous message; see `enums.AsyncEvent`."""
+    """The target sent an asynchronous message: `event` is one of `enums.AsyncEvent`, or another number."""
 
     message: AsyncMessage
+
+    @property
+    def event(self) -> int:
+        """What it announces."""
+        return self.message.event
+
+    @property
+    def within_s(self) -> int:
+        """How long we may take to log out, or to negotiate."""
+        return self.message.parameters[2] if self.event in ASKS else 0
+
+    @property
+    def cid(self) -> int | None:
+        """The connection that is dropped."""
+        return self.message.parameters[0] if self.event == AsyncEvent.CONNECTION_DROP else None
+
+    @property
+    def time2wait_s(self) -> int:
+        """How long to wait before coming back."""
+        return self.message.parameters[1] if self.event in DROPS else 0
+
+    @property
+    def time2retain_s(self) -> int:
+        """How long after that tasks can still be taken over; 0: they have ended."""
+        return self.message.parameters[2] if self.event in DROPS else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

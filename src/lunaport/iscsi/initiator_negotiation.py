@@ -6,12 +6,13 @@ will do, and the default holds.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from lunaport.iscsi.errors import NegotiationError, TextError, quoted
 from lunaport.iscsi.initiator_options import Options
 from lunaport.iscsi.keys import KEYS, Key, Kind, Phase, Sender
 from lunaport.iscsi.negotiation import BOOLEANS, CRC32C, NONE, NUMBERS, SEGMENT_LENGTH, SessionParameters
-from lunaport.iscsi.text import NOT_UNDERSTOOD, REJECT, VERDICTS, parse_boolean, parse_list, parse_number
+from lunaport.iscsi.text import NOT_UNDERSTOOD, REJECT, VERDICTS, parse_boolean, parse_list, parse_number, parse_text
 
 DIGESTS = ("HeaderDigest", "DataDigest")
 NOT_OFFERED = ("iSCSIProtocolLevel",)
@@ -81,8 +82,10 @@ class Agreement:
             data_digest=self._agreed.get("DataDigest") == CRC32C,
             initial_r2t=bool(numbers["InitialR2T"]),
             immediate_data=bool(numbers["ImmediateData"]),
-            max_recv_data_segment_length=_number_or(declared, self.offers.get(SEGMENT_LENGTH, "")),
-            peer_max_recv_data_segment_length=_number_or(declared, self._agreed.get(SEGMENT_LENGTH, "")),
+            max_recv_data_segment_length=_number_or(declared, self.offers.get(SEGMENT_LENGTH, ""), declared.default),
+            peer_max_recv_data_segment_length=_number_or(
+                declared, self._agreed.get(SEGMENT_LENGTH, ""), declared.default
+            ),
             max_burst_length=numbers["MaxBurstLength"],
             first_burst_length=min(numbers["FirstBurstLength"], numbers["MaxBurstLength"]),
             max_outstanding_r2t=numbers["MaxOutstandingR2T"],
@@ -131,6 +134,21 @@ class Agreement:
         return answer
 
 
+def renegotiated(in_force: SessionParameters, offers: Mapping[str, str], text: bytes) -> SessionParameters:
+    """What holds after our text request with these keys was answered by `text` (section 6.4). Raises TextError."""
+    answers = parse_text(text)
+    ours, theirs = offers.get(SEGMENT_LENGTH, ""), answers.get(SEGMENT_LENGTH, "")
+    taken = theirs not in VERDICTS
+    key = KEYS[SEGMENT_LENGTH]
+    return replace(
+        in_force,
+        max_recv_data_segment_length=_number_or(key, ours, in_force.max_recv_data_segment_length)
+        if taken
+        else in_force.max_recv_data_segment_length,
+        peer_max_recv_data_segment_length=_number_or(key, theirs, in_force.peer_max_recv_data_segment_length),
+    )
+
+
 def _is_allowed(key: Key, offered: str, value: str) -> bool:
     """Whether `value` may answer `offered`. Raises TextError where `offered` is no value of the key."""
     if key.kind is Kind.LIST:
@@ -158,10 +176,10 @@ def _number(key: Key, value: str) -> int:
     return number
 
 
-def _number_or(key: Key, value: str) -> int:
-    """A declared number, the default where it is none."""
+def _number_or(key: Key, value: str, otherwise: int) -> int:
+    """A declared number, something else where it is none."""
     try:
         number = parse_number(value)
     except TextError:
-        return key.default
-    return number if key.lowest <= number <= key.highest else key.default
+        return otherwise
+    return number if key.lowest <= number <= key.highest else otherwise

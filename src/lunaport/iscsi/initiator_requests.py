@@ -4,6 +4,7 @@ Invariant: a tag names one request at a time, and is never the reserved one. An 
 RemoteProtocolError.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lunaport.iscsi import pdu
@@ -18,9 +19,10 @@ TARGET_FUNCTIONS = (TaskFunction.TARGET_WARM_RESET, TaskFunction.TARGET_COLD_RES
 
 @dataclass(slots=True)
 class TextExchange:
-    """What is left to send of a text request, and what has come of its answer."""
+    """What is left to send of a text request, what has come of its answer, and what it negotiates, if it does."""
 
     rest: bytes = b""
+    offers: Mapping[str, str] = field(default_factory=dict)
     gathered: bytes = b""
 
 

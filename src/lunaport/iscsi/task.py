@@ -23,6 +23,7 @@ STATUS_CHECK_CONDITION = 0x02
 STATUS_FOLLOWS = 0x01
 OVERFLOW = 0x04
 UNDERFLOW = 0x02
+BIDIRECTIONAL_UNDERFLOW = 0x08
 
 
 class Task:
@@ -48,6 +49,7 @@ class Task:
         "position",
         "private",
         "r2t_sn",
+        "read_length",
         "segments",
         "state",
         "transfer_length",
@@ -55,6 +57,8 @@ class Task:
     )
     state: Any
     """The device server's own."""
+    read_length: int
+    """What is expected of data-in where data goes both ways; set only where the command says it."""
 
     def __init__(
         self,
@@ -336,6 +340,11 @@ class Task:
         elif status != STATUS_GOOD:
             self.transfer_length = 0  # no data-in was sent: all that was expected is residual
         residual_flag, residual = self._residual()
+        read_residual = 0
+        if self.flags & 0x60 == 0x60:
+            # No command moves data both ways, so all that was to be read is left (section 11.4.5).
+            read_residual = getattr(self, "read_length", 0)
+            residual_flag |= BIDIRECTIONAL_UNDERFLOW if read_residual else 0
         sense_length = len(sense) + 2 if sense else 0
         room = connection.data_in_overhead + (sense_length + 3 & ~3)
         output = connection.output
@@ -357,7 +366,7 @@ class Task:
             connection.exp_cmd_sn,
             connection.max_cmd_sn,
             self.r2t_sn,
-            0,
+            read_residual,
             residual,
         )
         end = position + connection.data_in_offset

@@ -137,6 +137,14 @@ async def test_notices() -> None:
         assert result.message.response == LogoutResponse.RECOVERY_NOT_SUPPORTED
 
 
+async def test_renegotiation() -> None:
+    async with serving() as served, await connect(HOST, served.port, OPTIONS) as session:
+        assert await session.renegotiate({"MaxRecvDataSegmentLength": "512"}) == {"MaxRecvDataSegmentLength": "262144"}
+        assert session.parameters.max_recv_data_segment_length == 512
+        assert len(await session.read(0, 0, 8)) == 4096
+        assert await session.renegotiate() == {}
+
+
 async def test_the_oldest_notices_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lunaport.initiator.session.NOTICES_MAX", 2)
     async with serving() as served, await connect(HOST, served.port, OPTIONS) as session:

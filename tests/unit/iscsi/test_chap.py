@@ -1,6 +1,7 @@
 """Tests of lunaport.iscsi.chap."""
 
 import hashlib
+import hmac
 from dataclasses import replace
 
 import pytest
@@ -202,3 +203,40 @@ def test_without_the_secret_nothing_authenticates(requests: list[dict[str, str]]
             assert chap.state is ChapState.FAILED
     assert chap.state is not ChapState.AUTHENTICATED
     assert chap.proven is None
+
+
+@pytest.mark.parametrize("algorithm", list(ChapAlgorithm))
+@pytest.mark.parametrize("mutual", [False, True])
+def test_an_unknown_user_costs_the_work_of_a_wrong_secret(
+    algorithm: ChapAlgorithm, mutual: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many hashes and comparisons for each name, whoever has how many secrets; so time tells nothing of who exists."""
+    work: list[str] = []
+
+    class Watched:
+        """hashlib and hmac of the module, counting."""
+
+        @staticmethod
+        def new(name: str, data: bytes = b"", *, usedforsecurity: bool = True) -> object:
+            work.append(name)
+            return hashlib.new(name, data, usedforsecurity=usedforsecurity)
+
+        @staticmethod
+        def compare_digest(one: bytes, other: bytes) -> bool:
+            work.append("compare")
+            return hmac.compare_digest(one, other)
+
+    known = [replace(ALICE, mutual=("nas", b"nas-secret-123")), replace(ALICE, secret=b"alice-secret-2"), BOB]
+    wrong = proof(algorithm, b"not the secret")
+    monkeypatch.setattr("lunaport.iscsi.chap.hashlib", Watched)
+    monkeypatch.setattr("lunaport.iscsi.chap.hmac", Watched)
+    done = []
+    for user in ("alice", "bob", "mallory"):
+        chap = exchange(tuple(known))
+        chap.receive({"CHAP_A": str(int(algorithm))})
+        work.clear()
+        with pytest.raises(AuthenticationError):
+            chap.receive({"CHAP_N": user, "CHAP_R": wrong} | ({"CHAP_I": "7", "CHAP_C": "0xff"} if mutual else {}))
+        done.append(tuple(work))
+    assert len(set(done)) == 1
+    assert done[0].count("compare") == 2

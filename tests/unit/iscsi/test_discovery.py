@@ -33,6 +33,7 @@ RECORD_TWO = (
         (TWO.upper(), "", RECORD_TWO),
         ("iqn.2026-01.org.example:three", "", b""),
         ("", ONE, RECORD_ONE),
+        ("All", ONE, RECORD_ONE),
         (ONE, ONE, RECORD_ONE),
     ],
 )
@@ -40,7 +41,7 @@ def test_send_targets(query: str, current: str, answer: bytes) -> None:
     assert send_targets(query, current, TARGETS) == answer
 
 
-@pytest.mark.parametrize(("query", "current"), [("", ""), ("All", ONE), (TWO, ONE)])
+@pytest.mark.parametrize(("query", "current"), [("", ""), ("Alle", ONE), ("A", ONE), (TWO, ONE)])
 def test_queries_a_session_may_not_make(query: str, current: str) -> None:
     with pytest.raises(RemoteProtocolError):
         send_targets(query, current, TARGETS)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunaport.iscsi import pdu
+from lunaport.iscsi.announcements import announce_connection_drop, announce_session_drop, request_negotiation
 from lunaport.iscsi.enums import (
     AsyncEvent,
     LogoutReason,
@@ -181,11 +182,61 @@ def test_logout(reason: LogoutReason, cid: int | None, response: LogoutResponse)
 
 def test_an_asynchronous_message_is_an_event() -> None:
     pair = Pair().log_in()
+    connection = pair.target.connection
+    assert connection is not None
+    connection.request_logout(10)
+    request_negotiation(connection, 3)
+    announce_connection_drop(connection)
+    announce_session_drop(connection)
+    told = [
+        (event.event, event.within_s, event.cid, event.time2wait_s, event.time2retain_s)
+        for event in pair.run()
+        if isinstance(event, Announced)
+    ]
+    assert told == [
+        (AsyncEvent.LOGOUT_REQUEST, 10, None, 0, 0),
+        (AsyncEvent.NEGOTIATION_REQUEST, 3, None, 0, 0),
+        (AsyncEvent.CONNECTION_DROP, 0, 0, 2, 0),
+        (AsyncEvent.SESSION_DROP, 0, None, 2, 0),
+    ]
+
+
+def test_nothing_is_announced_on_a_connection_that_ends() -> None:
+    pair = Pair().log_in()
+    pair.initiator.logout()
+    pair.run()
     assert pair.target.connection is not None
-    pair.target.connection.request_logout(10)
+    announce_session_drop(pair.target.connection)
+    assert pair.target.take_output() == b""
+
+
+@pytest.mark.parametrize(("length", "sizes"), [(512, [512] * 16), (8192, [8192]), (4096, [4096, 4096])])
+def test_a_segment_length_declared_anew_holds_from_the_next_command(length: int, sizes: list[int]) -> None:
+    pair = Pair(replace(OPTIONS, keys={"MaxRecvDataSegmentLength": "1024"}), cut=every_byte).log_in()
+    tag = pair.initiator.renegotiate({"MaxRecvDataSegmentLength": str(length), "X-org.example.a": "1"})
     [event] = pair.run()
-    assert isinstance(event, Announced)
-    assert (event.message.event, event.message.parameters) == (AsyncEvent.LOGOUT_REQUEST, (0, 0, 10))
+    answer = b"MaxRecvDataSegmentLength=262144\0X-org.example.a=NotUnderstood\0"
+    assert event == TextResult(initiator_task_tag=tag, data=answer)
+    assert pair.initiator.parameters.max_recv_data_segment_length == length
+    pair.received.clear()
+    assert pair.command(read(0, 16)).status == 0
+    assert [len(data) for header, data in pair.received if pdu.opcode_of(header) == Opcode.DATA_IN] == sizes
+
+
+def test_what_a_target_refuses_to_negotiate_stays() -> None:
+    pair = Pair().log_in()
+    before = pair.initiator.parameters
+    tag = pair.initiator.renegotiate({"MaxRecvDataSegmentLength": "512", "MaxBurstLength": "512"})
+    [event] = pair.run()
+    assert isinstance(event, Rejected)
+    assert event.initiator_task_tag == tag
+    assert pair.initiator.parameters == before
+
+
+def test_a_request_to_negotiate_is_answered_by_an_empty_one() -> None:
+    pair = Pair().log_in()
+    tag = pair.initiator.renegotiate({})
+    assert pair.run() == [TextResult(initiator_task_tag=tag, data=b"")]
 
 
 def test_nothing_is_asked_before_the_login() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from lunaport.iscsi import limits, pdu
-from lunaport.iscsi.enums import Opcode, RejectReason, TaskFunction, TaskResponse
-from tests.unit.iscsi.full_feature import FINAL, LIST_ALL, READ, Peer, data_out, with_digests
+from lunaport.iscsi.enums import Opcode, RejectReason, ResidualFlag, TaskFunction, TaskResponse
+from tests.unit.iscsi.full_feature import FINAL, LIST_ALL, READ, WRITE, Peer, data_out, with_digests
 from tests.unit.iscsi.test_connection import nop_out, response_of, task_management, text_request
 
 SENSE_BYTES = 18
@@ -73,6 +73,35 @@ def test_an_extended_cdb_reaches_the_device_server() -> None:
     )
     peer.send(message.serialize())
     assert peer.disk.executed == [b"\x7f" + bytes(15) + b"abcd"]
+
+
+@pytest.mark.parametrize("read_length", [0, 4096])
+def test_a_command_both_ways_has_residuals_both_ways(read_length: int) -> None:
+    """Sections 11.2.2.3 and 11.4.5: no command moves data both ways, so all that was expected is left."""
+    peer = Peer()
+    segment = b"\0\5\2\0" + read_length.to_bytes(4, "big")
+    message = pdu.ScsiCommand(
+        flags=FINAL | READ | WRITE,
+        initiator_task_tag=1,
+        expected_length=1024,
+        cmd_sn=1,
+        exp_stat_sn=0,
+        cdb=b"\xff" + bytes(15),
+        ahs=segment,
+    )
+    peer.send(message.serialize())
+    [(header, data)] = peer.received()
+    response = pdu.parse_scsi_response(header, data)
+    assert (response.status, response.residual, response.bidirectional_residual) == (2, 1024, read_length)
+    assert response.flags == ResidualFlag.UNDERFLOW | (ResidualFlag.BIDIRECTIONAL_UNDERFLOW if read_length else 0)
+
+
+@pytest.mark.parametrize("attribute", range(8))
+def test_the_device_server_is_told_the_task_attribute(attribute: int) -> None:
+    """Section 11.3.1."""
+    peer = Peer()
+    peer.send(peer.command(bytes([0xA8]) + bytes(7) + b"\1\0", flags=FINAL | READ | attribute, tag=5, length=512))
+    assert peer.connection.tasks[5].attribute == attribute
 
 
 def test_check_condition_comes_in_a_response_of_its_own() -> None:

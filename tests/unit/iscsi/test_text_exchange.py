@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunaport.iscsi import limits, pdu
+from lunaport.iscsi.announcements import request_negotiation
 from lunaport.iscsi.enums import Opcode, RejectReason
 from lunaport.iscsi.keys import KEYS
 from lunaport.iscsi.pdu import RESERVED_TAG
@@ -227,7 +228,7 @@ def test_new_keys_wait_for_the_whole_answer_to_the_old_ones() -> None:
 def test_an_empty_request_gets_an_empty_answer() -> None:
     """Section 11.9.1: so an initiator may answer a request to negotiate."""
     peer = Peer()
-    peer.connection.request_negotiation(3)
+    request_negotiation(peer.connection, 3)
     [(header, data)] = peer.received()
     message = pdu.parse_async_message(header, data)
     assert (message.event, message.parameters) == (4, (0, 0, 3))

@@ -30,6 +30,7 @@ from lunaport.engine.interface import (
     SessionReport,
     TargetSpec,
 )
+from lunaport.iscsi.announcements import announce_connection_drop, announce_session_drop
 from lunaport.iscsi.connection import Connection
 from lunaport.iscsi.enums import TaskFunction, TaskResponse
 from lunaport.iscsi.limits import SILENCE_S_MAX
@@ -113,7 +114,7 @@ class Session:
 def end_session(transport: Transport, reason: str) -> None:
     """Tell the initiator that its session ends, and end it."""
     if transport.connection is not None and not transport.ending:
-        transport.connection.announce_session_drop()
+        announce_session_drop(transport.connection)
     transport.end(reason)
 
 
@@ -350,7 +351,7 @@ class Nas:
             silent = receives == transport.receives
             if silent and pinged:
                 if transport.connection is not None:
-                    transport.connection.announce_connection_drop()
+                    announce_connection_drop(transport.connection)
                 transport.end(f"the initiator was silent for {2 * SILENCE_S_MAX:.0f} s and did not answer a ping")
                 continue
             if silent and transport.connection is not None:
