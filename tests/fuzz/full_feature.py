@@ -4,17 +4,29 @@ from collections.abc import Callable
 from functools import partial
 
 from lunaport.iscsi import limits, pdu
+from lunaport.iscsi.announcements import request_negotiation
 from lunaport.iscsi.digest import add_digests
 from lunaport.iscsi.enums import Opcode, TaskFunction, TaskResponse
 from lunaport.iscsi.negotiation import SessionParameters
 from lunaport.iscsi.task import Task
 from tests.fuzz.source import Source
-from tests.unit.iscsi.full_feature import FINAL, READ, WRITE, Disk, Echo, Peer
+from tests.unit.iscsi.full_feature import FINAL, LIST_ALL, READ, WRITE, Disk, Echo, Peer
 
 STEPS_MAX = 200
 TAGS = 6
 TASKS_MAX = limits.COMMAND_WINDOW + limits.IMMEDIATE_COMMANDS_MAX
 ANSWERS_WITHOUT_STAT_SN = (Opcode.R2T, Opcode.DATA_IN, Opcode.NOP_IN)
+TEXTS = (
+    LIST_ALL,
+    b"MaxRecvDataSegmentLength=512\0",
+    b"MaxRecvDataSegmentLength=65536\0InitiatorAlias=a\0",
+    b"MaxRecvDataSegmentLength=0x3ff\0X-a=1\0",
+    b"MaxRecvDataSegmentLength=9\0",
+    b"HeaderDigest=None\0",
+    b"MaxBurstLength=Reject\0",
+    b"SendTar",
+    b"gets=\0",
+)
 FUNCTIONS = (*(int(function) for function in TaskFunction), 0, 0x7F)
 
 
@@ -69,6 +81,8 @@ class Session:
         self.asked: list[list[int]] = []
         self.text_tag = pdu.RESERVED_TAG
         self.stat_sn = self.connection.stat_sn
+        # What we take: what was declared holds from the last answer on.
+        self.segment_bytes = self.connection.parameters.peer_max_recv_data_segment_length
         self.unread = bytearray()
         self.steps = (
             self.command,
@@ -203,9 +217,14 @@ class Session:
                 target_transfer_tag=self.text_tag if shape & 8 else pdu.RESERVED_TAG,
                 cmd_sn=cmd_sn,
                 exp_stat_sn=0,
-                data=self.filling(self.source.number() * 32) if shape & 16 else b"",
+                data=self.words() if shape & 16 else b"",
             ).serialize()
         )
+
+    def words(self) -> bytes:
+        """Keys mostly, or any text."""
+        kind = self.source.number()
+        return TEXTS[kind % len(TEXTS)] if kind < 192 else self.filling(self.source.number() * 32)
 
     def nop(self) -> None:
         immediate, cmd_sn = self.number()
@@ -230,8 +249,10 @@ class Session:
                     immediate=immediate, reason=what, initiator_task_tag=0x400, cid=0, cmd_sn=cmd_sn, exp_stat_sn=0
                 ).serialize()
             )
-        elif what < 64:
+        elif what < 48:
             self.connection.ping()
+        elif what < 64:
+            request_negotiation(self.connection, 1)
         elif what < 128:
             self.flood()
         else:
@@ -295,10 +316,11 @@ class Session:
                 assert 0 < r2t.length <= connection.parameters.max_burst_length
                 self.asked.append([r2t.initiator_task_tag, r2t.target_transfer_tag, 0, r2t.offset, end])
                 del self.asked[:-64]
+            assert len(data) <= self.segment_bytes
             if opcode == Opcode.TEXT_RESPONSE:
                 self.text_tag = int.from_bytes(header[20:24], "big")
-            if opcode != Opcode.REJECT:
-                assert len(data) <= connection.parameters.peer_max_recv_data_segment_length
+                if header[1] & FINAL:
+                    self.segment_bytes = connection.parameters.peer_max_recv_data_segment_length
             if opcode not in ANSWERS_WITHOUT_STAT_SN or (opcode == Opcode.DATA_IN and header[1] & 1):
                 assert stat_sn == self.stat_sn, "each response has the next StatSN"
             if opcode not in ANSWERS_WITHOUT_STAT_SN or (
@@ -320,6 +342,7 @@ class Session:
         self.look()
         assert not connection.tasks
         assert not connection.waiting
+        assert not connection.requests.text.answering, "text that is never answered"
         assert connection.requests.task_management_count == 0, "task management that is never answered"
         if not connection.closing:
             open_now = connection.max_cmd_sn - connection.exp_cmd_sn + 1 & 0xFFFFFFFF

@@ -16,6 +16,9 @@ from lunaport.iscsi.text_exchange import TextExchange
 if TYPE_CHECKING:  # the connection makes its handlers
     from lunaport.iscsi.connection import Connection
 
+HALF = 0x80000000
+"""Serial numbers compare by halves of their circle (RFC 1982)."""
+
 
 class Requests:
     """The handlers of one connection, with what they remember between PDUs."""
@@ -72,8 +75,9 @@ class Requests:
             else:
                 task.when_finished(lambda: answer(TaskResponse.FUNCTION_COMPLETE))
             return
-        # A command that has not come yet counts as come and aborted (section 11.5.1).
-        if task is None and connection.holding.skip(request.ref_cmd_sn):
+        # A command from before this request that has not come yet counts as come and aborted (section 11.6.1).
+        before = 0 < (request.cmd_sn - request.ref_cmd_sn & 0xFFFFFFFF) < HALF
+        if task is None and before and connection.holding.skip(request.ref_cmd_sn):
             answer(TaskResponse.FUNCTION_COMPLETE)
         else:
             answer(TaskResponse.TASK_DOES_NOT_EXIST)

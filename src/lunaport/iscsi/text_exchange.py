@@ -39,12 +39,13 @@ class TextExchange:
         self._seen: set[str] = set()
         self._segment_bytes = 0
         self._alias: str | None = None
-        self._answering = False
+        # The last answer waits for reads to end.
+        self.answering = False
 
     def handle(self, header: memoryview, data: memoryview) -> None:
         """Take one text request. Raises RemoteProtocolError for what a Reject answers."""
         request = pdu.parse_text_request(header, data)
-        if self._answering:
+        if self.answering:
             # Section 11.10: there may be one request without an answer.
             raise RemoteProtocolError("a text request before the answer to the one before")
         try:
@@ -122,13 +123,13 @@ class TextExchange:
         )
         too_long = [task for task in connection.tasks.values() if task.data_in_length > segment_bytes]
         left = len(too_long)
-        self._answering = bool(too_long)
+        self.answering = bool(too_long)
 
         def ended() -> None:
             nonlocal left
             left -= 1
             if not left:
-                self._answering = False
+                self.answering = False
                 self._send(request, part, final=True)
                 self._forget()
 

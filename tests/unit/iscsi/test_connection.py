@@ -225,6 +225,16 @@ def test_abort_task_that_overtakes_its_command() -> None:
     assert peer.connection.holding.bytes == 0
 
 
+def test_abort_task_reaches_no_command_behind_it() -> None:
+    """Section 11.6.1: RefCmdSN is of the window and before the request's own CmdSN; nothing later is given up."""
+    peer = Peer()
+    for ref_cmd_sn in (1, 2, 100):
+        peer.send(task_management(peer, TaskFunction.ABORT_TASK, referenced=9, ref_cmd_sn=ref_cmd_sn))
+        assert response_of(peer) == TaskResponse.TASK_DOES_NOT_EXIST
+    peer.send(peer.command(bytes(6)))
+    assert len(peer.disk.executed) == 1
+
+
 def test_other_functions_go_to_the_device_server() -> None:
     peer = Peer()
     peer.send(task_management(peer, TaskFunction.LOGICAL_UNIT_RESET))
