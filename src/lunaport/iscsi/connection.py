@@ -394,7 +394,7 @@ class Connection:
         self.send(
             pdu.NopIn(
                 target_transfer_tag=self.next_transfer_tag(),
-                stat_sn=self.stat_sn,  # not used up by a ping (section 11.19.4)
+                stat_sn=self.stat_sn,  # not used up by a ping (section 11.19.2)
                 exp_cmd_sn=self.exp_cmd_sn,
                 max_cmd_sn=self.max_cmd_sn,
             ).serialize()

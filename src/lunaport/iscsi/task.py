@@ -342,7 +342,7 @@ class Task:
         residual_flag, residual = self._residual()
         read_residual = 0
         if self.flags & 0x60 == 0x60:
-            # No command moves data both ways, so all that was to be read is left (section 11.4.5).
+            # No command moves data both ways, so all that was to be read is left (section 11.4.6).
             read_residual = getattr(self, "read_length", 0)
             residual_flag |= BIDIRECTIONAL_UNDERFLOW if read_residual else 0
         sense_length = len(sense) + 2 if sense else 0

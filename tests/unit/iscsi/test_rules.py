@@ -61,7 +61,7 @@ def test_reserved_bits_are_not_looked_at() -> None:
 
 
 def test_an_extended_cdb_reaches_the_device_server() -> None:
-    """Section 11.2.2.4: type 1, its length, a reserved byte, the bytes behind the first 16; other types pass."""
+    """Section 11.2.2.3: type 1, its length, a reserved byte, the bytes behind the first 16; other types pass."""
     peer = Peer()
     message = pdu.ScsiCommand(
         flags=FINAL,
@@ -77,7 +77,7 @@ def test_an_extended_cdb_reaches_the_device_server() -> None:
 
 @pytest.mark.parametrize("read_length", [0, 4096])
 def test_a_command_both_ways_has_residuals_both_ways(read_length: int) -> None:
-    """Sections 11.2.2.3 and 11.4.5: no command moves data both ways, so all that was expected is left."""
+    """Sections 11.2.2.4 and 11.4.6: no command moves data both ways, so all that was expected is left."""
     peer = Peer()
     segment = b"\0\5\2\0" + read_length.to_bytes(4, "big")
     message = pdu.ScsiCommand(
