@@ -105,6 +105,18 @@ def test_an_aborted_command_takes_its_held_data_with_it() -> None:
     assert peer.connection.holding.bytes == 0
 
 
+def test_nothing_that_waits_behind_a_logout_is_carried_out() -> None:
+    """Section 11.14."""
+    peer = Peer()
+    first = peer.command(bytes(6), tag=1)
+    logout = pdu.LogoutRequest(reason=0, initiator_task_tag=2, cid=0, cmd_sn=2, exp_stat_sn=0).serialize()
+    peer.cmd_sn = 3
+    peer.send(peer.command(bytes(6), tag=3), logout, first)
+    assert [header[0] for header, _ in peer.received()] == [Opcode.SCSI_RESPONSE, Opcode.LOGOUT_RESPONSE]
+    assert len(peer.disk.executed) == 1
+    assert peer.connection.closing == "logout"
+
+
 class SlowReader(Peer):
     """An initiator that takes one answer at a time."""
 
