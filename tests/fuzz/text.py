@@ -1,9 +1,9 @@
-"""Text: `parse_text`, every parser of a value, and the answer to a text request."""
+"""Text: `parse_text`, every parser of a value, and the answer to SendTargets."""
 
 from contextlib import suppress
 
 from lunaport.iscsi import limits
-from lunaport.iscsi.discovery import Portal, answer_text
+from lunaport.iscsi.discovery import Portal, send_targets
 from lunaport.iscsi.errors import RemoteProtocolError
 from lunaport.iscsi.text import (
     parse_binary,
@@ -52,9 +52,6 @@ def run(data: bytes) -> None:
     for key, value in pairs.items():
         assert len(key) <= limits.TEXT_KEY_BYTES_MAX
         check_value(value)
-    for current_target in ("", NAME):
-        try:
-            answer = answer_text(data, current_target, TARGETS)
-        except RemoteProtocolError:
-            continue
-        assert len(answer) <= len(data) + limits.TEXT_KEYS_MAX * (limits.TEXT_KEY_BYTES_MAX + 16) + 1024
+        for current_target in ("", NAME):
+            with suppress(RemoteProtocolError):
+                assert len(send_targets(value, current_target, TARGETS)) < 1024

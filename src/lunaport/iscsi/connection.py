@@ -55,10 +55,10 @@ class DeviceServer(Protocol):
 
 
 class TextServer(Protocol):
-    """What answers text requests: SendTargets above all."""
+    """What knows the targets."""
 
-    def answer(self, request: bytes) -> bytes:
-        """The key=value pairs that answer those of a request. Raises RemoteProtocolError."""
+    def send_targets(self, query: str) -> bytes:
+        """The TargetName and TargetAddress pairs that answer SendTargets=`query`. Raises RemoteProtocolError."""
 
 
 class Shell(Protocol):

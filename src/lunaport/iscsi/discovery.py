@@ -1,4 +1,4 @@
-"""Discovery: what SendTargets and the other keys of a Text Request are answered with (RFC 7143 appendix C, 6.4).
+"""Discovery: what SendTargets is answered with (RFC 7143 appendix C).
 
 Which targets an initiator may see is the caller's to know. Nothing here resolves or checks addresses.
 """
@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lunaport.iscsi.errors import RemoteProtocolError, quoted
-from lunaport.iscsi.keys import KEYS
 from lunaport.iscsi.limits import SEND_TARGETS_BYTES_MAX
-from lunaport.iscsi.text import NOT_UNDERSTOOD, REJECT, VERDICTS, parse_name, parse_text, serialize_text
+from lunaport.iscsi.text import parse_name, serialize_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +62,3 @@ def _wanted(query: str, current_target: str) -> str:
             f"SendTargets={quoted(query)} in a session with a target, which may ask for its own only"
         )
     return current_target
-
-
-def answer_text(request: bytes, current_target: str, targets: Targets) -> bytes:
-    """Return the answer to a whole Text Request. Raises RemoteProtocolError.
-
-    Nothing but SendTargets is negotiated in full feature phase; what else is asked for stays as it is.
-    """
-    parts = []
-    for key, value in parse_text(request).items():
-        if value in VERDICTS:
-            continue
-        if key == "SendTargets":
-            parts.append(send_targets(value, current_target, targets))
-        else:
-            parts.append(serialize_text([(key, REJECT if key in KEYS else NOT_UNDERSTOOD)]))
-    return b"".join(parts)

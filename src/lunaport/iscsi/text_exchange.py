@@ -101,9 +101,8 @@ class TextExchange:
         if key is None:
             return serialize_text([(name, NOT_UNDERSTOOD)])
         check_admissible(key, Phase.FULL_FEATURE)
-        pair = serialize_text([(name, value)])
         if name == SEND_TARGETS:
-            return self.connection.text.answer(pair)
+            return self.connection.text.send_targets(value)
         if name == SEGMENT_LENGTH:
             self._segment_bytes = declared_number(key, value)
             # Ours stays what it is. It needs no answer; some wait for one all the same.

@@ -88,8 +88,8 @@ class Echo:
     def __init__(self, times: int = 1) -> None:
         self.times = times
 
-    def answer(self, request: bytes) -> bytes:
-        return request * self.times
+    def send_targets(self, query: str) -> bytes:
+        return f"SendTargets={query}\0".encode() * self.times
 
 
 class Peer:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lunaport.iscsi import pdu
 from lunaport.iscsi.connection import IDLE_OUTPUT, Connection
-from lunaport.iscsi.discovery import Portal, answer_text
+from lunaport.iscsi.discovery import Portal, send_targets
 from lunaport.iscsi.initiator import Initiator
 from lunaport.iscsi.initiator_events import CommandResult, Event
 from lunaport.iscsi.initiator_options import Options
@@ -102,10 +102,10 @@ class Target:
                 )
                 self.login = None
 
-    def answer(self, request: bytes) -> bytes:
+    def send_targets(self, query: str) -> bytes:
         assert self.connection is not None
         listed = [(f"{TARGET}{number or ''}", PORTALS) for number in range(self.names)]
-        return answer_text(request, self.connection.outcome.target_name, listed)
+        return send_targets(query, self.connection.outcome.target_name, listed)
 
     def make_room(self, connection: Connection, room_bytes: int) -> Output:
         if connection.output is not IDLE_OUTPUT:

@@ -210,7 +210,7 @@ def test_without_the_secret_nothing_authenticates(requests: list[dict[str, str]]
 def test_an_unknown_user_costs_the_work_of_a_wrong_secret(
     algorithm: ChapAlgorithm, mutual: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As many hashes and comparisons for each name, whoever has how many secrets; so time tells nothing of who exists."""
+    """As many hashes and comparisons for each name, however many secrets it has: time tells nothing of who exists."""
     work: list[str] = []
 
     class Watched:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lunaport.engine.embedded.targets import PORTAL_GROUP_TAG, Target
 from lunaport.iscsi.chap import ChapCredential
-from lunaport.iscsi.discovery import Portal, answer_text
+from lunaport.iscsi.discovery import Portal, send_targets
 from lunaport.iscsi.enums import LoginStatus
 from lunaport.iscsi.errors import LoginRefused, Refusal
 from lunaport.iscsi.login import LoginOutcome, TargetPolicy
@@ -50,16 +50,16 @@ class Directory:
 
 
 class TextAnswers:
-    """Text requests of a session (`iscsi.connection.TextServer`): SendTargets."""
+    """SendTargets of a session (`iscsi.connection.TextServer`)."""
 
     def __init__(self, nas: "Nas", transport: "Transport", outcome: LoginOutcome) -> None:
         self.nas = nas
         self.transport = transport
         self.outcome = outcome
 
-    def answer(self, request: bytes) -> bytes:
-        """See `iscsi.connection.TextServer.answer`."""
-        return answer_text(request, self.outcome.target_name, self._targets())
+    def send_targets(self, query: str) -> bytes:
+        """See `iscsi.connection.TextServer.send_targets`."""
+        return send_targets(query, self.outcome.target_name, self._targets())
 
     def _targets(self) -> Iterator[tuple[str, Sequence[Portal]]]:
         portals = [
