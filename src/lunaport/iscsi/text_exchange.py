@@ -84,8 +84,13 @@ class TextExchange:
             self._send(request, part, final=False)
 
     def _answer(self, text: bytes) -> bytes:
+        pairs = parse_text(text)
+        if self.connection.device_server is None and SEND_TARGETS not in (pairs.keys() | self._seen):
+            # Section 4.3: a discovery session takes text for nothing else.
+            reason = "text other than SendTargets in a discovery session"
+            raise RemoteProtocolError(reason, reject_reason=RejectReason.COMMAND_NOT_SUPPORTED)
         parts = []
-        for name, value in parse_text(text).items():
+        for name, value in pairs.items():
             # Section 6.4: a key comes once in an exchange.
             if name in self._seen:
                 raise NegotiationError(f"{name} comes twice in one exchange")

@@ -104,6 +104,40 @@ def test_the_device_server_is_told_the_task_attribute(attribute: int) -> None:
     assert peer.connection.tasks[5].attribute == attribute
 
 
+def test_digests_cover_additional_headers() -> None:
+    """Section 11.2.3: the header digest stands behind them and covers them."""
+    peer = Peer(with_digests(header=True, data=True))
+    message = pdu.ScsiCommand(
+        flags=FINAL | WRITE,
+        initiator_task_tag=1,
+        expected_length=512,
+        cmd_sn=1,
+        exp_stat_sn=0,
+        cdb=bytes([0x2A]) + bytes(7) + b"\1" + bytes(7),
+        ahs=b"\0\x05\1\0" + b"abcd",
+        data=b"d" * 512,
+    )
+    peer.send(message.serialize())
+    assert peer.disk.executed == [message.cdb + b"abcd"]
+    assert peer.disk.data[:512] == message.data
+    assert not peer.connection.closing
+
+
+def test_the_answer_to_task_management_comes_behind_what_was_answered_before() -> None:
+    """Section 4.2.2.3: on the wire, and in StatSN."""
+    peer = Peer()
+    peer.send(
+        peer.read(0, 40, tag=1),
+        peer.write(0, 1, bytes(512), tag=2),
+        peer.read(0, 1, tag=3, slow=True),
+        task_management(peer, TaskFunction.ABORT_TASK, referenced=3),
+    )
+    peer.disk.slow.pop()()
+    opcodes = [header[0] for header, _ in peer.received()]
+    assert opcodes == [Opcode.DATA_IN] * 3 + [Opcode.SCSI_RESPONSE, Opcode.TASK_MANAGEMENT_RESPONSE]
+    assert peer.connection.stat_sn == 103
+
+
 def test_check_condition_comes_in_a_response_of_its_own() -> None:
     """Section 11.4.7: sense data with its length, never the status of a Data-In PDU."""
     peer = Peer()

@@ -145,6 +145,21 @@ def test_verdicts_are_not_answered(verdict: str) -> None:
     assert answer_of(peer).data == b""
 
 
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [(LIST_ALL, True), (LIST_ALL + declare(512), True), (declare(512), False), (b"X-a=1\0", False)],
+)
+def test_a_discovery_session_takes_text_with_send_targets_only(text: bytes, taken: bool) -> None:
+    """Section 4.3."""
+    peer = Peer()
+    peer.connection.device_server = None
+    peer.send(request(text))
+    if taken:
+        assert answer_of(peer).data.startswith(LIST_ALL)
+    else:
+        assert rejected(peer) == RejectReason.COMMAND_NOT_SUPPORTED
+
+
 # Exchanges
 
 
