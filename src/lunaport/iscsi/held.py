@@ -38,8 +38,9 @@ class Held:
 
     def hold_data_out(self, whole: memoryview) -> bool:
         """Keep a Data-Out PDU behind its command, where that is held; False: it is not."""
+        tag = whole[TASK_TAG]
         for stream in self.streams.values():
-            if stream[0] & pdu.OPCODE_MASK == Opcode.SCSI_COMMAND and stream[TASK_TAG] == whole[TASK_TAG]:
+            if stream[TASK_TAG] == tag and stream[0] & pdu.OPCODE_MASK == Opcode.SCSI_COMMAND:
                 if self._may_keep(whole):
                     stream += whole
                 return True
