@@ -1,10 +1,12 @@
 """Single rules of RFC 7143 in full feature phase that CONFORMANCE.md names and no other test is about."""
 
+from dataclasses import replace
+
 import pytest
 
 from lunaport.iscsi import limits, pdu
 from lunaport.iscsi.enums import Opcode, RejectReason, ResidualFlag, TaskFunction, TaskResponse
-from tests.unit.iscsi.full_feature import FINAL, LIST_ALL, READ, WRITE, Peer, data_out, with_digests
+from tests.unit.iscsi.full_feature import FINAL, LIST_ALL, PARAMETERS, READ, WRITE, Peer, data_out, with_digests
 from tests.unit.iscsi.test_connection import nop_out, response_of, task_management, text_request
 
 SENSE_BYTES = 18
@@ -102,6 +104,50 @@ def test_the_device_server_is_told_the_task_attribute(attribute: int) -> None:
     peer = Peer()
     peer.send(peer.command(bytes([0xA8]) + bytes(7) + b"\1\0", flags=FINAL | READ | attribute, tag=5, length=512))
     assert peer.connection.tasks[5].attribute == attribute
+
+
+def test_a_full_window_keeps_no_ping_and_no_task_management_out() -> None:
+    """Section 4.2.2.1: at any time one immediate task management request and one other immediate command are taken."""
+    peer = Peer()
+    for tag in range(limits.COMMAND_WINDOW):
+        peer.send(peer.read(0, 1, tag=tag, slow=True))
+    for tag in range(limits.IMMEDIATE_COMMANDS_MAX):
+        slow = bytes([0xA8]) + bytes(7) + b"\1\0"
+        peer.send(peer.command(slow, flags=FINAL | READ, tag=0x1000 + tag, length=512, immediate=True))
+    assert peer.received() == []
+    peer.send(nop_out(peer, b"there?"), task_management(peer, TaskFunction.LOGICAL_UNIT_RESET), text_request(LIST_ALL))
+    opcodes = [header[0] for header, _ in peer.received()]
+    assert opcodes == [Opcode.NOP_IN, Opcode.TASK_MANAGEMENT_RESPONSE, Opcode.TEXT_RESPONSE]
+
+
+def test_transfer_tags_follow_each_other_and_leave_the_reserved_one_out() -> None:
+    """Sections 4.2.5.3 and 11.8.5."""
+    peer = Peer()
+    peer.connection.transfer_tag = 0xFFFFFFFC
+    tags = [peer.connection.next_transfer_tag() for _ in range(4)]
+    assert tags == [0xFFFFFFFD, 0xFFFFFFFE, 0, 1]
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 101])
+def test_padding_is_zeros_whatever_was_in_its_place(length: int) -> None:
+    """Section 11.1: data is padded to whole words."""
+    peer = Peer()
+    peer.disk.data[:512] = b"\xff" * 512
+    used = peer.make_room(peer.connection, 1024)
+    used.view[:] = b"\xff" * used.size
+    peer.send(peer.read(0, 1, expected=length))
+    [(header, data)] = [(used.view[:48], bytes(used.view[48 : used.filled]))]
+    assert int.from_bytes(header[5:8], "big") == length
+    assert data == b"\xff" * length + bytes(-length % 4)
+
+
+def test_the_answer_to_a_ping_is_cut_to_what_the_initiator_takes() -> None:
+    """Sections 11.18.3 and 11.19.1: and its transfer tag is the reserved one, as it wants no answer."""
+    peer = Peer(replace(PARAMETERS, peer_max_recv_data_segment_length=512))
+    peer.send(nop_out(peer, b"ping" * 200))
+    [(header, data)] = peer.received()
+    answer = pdu.parse_nop_in(header, data)
+    assert (answer.data, answer.target_transfer_tag) == (b"ping" * 128, pdu.RESERVED_TAG)
 
 
 def test_digests_cover_additional_headers() -> None:
