@@ -39,7 +39,7 @@ class Command:
     access: Access = Access.CHANGING
     """When it is legal while others hold a persistent reservation (SPC-4 table 65, SBC-3 table 13)."""
     exempt: Callable[[bytes], bool] | None = None
-    """Which CDBs of it are legal under every persistent reservation, whatever `access` says."""
+    """Which CDBs of it are legal under every reservation, whatever the columns for reservations say."""
     when_lost: bool = False
     """Legal while the persistent reservations are lost (SPC-4 5.12.5.3)."""
     when_stopped: bool = False

@@ -187,13 +187,14 @@ class Nexus:
 
     def _is_shut_out(self, unit: LogicalUnit, row: Command, cdb: bytes) -> bool:
         """Whether a reservation of others forbids the command. Raises ScsiError while nobody knows who has reserved."""
+        if row.exempt is not None and row.exempt(cdb):
+            return False
         if unit.holder not in (None, self) and not row.with_reservation:
             return True
         now = unit.reservations.now
-        exempt = row.exempt is not None and row.exempt(cdb)
-        if now.lost and not row.when_lost and not exempt:
+        if now.lost and not row.when_lost:
             raise ScsiError(persistent_reservation_information_lost())
-        return not exempt and not now.allows(self.id, row.access)
+        return not now.allows(self.id, row.access)
 
     def _execute_absent(self, task: Task) -> None:
         cdb = task.cdb[:CDB_BYTES]

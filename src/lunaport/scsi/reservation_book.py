@@ -46,22 +46,30 @@ class ReservationBook:
 
     def _proceed(self, background: Background) -> None:
         self._busy = True
-        while self._waiting:
-            decide, done = self._waiting.popleft()
-            try:
-                change = decide(self.now)
-            except ScsiError as error:
-                done(None, error)
-                continue
-            if change is not None and self._has_to_save(change.after):
-                assert self.store is not None
-                save = partial(self.store.save, serialize_reservations(change.after))
-                background.submit(save, partial(self._saved, background, change, done))
-                return
-            if change is not None:
-                self.now = change.after
-            done(change, None)
-        self._busy = False
+        saving = False
+        try:
+            while self._waiting and not saving:
+                decide, done = self._waiting.popleft()
+                try:
+                    change = decide(self.now)
+                except ScsiError as error:
+                    done(None, error)
+                    continue
+                if change is not None and self._has_to_save(change.after):
+                    self._save(background, change, done)
+                    saving = True
+                    continue
+                if change is not None:
+                    self.now = change.after
+                done(change, None)
+        finally:
+            # A mistake of ours that gets out of here must not keep later changes waiting for ever.
+            self._busy = saving
+
+    def _save(self, background: Background, change: Change, done: Decided) -> None:
+        assert self.store is not None
+        save = partial(self.store.save, serialize_reservations(change.after))
+        background.submit(save, partial(self._saved, background, change, done))
 
     def _has_to_save(self, after: Reservations) -> bool:
         if self.store is None:
@@ -70,9 +78,11 @@ class ReservationBook:
 
     def _saved(self, background: Background, change: Change, done: Decided, error: BaseException | None) -> None:
         self._unsure = error is not None
-        if error is None:
-            self.now = change.after
-            done(change, None)
-        else:
-            done(None, error)
-        self._proceed(background)
+        try:
+            if error is None:
+                self.now = change.after
+                done(change, None)
+            else:
+                done(None, error)
+        finally:
+            self._proceed(background)

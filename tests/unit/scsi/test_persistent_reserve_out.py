@@ -1,9 +1,13 @@
 """PERSISTENT RESERVE OUT: its parameter list, the ports it names, and what holds for every service action."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lunaport.scsi.enums import ReservationType, ReserveOut, Status
 from lunaport.scsi.limits import RESERVE_OUT_BYTES_MAX
+from lunaport.scsi.reservation_store import load_reservations
+from lunaport.scsi.reservations import Reservations
 
 from .persistent import (
     ALL_TG_PT,
@@ -31,6 +35,7 @@ from .persistent import (
     generation,
     keys,
     list_field,
+    move_list,
     port_id,
     port_list,
     powered_on,
@@ -181,6 +186,29 @@ def test_obsolete_fields_are_not_looked_at() -> None:
 @pytest.mark.parametrize("action", range(9, 32))
 def test_no_other_service_action(action: int) -> None:
     assert Bench().run(reserve_out_cdb(action), data_out=bytes(24)).field_pointer == (1, 4)
+
+
+@given(
+    action=st.sampled_from(ReserveOut),
+    kind=st.sampled_from(ReservationType),
+    data=st.binary(min_size=24, max_size=200)
+    | st.builds(basic_list, st.integers(0, 2), st.integers(0, 2), st.integers(0, 15), st.binary(max_size=80))
+    | st.builds(move_list, st.integers(0, 2), st.integers(0, 2), st.binary(max_size=80), st.integers(0, 3)),
+)
+@settings(deadline=None)
+def test_any_parameter_list_gets_one_valid_answer(action: ReserveOut, kind: int, data: bytes) -> None:
+    bench = both_registered(WRITE_EXCLUSIVE, keys=(1, 2))
+    task = bench.run(reserve_out_cdb(action, kind, len(data)), data_out=data)
+    assert task.status in (Status.GOOD, CONFLICT, Status.CHECK_CONDITION)
+    assert task.status == Status.GOOD or not task.sense or task.sense_key == 5
+    assert not parse_kept(bench).lost
+
+
+def parse_kept(bench: Bench) -> Reservations:
+    """What a power cycle finds."""
+    store = bench.unit.reservations.store
+    assert store is not None
+    return load_reservations(store)[0]
 
 
 def test_data_that_comes_in_pieces() -> None:

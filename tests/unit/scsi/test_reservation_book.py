@@ -123,6 +123,19 @@ def test_what_cannot_be_kept_has_not_happened() -> None:
     assert keys(powered_on(store)) == [A, B]
 
 
+def test_a_mistake_of_ours_is_told_and_keeps_nobody_waiting() -> None:
+    bench, _ = kept()
+    registering = bench.start(reserve_out_cdb(ReserveOut.REGISTER), data_out=basic_list(A, 7, APTPL))
+    waiting = bench.start(reserve_out_cdb(ReserveOut.RESERVE, 1), data_out=basic_list(B), nexus=bench.other)
+    _, done = bench.background.queue.pop()
+    with pytest.raises(ZeroDivisionError):
+        done(ZeroDivisionError())
+    bench.background.drain()
+    assert (registering.sense_code, waiting.status) == (0x4400, Status.GOOD)
+    assert (keys(bench), reservation(bench)) == ([A, B], (B, 1))
+    assert not bench.unit.task_set
+
+
 def test_an_aborted_task_that_waits_for_its_turn_changes_nothing() -> None:
     bench, _ = kept()
     first = bench.start(reserve_out_cdb(ReserveOut.RESERVE, 1), data_out=basic_list(A))

@@ -54,6 +54,12 @@ def test_what_is_legal_for_the_others(cdb: str) -> None:
     assert bench.run(cdb, nexus=bench.other).status == Status.GOOD
 
 
+def test_starting_the_unit_is_legal_for_the_others() -> None:
+    bench = Bench()
+    bench.run(RESERVE[0])
+    assert bench.run("1B 00 00 00 01 00", nexus=bench.other).status == Status.GOOD
+
+
 def test_an_unknown_command_is_no_conflict() -> None:
     bench = Bench()
     bench.run(RESERVE[0])
