@@ -1,9 +1,12 @@
 """CDBs and parameter lists: `Nexus.execute` on a small thin disk, two nexuses, work in the background."""
 
 from lunaport.scsi.commands import COMMANDS
-from lunaport.scsi.enums import Status
-from lunaport.scsi.limits import TRANSFER_BYTES_MAX, WAITING_BYTES_MAX
+from lunaport.scsi.enums import Opcode, Status
+from lunaport.scsi.limits import REGISTRATIONS_MAX, TRANSFER_BYTES_MAX, WAITING_BYTES_MAX
+from lunaport.scsi.reservation_store import serialize_reservations
+from lunaport.scsi.transport_id import serialize_transport_id
 from tests.fuzz.source import Source
+from tests.unit.scsi.persistent import MemoryStore, powered_on
 from tests.unit.scsi.support import BLOCKS, Bench, FakeTask
 
 COMMANDS_MAX = 24
@@ -11,6 +14,10 @@ KNOWN = sorted((row.opcode, row.service_action or 0) for row in COMMANDS.rows)
 STATUSES = frozenset(Status)
 ADDRESSES = (0, 1, 8, BLOCKS - 8, BLOCKS - 1, BLOCKS, 0xFFFFFFFF)
 LENGTHS = (0, 1, 8, 255, 2048, 0xFFFF)
+TRANSPORT_IDS = tuple(
+    serialize_transport_id(f"iqn.2026-01.example:{name}")
+    for name in ("host,i,0x000000000001", "other,i,0x000000000002", "other", "third,i,0x000000000003", "x" * 200)
+)
 LUNS = (0, 0, 0, 0, 0, 0, 1 << 48, 0xC101 << 48, 1 << 63)
 
 
@@ -55,18 +62,40 @@ def parameters_of(source: Source) -> bytes:
     return bytes([source.number()]) * (512 * (1 + source.number() % 16))
 
 
+def reserve_out_of(source: Source, cdb: bytes) -> tuple[bytes, bytes]:
+    """PERSISTENT RESERVE OUT as it could be: the length is right, keys are small and meet again, ports are known."""
+    data = reserve_out_list_of(source)
+    return cdb[:2] + bytes((source.number() & 0x0F, 0, 0)) + len(data).to_bytes(4, "big") + bytes(7), data
+
+
+def reserve_out_list_of(source: Source) -> bytes:
+    """Either parameter list: the one of REGISTER AND MOVE or the one of all others."""
+    kind = source.number()
+    keys = (kind & 3).to_bytes(8, "big") + (kind >> 2 & 3).to_bytes(8, "big")
+    transport_ids = b"".join(source.pick(TRANSPORT_IDS) for _ in range(kind >> 4 & 3))
+    if kind & 0x80:
+        moved = transport_ids or TRANSPORT_IDS[0]
+        return keys + bytes((0, source.number() & 3)) + b"\0\1" + len(moved).to_bytes(4, "big") + moved
+    flags = source.number() & 0x0D
+    tail = len(transport_ids).to_bytes(4, "big") + transport_ids if flags & 8 else b""
+    return keys + bytes(4) + bytes((flags, 0, 0, 0)) + tail
+
+
 def run(data: bytes) -> None:
     """Any command ends exactly once with a status that exists, sense where it failed, and bounded data."""
     source = Source(data)
-    bench = Bench()
+    bench = powered_on(MemoryStore())
     tasks: list[FakeTask] = []
     for _ in range(COMMANDS_MAX):
         if not source:
             break
         choices = source.number()
         data_out = parameters_of(source)
+        cdb = cdb_of(source)
+        if cdb[0] == Opcode.PERSISTENT_RESERVE_OUT and choices & 32:
+            cdb, data_out = reserve_out_of(source, cdb)
         task = bench.start(
-            cdb_of(source),
+            cdb,
             nexus=bench.other if choices & 1 else None,
             lun=source.pick(LUNS),
             expected_length=source.pick((0, 1, 36, 512, 4096, 65536)),
@@ -85,6 +114,10 @@ def run(data: bytes) -> None:
         finish(task, bench)
     assert not bench.unit.task_set
     assert bench.unit.waiting_bytes == 0
+    assert len(bench.unit.reservations.now.registrations) <= REGISTRATIONS_MAX
+    # What was kept is what a power cycle finds.
+    again = powered_on(MemoryStore(serialize_reservations(bench.unit.reservations.now)))
+    assert not again.unit.reservations.now.lost
     for task in tasks:
         check(task)
 

@@ -82,7 +82,7 @@ class Initiator:
     _tag: int = 0
     _header_digest: bool = False
     _data_digest: bool = False
-    _isid: bytes = field(default_factory=lambda: b"\x80" + secrets.token_bytes(5))
+    isid: bytes = field(default_factory=lambda: b"\x80" + secrets.token_bytes(5))
 
     def __enter__(self) -> Self:
         self.connect()
@@ -231,7 +231,7 @@ class Initiator:
     def exchange(self, tag: int, keys: Mapping[str, str], *, stage: int, next_stage: int | None) -> dict[str, str]:
         """Send one Login request and return the keys of its answer."""
         flags = stage << 2 if next_stage is None else 0x80 | stage << 2 | next_stage
-        isid_tsih = int.from_bytes(self._isid + b"\0\0")
+        isid_tsih = int.from_bytes(self.isid + b"\0\0")
         text = "".join(f"{key}={value}\0" for key, value in keys.items()).encode()
         self.send(
             LOGIN | IMMEDIATE, flags=flags, lun=isid_tsih, tag=tag, words=(0, self.cmd_sn, self.exp_stat_sn), data=text

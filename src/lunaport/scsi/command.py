@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lunaport.scsi.enums import Access
 from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb, invalid_opcode
 from lunaport.scsi.task import Task
 
@@ -34,7 +35,13 @@ class Command:
     service_action: int | None = None
     recommended_timeout_s: int = 30
     with_reservation: bool = False
-    """Legal while another nexus holds the reservation (SPC-2 table 10)."""
+    """Legal while another nexus holds the reservation of RESERVE (SPC-2 table 10)."""
+    access: Access = Access.CHANGING
+    """When it is legal while others hold a persistent reservation (SPC-4 table 65, SBC-3 table 13)."""
+    exempt: Callable[[bytes], bool] | None = None
+    """Which CDBs of it are legal under every reservation, whatever the columns for reservations say."""
+    when_lost: bool = False
+    """Legal while the persistent reservations are lost (SPC-4 5.12.5.3)."""
     when_stopped: bool = False
     """Legal while the unit is stopped (SBC-3 4.20)."""
     ignores_attention: bool = False

@@ -4,9 +4,23 @@ The bytes are the CDB usage data: a bit that is 0 has to be 0 in a CDB. So prote
 anchoring, power conditions, NACA and the like are refused by the table alone.
 """
 
-from lunaport.scsi import cache, capacity, inquiry, mode, provisioning, read, readiness, report, reserve, verify, write
+from lunaport.scsi import (
+    cache,
+    capacity,
+    inquiry,
+    mode,
+    persistent_reserve_in,
+    provisioning,
+    read,
+    readiness,
+    report,
+    reserve,
+    verify,
+    write,
+)
 from lunaport.scsi.command import Command, CommandTable
-from lunaport.scsi.enums import MaintenanceIn, Opcode, ServiceActionIn
+from lunaport.scsi.enums import Access, MaintenanceIn, Opcode, ReserveIn, ReserveOut, ServiceActionIn
+from lunaport.scsi.persistent_reserve_out import persistent_reserve_out
 
 _LONG_S = 120
 """For what may take a disk its time: a flush, ranges without a useful bound."""
@@ -20,10 +34,13 @@ _ANY_TIME = (
     Command(
         usage=_usage("00 00 00 00 00 00"),
         handler=readiness.test_unit_ready,
+        access=Access.ALWAYS,
     ),
     Command(
         usage=_usage("03 01 00 00 FF 00"),
         handler=readiness.request_sense,
+        access=Access.ALWAYS,
+        when_lost=True,
         with_reservation=True,
         when_stopped=True,
         ignores_attention=True,
@@ -31,6 +48,8 @@ _ANY_TIME = (
     Command(
         usage=_usage("12 01 FF FF FF 00"),
         handler=inquiry.inquiry,
+        access=Access.ALWAYS,
+        when_lost=True,
         with_reservation=True,
         when_stopped=True,
         ignores_attention=True,
@@ -38,6 +57,8 @@ _ANY_TIME = (
     Command(
         usage=_usage("A0 00 FF 00 00 00 FF FF FF FF 00 00"),
         handler=report.report_luns,
+        access=Access.ALWAYS,
+        when_lost=True,
         with_reservation=True,
         when_stopped=True,
         ignores_attention=True,
@@ -46,72 +67,117 @@ _ANY_TIME = (
         usage=_usage("A3 0C 87 FF FF FF FF FF FF FF 00 00"),
         service_action=MaintenanceIn.REPORT_SUPPORTED_OPERATION_CODES,
         handler=report.report_supported_operation_codes,
+        access=Access.READING,
         with_reservation=True,
         when_stopped=True,
     ),
     Command(
         usage=_usage("16 00 00 00 00 00"),
         handler=reserve.reserve,
+        access=Access.ALWAYS,
         when_stopped=True,
     ),
     Command(
         usage=_usage("17 00 00 00 00 00"),
         handler=reserve.release,
+        access=Access.ALWAYS,
         with_reservation=True,
         when_stopped=True,
     ),
     Command(
         usage=_usage("56 00 00 00 00 00 00 00 00 00"),
         handler=reserve.reserve,
+        access=Access.ALWAYS,
         when_stopped=True,
     ),
     Command(
         usage=_usage("57 00 00 00 00 00 00 00 00 00"),
         handler=reserve.release,
+        access=Access.ALWAYS,
         with_reservation=True,
         when_stopped=True,
     ),
     Command(
         usage=_usage("1A 08 FF FF FF 00"),
         handler=mode.mode_sense_6,
+        access=Access.READING,
         when_stopped=True,
     ),
     Command(
         usage=_usage("5A 18 FF FF 00 00 00 FF FF 00"),
         handler=mode.mode_sense_10,
+        access=Access.READING,
         when_stopped=True,
     ),
     Command(
         usage=_usage("1B 01 00 00 05 00"),
         handler=readiness.start_stop_unit,
+        exempt=readiness.starts,
         when_stopped=True,
         recommended_timeout_s=_LONG_S,
     ),
     Command(
         usage=_usage("25 00 00 00 00 00 00 00 00 00"),
         handler=capacity.read_capacity_10,
+        access=Access.ALWAYS,
         with_reservation=True,
     ),
     Command(
         usage=_usage("9E 10 00 00 00 00 00 00 00 00 FF FF FF FF 00 00"),
         service_action=ServiceActionIn.READ_CAPACITY_16,
         handler=capacity.read_capacity_16,
+        access=Access.ALWAYS,
         with_reservation=True,
     ),
 )
 
+_RESERVE_IN = {
+    ReserveIn.READ_KEYS: persistent_reserve_in.read_keys,
+    ReserveIn.READ_RESERVATION: persistent_reserve_in.read_reservation,
+    ReserveIn.REPORT_CAPABILITIES: persistent_reserve_in.report_capabilities,
+    ReserveIn.READ_FULL_STATUS: persistent_reserve_in.read_full_status,
+}
+
+_PERSISTENT = (
+    *(
+        Command(
+            usage=bytes((Opcode.PERSISTENT_RESERVE_IN, action)) + _usage("00 00 00 00 00 FF FF 00"),
+            service_action=action,
+            handler=handler,
+            access=Access.ALWAYS,
+            when_stopped=True,
+        )
+        for action, handler in _RESERVE_IN.items()
+    ),
+    *(
+        Command(
+            usage=bytes((Opcode.PERSISTENT_RESERVE_OUT, action)) + _usage("FF 00 00 FF FF FF FF 00"),
+            service_action=action,
+            handler=persistent_reserve_out,
+            access=Access.ALWAYS,  # who may do what is decided by registrations and keys
+            when_stopped=True,
+            when_lost=action == ReserveOut.REPLACE_LOST_RESERVATION,
+        )
+        for action in ReserveOut
+    ),
+)
+
 _MEDIUM = (
-    Command(usage=_usage("08 1F FF FF FF 00"), handler=read.read_6),
-    Command(usage=_usage("28 18 FF FF FF FF 00 FF FF 00"), handler=read.read_10),
-    Command(usage=_usage("A8 18 FF FF FF FF FF FF FF FF 00 00"), handler=read.read_12),
-    Command(usage=_usage("88 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=read.read_16),
+    Command(usage=_usage("08 1F FF FF FF 00"), handler=read.read_6, access=Access.READING),
+    Command(usage=_usage("28 18 FF FF FF FF 00 FF FF 00"), handler=read.read_10, access=Access.READING),
+    Command(usage=_usage("A8 18 FF FF FF FF FF FF FF FF 00 00"), handler=read.read_12, access=Access.READING),
+    Command(
+        usage=_usage("88 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=read.read_16, access=Access.READING
+    ),
     Command(usage=_usage("0A 1F FF FF FF 00"), handler=write.write_6),
     Command(usage=_usage("2A 18 FF FF FF FF 00 FF FF 00"), handler=write.write_10),
     Command(usage=_usage("AA 18 FF FF FF FF FF FF FF FF 00 00"), handler=write.write_12),
     Command(usage=_usage("8A 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=write.write_16),
-    Command(usage=_usage("2F 16 FF FF FF FF 00 FF FF 00"), handler=verify.verify_10),
-    Command(usage=_usage("AF 16 FF FF FF FF FF FF FF FF 00 00"), handler=verify.verify_12),
-    Command(usage=_usage("8F 16 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=verify.verify_16),
+    Command(usage=_usage("2F 16 FF FF FF FF 00 FF FF 00"), handler=verify.verify_10, access=Access.READING),
+    Command(usage=_usage("AF 16 FF FF FF FF FF FF FF FF 00 00"), handler=verify.verify_12, access=Access.READING),
+    Command(
+        usage=_usage("8F 16 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=verify.verify_16, access=Access.READING
+    ),
     Command(
         usage=_usage("35 02 FF FF FF FF 00 FF FF 00"),
         handler=cache.synchronize_cache_10,
@@ -141,7 +207,7 @@ _MEDIUM = (
 )
 
 COMMANDS = CommandTable(
-    sorted(_ANY_TIME + _MEDIUM, key=lambda row: row.opcode),
+    sorted(_ANY_TIME + _PERSISTENT + _MEDIUM, key=lambda row: row.opcode),
     absent={
         Opcode.INQUIRY: inquiry.inquiry_absent,
         Opcode.REPORT_LUNS: report.report_luns_absent,

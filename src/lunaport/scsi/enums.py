@@ -1,6 +1,6 @@
 """The numbers of SAM-5, SPC-4 and SBC-3, once. Sense codes stand in `sense`, limits in `limits`."""
 
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 
 class Opcode(IntEnum):
@@ -25,6 +25,8 @@ class Opcode(IntEnum):
     RESERVE_10 = 0x56
     RELEASE_10 = 0x57
     MODE_SENSE_10 = 0x5A
+    PERSISTENT_RESERVE_IN = 0x5E
+    PERSISTENT_RESERVE_OUT = 0x5F
     READ_16 = 0x88
     WRITE_16 = 0x8A
     VERIFY_16 = 0x8F
@@ -48,6 +50,48 @@ class MaintenanceIn(IntEnum):
     """Service actions of MAINTENANCE IN."""
 
     REPORT_SUPPORTED_OPERATION_CODES = 0x0C
+
+
+class ReserveIn(IntEnum):
+    """Service actions of PERSISTENT RESERVE IN (SPC-4 table 159)."""
+
+    READ_KEYS = 0x00
+    READ_RESERVATION = 0x01
+    REPORT_CAPABILITIES = 0x02
+    READ_FULL_STATUS = 0x03
+
+
+class ReserveOut(IntEnum):
+    """Service actions of PERSISTENT RESERVE OUT (SPC-4 table 170)."""
+
+    REGISTER = 0x00
+    RESERVE = 0x01
+    RELEASE = 0x02
+    CLEAR = 0x03
+    PREEMPT = 0x04
+    PREEMPT_AND_ABORT = 0x05
+    REGISTER_AND_IGNORE_EXISTING_KEY = 0x06
+    REGISTER_AND_MOVE = 0x07
+    REPLACE_LOST_RESERVATION = 0x08
+
+
+class ReservationType(IntEnum):
+    """Types of persistent reservation (SPC-4 table 164)."""
+
+    WRITE_EXCLUSIVE = 0x1
+    EXCLUSIVE_ACCESS = 0x3
+    WRITE_EXCLUSIVE_REGISTRANTS_ONLY = 0x5
+    EXCLUSIVE_ACCESS_REGISTRANTS_ONLY = 0x6
+    WRITE_EXCLUSIVE_ALL_REGISTRANTS = 0x7
+    EXCLUSIVE_ACCESS_ALL_REGISTRANTS = 0x8
+
+
+class Access(Enum):
+    """What a command means to a persistent reservation of others (SPC-4 table 65, SBC-3 table 13)."""
+
+    ALWAYS = "legal under every reservation"
+    READING = "legal while others have write exclusive access"
+    CHANGING = "for those with access only"
 
 
 class Status(IntEnum):

@@ -12,3 +12,7 @@ WAITING_BYTES_MAX = 64 << 20
 """Data-out of one logical unit that was copied to wait for its disk; more is answered TASK SET FULL."""
 LUN_MAX = 0x3FFF
 """The largest number that flat space addressing can say (SAM-5 4.7.7.3)."""
+REGISTRATIONS_MAX = 512
+"""I_T nexuses registered with one logical unit."""
+RESERVE_OUT_BYTES_MAX = 16 << 10
+"""Parameter list of PERSISTENT RESERVE OUT: 24 bytes, and TransportIDs behind them."""

@@ -1,7 +1,7 @@
 """A logical unit (SAM-5 4.6): a block device, what identifies it, and its state shared by all I_T nexuses.
 
-State: the SPC-2 reservation holder, stopped or not, the tasks that wait, and how much data-out waits with them. Unit
-attentions are kept by the nexus they are for. Everything here runs on the event loop.
+State: the SPC-2 reservation holder, persistent reservations, stopped or not, the tasks that wait, and how much data-out
+waits with them. Unit attentions are kept by the nexus they are for. Everything here runs on the event loop.
 
 Invariants: a task is in the task set from its first wait until it is finished; whoever aborts tasks is told once all
 of them have ended, so nothing they wrote lands later.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lunaport.blockdev.device import BlockDevice
 from lunaport.scsi.limits import TRANSFER_BYTES_MAX
+from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.sense import Sense, bus_device_reset, capacity_data_has_changed
 from lunaport.scsi.task import Background, Task
 
@@ -48,6 +49,7 @@ class LogicalUnit:
         "nexuses",
         "physical_block_size_bytes",
         "product",
+        "reservations",
         "revision",
         "serial",
         "shift",
@@ -73,8 +75,12 @@ class LogicalUnit:
         product: str = "DISK",
         revision: str = "0001",
         thin: bool = True,
+        reservations: ReservationBook | None = None,
     ) -> None:
-        """`uuid`: 32 hexadecimal digits. `thin`: offer UNMAP, when the device can give space back."""
+        """`uuid`: 32 hexadecimal digits. `thin`: offer UNMAP, when the device can give space back.
+
+        Without `reservations` there are none yet, and none will survive the loss of power.
+        """
         if block_size_bytes not in _BLOCK_SIZES:
             raise ValueError(f"block size {block_size_bytes} is not one of {_BLOCK_SIZES}")
         if device.size_bytes < block_size_bytes:
@@ -97,6 +103,8 @@ class LogicalUnit:
         self.draining = 0
         """Nexuses that are gone and whose tasks have not all ended."""
         self.holder: Nexus | None = None
+        """Of the SPC-2 reservation (RESERVE); `reservations` are the persistent ones. Never both."""
+        self.reservations = reservations or ReservationBook()
         self.nexuses: set[Nexus] = set()
         self.task_set: dict[Task, Nexus] = {}
         self.waiting_bytes = 0
@@ -110,7 +118,7 @@ class LogicalUnit:
             self.raise_attention(capacity_data_has_changed())
 
     def reset(self, done: Done) -> None:
-        """Logical unit reset (SAM-5 6.3.3): abort every task, drop the reservation, tell every nexus."""
+        """Logical unit reset (SAM-5 6.3.3): abort every task, drop an SPC-2 reservation, tell every nexus."""
         self.set_state(holder=None, stopped=False)
         self.raise_attention(bus_device_reset())
         self.abort(list(self.task_set), done)

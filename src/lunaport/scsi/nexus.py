@@ -1,8 +1,8 @@
 """An I_T nexus (SAM-5 4.5): an initiator port's way to the logical units, where every command comes in.
 
-Invariant: `_ready` holds exactly the LUNs this nexus may use with no question asked: no unit attention pending, not
-reserved by another nexus, not stopped, not draining. All other commands go the careful way, so the usual one pays one
-dict look-up for all of this.
+Invariant: `_ready` holds exactly the LUNs this nexus may use with no question asked: no unit attention pending, no
+reservation of others in its way, not stopped, not draining. All other commands go the careful way, so the usual one
+pays one dict look-up for all of this. Who may only read goes the careful way for that too.
 
 Unit attentions at login: none. SAM-5 6.3.1 asks for POWER ON OCCURRED on every nexus after power on. A nexus here comes
 into being with its login and no earlier: there is nothing it can have known that a power cycle made untrue. Boot
@@ -13,15 +13,17 @@ libiscsi accept both.
 from typing import TYPE_CHECKING
 
 from lunaport.blockdev.device import DeviceError
-from lunaport.scsi.command import CDB_BYTES, check_fields
+from lunaport.scsi.command import CDB_BYTES, Command, check_fields
 from lunaport.scsi.enums import Status
 from lunaport.scsi.logical_unit import Done, LogicalUnit
+from lunaport.scsi.reservations import NexusId
 from lunaport.scsi.sense import (
     ScsiError,
     Sense,
     commands_cleared_by_another_initiator,
     initializing_command_required,
     logical_unit_not_supported,
+    persistent_reservation_information_lost,
     sense_of,
 )
 from lunaport.scsi.task import Task
@@ -33,12 +35,11 @@ if TYPE_CHECKING:  # the target makes nexuses
 class Nexus:
     """Made by `ScsiTarget.attach`."""
 
-    __slots__ = ("_attentions", "_dispatch", "_ready", "initiator_port", "target")
+    __slots__ = ("_attentions", "_dispatch", "_ready", "id", "target")
 
-    def __init__(self, target: "ScsiTarget", initiator_port: str) -> None:
+    def __init__(self, target: "ScsiTarget", nexus_id: NexusId) -> None:
         self.target = target
-        self.initiator_port = initiator_port
-        """The SCSI port name, for iSCSI `<name>,i,0x<ISID>`."""
+        self.id = nexus_id
         self._dispatch = target.dispatch
         self._attentions: dict[LogicalUnit, list[Sense]] = {}
         self._ready: dict[int, LogicalUnit] = {}
@@ -59,7 +60,7 @@ class Nexus:
             task.finish(Status.CHECK_CONDITION, sense_of(error).fixed())
 
     def close(self, done: Done) -> None:
-        """I_T nexus loss (SAM-5 6.3.4): abort its tasks, free its reservations. `done` when all tasks have ended."""
+        """I_T nexus loss (SAM-5 6.3.4): abort its tasks, release what RESERVE gave it. `done` when they have ended."""
         self.target.nexuses.discard(self)
         units = list(self._attentions)
         self._attentions.clear()
@@ -145,7 +146,11 @@ class Nexus:
         self._ready = {
             lun: unit
             for lun, unit in self.target.forms.items()
-            if not self._attentions[unit] and not unit.stopped and not unit.draining and unit.holder in (None, self)
+            if not self._attentions[unit]
+            and not unit.stopped
+            and not unit.draining
+            and unit.holder in (None, self)
+            and unit.reservations.now.is_unrestricted(self.id)
         }
 
     def _execute_carefully(self, task: Task) -> None:
@@ -172,13 +177,24 @@ class Nexus:
             # A write of a nexus that is gone is still under way: whoever comes back must not be overtaken by it.
             task.finish(Status.BUSY)
             return
-        if unit.holder not in (None, self) and not row.with_reservation:
+        if self._is_shut_out(unit, row, cdb):
             task.finish(Status.RESERVATION_CONFLICT)
             return
         check_fields(cdb, row.illegal)
         if unit.stopped and not row.when_stopped:
             raise ScsiError(initializing_command_required())
         row.handler(self, unit, task)
+
+    def _is_shut_out(self, unit: LogicalUnit, row: Command, cdb: bytes) -> bool:
+        """Whether a reservation of others forbids the command. Raises ScsiError while nobody knows who has reserved."""
+        if row.exempt is not None and row.exempt(cdb):
+            return False
+        if unit.holder not in (None, self) and not row.with_reservation:
+            return True
+        now = unit.reservations.now
+        if now.lost and not row.when_lost:
+            raise ScsiError(persistent_reservation_information_lost())
+        return not now.allows(self.id, row.access)
 
     def _execute_absent(self, task: Task) -> None:
         cdb = task.cdb[:CDB_BYTES]

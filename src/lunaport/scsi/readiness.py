@@ -33,9 +33,14 @@ def _send_sense(task: Task, sense: Sense) -> None:
     send(task, data, task.cdb[4])
 
 
+def starts(cdb: bytes) -> bool:
+    """Whether a START STOP UNIT starts, which disturbs nobody."""
+    return bool(cdb[4] & _START)
+
+
 def start_stop_unit(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     """Stop the unit for every nexus, after a flush, or start it. Power conditions and ejection are not supported."""
-    start = bool(task.cdb[4] & _START)
+    start = starts(task.cdb)
     unit.set_state(holder=unit.holder, stopped=not start)
     if start or task.cdb[4] & _NO_FLUSH:
         task.good()

@@ -114,6 +114,14 @@ def wrong_data_length() -> Sense:
     return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x0E03)
 
 
+def invalid_release_of_persistent_reservation() -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2604)
+
+
+def insufficient_registration_resources() -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x5504)
+
+
 def lba_out_of_range() -> Sense:
     return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2100)
 
@@ -150,6 +158,10 @@ def space_allocation_failed() -> Sense:
     return Sense(key=SenseKey.DATA_PROTECT, code=0x2707)
 
 
+def persistent_reservation_information_lost() -> Sense:
+    return Sense(key=SenseKey.DATA_PROTECT, code=0x4401)
+
+
 def communication_failure() -> Sense:
     return Sense(key=SenseKey.HARDWARE_ERROR, code=0x0800)
 
@@ -173,6 +185,18 @@ def bus_device_reset() -> Sense:
 
 def capacity_data_has_changed() -> Sense:
     return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2A09)
+
+
+def reservations_preempted() -> Sense:
+    return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2A03)
+
+
+def reservations_released() -> Sense:
+    return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2A04)
+
+
+def registrations_preempted() -> Sense:
+    return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2A05)
 
 
 def commands_cleared_by_another_initiator() -> Sense:

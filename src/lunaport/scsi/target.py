@@ -1,6 +1,6 @@
 """A SCSI target device (SAM-5 4.4): its logical units by LUN, and the nexuses that reach them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from lunaport.scsi.command import CommandTable
@@ -8,14 +8,26 @@ from lunaport.scsi.commands import COMMANDS
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.lun import lun_forms
 from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.reservations import NexusId
 from lunaport.scsi.sense import reported_luns_data_has_changed
 
 
 class ScsiTarget:
-    """`name` is the SCSI device name (for iSCSI the target's name), empty where there is none."""
+    """`name` is the SCSI device name (for iSCSI the target's name), empty where there is none.
 
-    def __init__(self, units: Mapping[int, LogicalUnit], *, name: str = "", commands: CommandTable = COMMANDS) -> None:
+    `ports` are the relative target port identifiers of its SCSI target ports.
+    """
+
+    def __init__(
+        self,
+        units: Mapping[int, LogicalUnit],
+        *,
+        name: str = "",
+        ports: Sequence[int] = (1,),
+        commands: CommandTable = COMMANDS,
+    ) -> None:
         self.name = name
+        self.ports = tuple(ports)
         self.nexuses: set[Nexus] = set()
         self.commands = commands
         self.dispatch = commands.dispatch(Nexus.execute_found)
@@ -36,9 +48,9 @@ class ScsiTarget:
         """The unit of a LUN as on the wire."""
         return self._forms.get(lun)
 
-    def attach(self, initiator_port: str) -> Nexus:
-        """A new nexus, at login."""
-        nexus = Nexus(self, initiator_port)
+    def attach(self, initiator_port: str, target_port: int = 1) -> Nexus:
+        """A new nexus, at login to one of `ports`."""
+        nexus = Nexus(self, NexusId(initiator_port=initiator_port, target_port=target_port))
         self.nexuses.add(nexus)
         for unit in self._units.values():
             unit.nexuses.add(nexus)

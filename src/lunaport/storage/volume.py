@@ -2,7 +2,8 @@
 
 A volume is `luns/` (files in use) and `trash/` (deleted ones, kept for a while) in a directory of mode 0700. Every
 function blocks, is durable when it returns (file and directory are synced), may be repeated after a crash, and raises
-StorageError. Names, capacity rules and the emptying of the trash are decided above.
+StorageError. Names, capacity rules and the emptying of the trash are decided above. What lies beside a file
+(`sidecar`) goes where the file goes.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lunaport.storage import sidecar
 from lunaport.storage.errors import StorageError, storage_error
 
 LUNS = "luns"
@@ -90,6 +92,10 @@ def move_file(path: str, destination: str) -> None:
             source.rename(target)
         elif not there:
             raise StorageError("missing", path, os.strerror(errno.ENOENT).lower())
+        # After the file: who finds it at its new place without them repeats the move before it is served.
+        for suffix in sidecar.SUFFIXES:
+            with contextlib.suppress(FileNotFoundError):
+                Path(path + suffix).rename(destination + suffix)
         _sync_directory(target.parent)
         _sync_directory(source.parent)
 
@@ -104,6 +110,8 @@ def remove_file(path: str) -> None:
             return
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for suffix in sidecar.SUFFIXES:
+                Path(path + suffix).unlink(missing_ok=True)
             file.unlink(missing_ok=True)
         finally:
             os.close(fd)

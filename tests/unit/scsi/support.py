@@ -8,6 +8,7 @@ from lunaport.blockdev.memory import MemoryDevice
 from lunaport.scsi.enums import Status
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.target import ScsiTarget
 from lunaport.scsi.task import EndHandler, PieceHandler
 
@@ -157,7 +158,15 @@ class FakeBackground:
 class Bench:
     """A target with one unit at LUN 0 and two nexuses."""
 
-    def __init__(self, device: BlockDevice | None = None, *, block_size_bytes: int = 512, thin: bool = True) -> None:
+    def __init__(
+        self,
+        device: BlockDevice | None = None,
+        *,
+        block_size_bytes: int = 512,
+        thin: bool = True,
+        reservations: ReservationBook | None = None,
+        ports: tuple[int, ...] = (1,),
+    ) -> None:
         self.memory = MemoryDevice(SIZE)
         self.device = device or self.memory
         self.background = FakeBackground()
@@ -168,8 +177,9 @@ class Bench:
             serial=UUID,
             block_size_bytes=block_size_bytes,
             thin=thin,
+            reservations=reservations,
         )
-        self.target = ScsiTarget({0: self.unit}, name="iqn.2026-01.example:disk")
+        self.target = ScsiTarget({0: self.unit}, name="iqn.2026-01.example:disk", ports=ports)
         self.nexus = self.target.attach("iqn.2026-01.example:host,i,0x000000000001")
         self.other = self.target.attach("iqn.2026-01.example:other,i,0x000000000002")
 

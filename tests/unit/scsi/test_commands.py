@@ -9,7 +9,7 @@ from lunaport.blockdev.filters import DelayFilter, FaultFilter, FaultRule
 from lunaport.blockdev.memory import MemoryDevice
 from lunaport.scsi.command import Command
 from lunaport.scsi.commands import COMMANDS
-from lunaport.scsi.enums import MaintenanceIn, Opcode, ServiceActionIn, Status
+from lunaport.scsi.enums import Access, MaintenanceIn, Opcode, ReserveIn, ReserveOut, ServiceActionIn, Status
 
 from .support import SIZE, Bench
 
@@ -25,6 +25,8 @@ def test_service_actions() -> None:
     assert found == {
         (Opcode.SERVICE_ACTION_IN_16, ServiceActionIn.READ_CAPACITY_16),
         (Opcode.MAINTENANCE_IN, MaintenanceIn.REPORT_SUPPORTED_OPERATION_CODES),
+        *((Opcode.PERSISTENT_RESERVE_IN, action) for action in ReserveIn),
+        *((Opcode.PERSISTENT_RESERVE_OUT, action) for action in ReserveOut),
     }
 
 
@@ -39,6 +41,59 @@ def test_usage_data_is_as_long_as_the_command_and_starts_with_its_code(row: Comm
     }:
         assert not row.when_stopped
         assert not row.with_reservation
+
+
+_ALWAYS_LEGAL = frozenset(
+    (
+        0x00,  # TEST UNIT READY
+        0x03,  # REQUEST SENSE
+        0x12,  # INQUIRY
+        0x16,  # RESERVE(6), which has rules of its own, as its like below
+        0x17,  # RELEASE(6)
+        0x25,  # READ CAPACITY(10)
+        0x4D,  # LOG SENSE
+        0x56,  # RESERVE(10)
+        0x57,  # RELEASE(10)
+        0x5E,  # PERSISTENT RESERVE IN
+        0x5F,  # PERSISTENT RESERVE OUT, by keys
+        0x84,  # RECEIVE COPY RESULTS and what has its operation code
+        0xA0,  # REPORT LUNS
+        (0x9E, 0x10),  # READ CAPACITY(16)
+        (0x9E, 0x13),  # REPORT REFERRALS
+        (0xA3, 0x05),  # REPORT IDENTIFYING INFORMATION
+        (0xA3, 0x0A),  # REPORT TARGET PORT GROUPS
+        (0xA3, 0x0B),  # REPORT ALIASES
+        (0xA3, 0x0E),  # REPORT PRIORITY
+        (0xA3, 0x0F),  # REPORT TIMESTAMP
+        # Of removable media (MMC-6 names no reservations): what tells and changes nothing.
+        0x46,  # GET CONFIGURATION
+        0x4A,  # GET EVENT STATUS NOTIFICATION
+    )
+)
+_READING = frozenset(
+    (
+        *(0x08, 0x28, 0xA8, 0x88),  # READ
+        *(0x2F, 0xAF, 0x8F),  # VERIFY
+        *(0x34, 0x90),  # PRE-FETCH
+        *(0x37, 0xB7),  # READ DEFECT DATA
+        *(0x1A, 0x5A),  # MODE SENSE
+        *(0x3C, 0x9B),  # READ BUFFER
+        0x1C,  # RECEIVE DIAGNOSTIC RESULTS
+        0x43,  # READ TOC
+        (0x83, 0x10),  # POPULATE TOKEN
+        (0x9E, 0x12),  # GET LBA STATUS
+        (0xA3, 0x0C),  # REPORT SUPPORTED OPERATION CODES
+        (0xA3, 0x0D),  # REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS
+    )
+)
+
+
+@pytest.mark.parametrize("row", COMMANDS.rows, ids=lambda row: f"{row.opcode:02X}-{row.service_action}")
+def test_under_persistent_reservations_of_others_commands_are_legal_as_the_standards_say(row: Command) -> None:
+    # SPC-4 table 65 and SBC-3 table 13, with more commands than there are here; all others conflict.
+    keys = {row.opcode, (row.opcode, row.service_action)}
+    expected = Access.ALWAYS if keys & _ALWAYS_LEGAL else Access.READING if keys & _READING else Access.CHANGING
+    assert row.access is expected
 
 
 @pytest.mark.parametrize("opcode", sorted(set(range(256)) - set(Opcode)))

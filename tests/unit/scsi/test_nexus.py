@@ -6,13 +6,16 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from lunaport.blockdev.filters import Call, DelayFilter, TraceFilter
 from lunaport.blockdev.memory import MemoryDevice
-from lunaport.scsi.enums import Status
+from lunaport.scsi.enums import ReserveOut, Status
 from lunaport.scsi.nexus import Nexus
 
+from .persistent import basic_list, reserve_out_cdb
 from .support import SIZE, Bench, FakeTask
 
 TEST_UNIT_READY = "00 00 00 00 00 00"
 READ = "28 00 00000000 00 0001 00"
+REGISTER_AND_IGNORE = ReserveOut.REGISTER_AND_IGNORE_EXISTING_KEY
+PREEMPT_AND_ABORT = ReserveOut.PREEMPT_AND_ABORT
 
 
 def grown() -> Bench:
@@ -151,13 +154,15 @@ class TaskSet(RuleBasedStateMachine):
         self.nexuses = [self.bench.nexus, self.bench.other]
         self.tasks: list[tuple[Nexus, FakeTask]] = []
         self.forbidden: set[int] = set()
+        self.preempting: list[tuple[FakeTask, set[int]]] = []
         self.told = 0
         self.asked = 0
 
     def record(self, call: Call) -> None:
         if call.operation == "write":
             index = call.offset // 8192
-            if index in self.forbidden:
+            preempted = (victims for task, victims in self.preempting if task.status == Status.GOOD)
+            if index in self.forbidden.union(*preempted):
                 self.stale.append(index)
 
     @precondition(lambda self: len(self.tasks) < 100)
@@ -210,6 +215,23 @@ class TaskSet(RuleBasedStateMachine):
             case _:
                 nexus.close(done)
                 self.nexuses[which] = self.bench.target.attach("again")
+
+    @rule(which=st.integers(0, 1))
+    def preempt_and_abort(self, which: int) -> None:
+        nexus, victim = self.nexuses[which], self.nexuses[1 - which]
+        for each, key in ((nexus, which + 1), (victim, 2 - which)):
+            while each.take_attention(self.bench.unit):
+                pass
+            data = basic_list(0, key)
+            registering = self.bench.start(reserve_out_cdb(REGISTER_AND_IGNORE), nexus=each, data_out=data)
+            if registering.status != Status.GOOD:
+                assert registering.status == Status.BUSY  # a nexus that is gone has tasks under way
+                return
+        affected = self.live(victim)
+        data = basic_list(which + 1, 2 - which)
+        task = self.bench.start(reserve_out_cdb(PREEMPT_AND_ABORT), nexus=nexus, data_out=data)
+        self.tasks.append((nexus, task))
+        self.preempting.append((task, affected))
 
     @precondition(lambda self: self.tasks)
     @rule(pick=st.integers(0, 1000))

@@ -2,8 +2,18 @@
 
 import pytest
 
-from lunaport.scsi.enums import Status
+from lunaport.scsi.enums import ReservationType, ReserveOut, Status
 
+from .persistent import (
+    EXCLUSIVE_ACCESS,
+    WRITE_EXCLUSIVE,
+    A,
+    both_registered,
+    can,
+    register,
+    reservation,
+    reserve_out,
+)
 from .support import Bench
 
 TEST_UNIT_READY = "00 00 00 00 00 00"
@@ -44,6 +54,12 @@ def test_what_is_legal_for_the_others(cdb: str) -> None:
     assert bench.run(cdb, nexus=bench.other).status == Status.GOOD
 
 
+def test_starting_the_unit_is_legal_for_the_others() -> None:
+    bench = Bench()
+    bench.run(RESERVE[0])
+    assert bench.run("1B 00 00 00 01 00", nexus=bench.other).status == Status.GOOD
+
+
 def test_an_unknown_command_is_no_conflict() -> None:
     bench = Bench()
     bench.run(RESERVE[0])
@@ -69,3 +85,37 @@ def test_reset_releases() -> None:
 def test_third_party_reservations_are_gone() -> None:
     assert Bench().run("16 10 00 00 00 00").field_pointer == (1, 4)
     assert Bench().run("56 10 00 00 00 00 00 0000 00").field_pointer == (1, 4)
+
+
+@pytest.mark.parametrize("cdb", RESERVE + RELEASE)
+@pytest.mark.parametrize("kind", ReservationType)
+def test_beside_a_persistent_reservation_they_are_good_for_those_with_access(cdb: str, kind: ReservationType) -> None:
+    bench = both_registered(kind)
+    third = bench.target.attach("iqn.2026-01.example:third,i,0x000000000003")
+    registered = Status.RESERVATION_CONFLICT if kind in (WRITE_EXCLUSIVE, EXCLUSIVE_ACCESS) else Status.GOOD
+    assert bench.run(cdb).status == Status.GOOD
+    assert bench.run(cdb, nexus=bench.other).status == registered
+    assert bench.run(cdb, nexus=third).status == Status.RESERVATION_CONFLICT
+    assert bench.unit.holder is None
+    before = reservation(bench)
+    assert before is not None
+    assert before[1] == kind
+
+
+@pytest.mark.parametrize("cdb", RESERVE + RELEASE)
+def test_where_somebody_has_registered_they_conflict(cdb: str) -> None:
+    bench = Bench()
+    register(bench, bench.nexus, A)
+    for nexus in (bench.nexus, bench.other):
+        assert bench.run(cdb, nexus=nexus).status == Status.RESERVATION_CONFLICT
+    assert can(bench, bench.other) == "rw"
+
+
+@pytest.mark.parametrize("action", ReserveOut)
+def test_persistent_reservations_conflict_with_these(action: ReserveOut) -> None:
+    bench = Bench()
+    bench.run(RESERVE[0])
+    for nexus in (bench.nexus, bench.other):
+        assert reserve_out(bench, action, 0, A, 1, nexus=nexus).status == Status.RESERVATION_CONFLICT
+    bench.run(RELEASE[0])
+    assert register(bench, bench.nexus, A).status == Status.GOOD

@@ -85,7 +85,7 @@ def test_a_new_nexus_has_no_unit_attention() -> None:
     bench.unit.grow()
     nexus = bench.target.attach("iqn.2026-01.example:third,i,0x000000000003")
     assert bench.run(TEST_UNIT_READY, nexus=nexus).status == Status.GOOD
-    assert nexus.initiator_port == "iqn.2026-01.example:third,i,0x000000000003"
+    assert nexus.id.initiator_port == "iqn.2026-01.example:third,i,0x000000000003"
 
 
 def test_lun_bounds() -> None:

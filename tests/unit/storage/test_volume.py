@@ -121,6 +121,24 @@ def test_remove_file_is_repeatable_and_spares_what_is_served(pool: Path) -> None
     assert names(pool / "luns") == []
 
 
+def test_what_lies_beside_a_file_goes_with_it(pool: Path) -> None:
+    source, target = pool / "luns/a", pool / "trash/b"
+    create_file(str(source), 4096)
+    for suffix in (".reservations", ".reservations.damaged", ".reservations.new"):
+        Path(f"{source}{suffix}").write_text(suffix)
+    (pool / "luns/ab.reservations").write_text("of another file")
+    move_file(str(source), str(target))
+    expected = ["b", "b.reservations", "b.reservations.damaged", "b.reservations.new"]
+    assert (names(pool / "trash"), names(pool / "luns")) == (expected, ["ab.reservations"])
+    assert (pool / "trash/b.reservations").read_text() == ".reservations"
+    # A crash between file and sidecar: the move is repeated.
+    (pool / "trash/b.reservations").rename(pool / "luns/a.reservations")
+    move_file(str(source), str(target))
+    assert names(pool / "trash") == expected
+    remove_file(str(target))
+    assert (names(pool / "trash"), names(pool / "luns")) == ([], ["ab.reservations"])
+
+
 def test_usage_counts_what_files_occupy(pool: Path) -> None:
     create_file(str(pool / "luns" / "thin"), 1 << 30)
     create_file(str(pool / "trash" / "old"), 1 << 20)

@@ -14,9 +14,12 @@ from lunaport.engine.interface import EngineError, LunSpec, StorageError, Target
 from lunaport.iscsi.chap import ChapCredential
 from lunaport.iscsi.login import TargetPolicy
 from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.reservation_book import ReservationBook
+from lunaport.scsi.reservation_store import load_reservations
 from lunaport.scsi.target import ScsiTarget
 from lunaport.storage import errors as storage_errors
 from lunaport.storage.file import FileDevice, open_file
+from lunaport.storage.sidecar import ReservationsSidecar
 
 log = structlog.get_logger()
 
@@ -93,12 +96,17 @@ def open_disk(loop: Loop, spec: LunSpec) -> Disk:
     except storage_errors.StorageError as error:
         raise StorageError(error.fault, error.path, error.reason) from error
     workers = Workers(loop, f"disk-{spec.uuid[:8]}")
+    store = ReservationsSidecar(spec.path)
+    reservations, damage = load_reservations(store)
+    if damage:
+        log.error("reservations are lost; the disk refuses access until they are replaced", lun=spec.lun, reason=damage)
     unit = LogicalUnit(
         device,
         workers,
         uuid=spec.uuid,
         serial=spec.uuid,
         block_size_bytes=spec.block_size_bytes,
+        reservations=ReservationBook(store, reservations),
     )
     return Disk(spec, device, workers, unit)
 
