@@ -38,7 +38,10 @@ class Owner(Protocol):
         """The full feature phase after a good login."""
 
     def end_connection(self, transport: "Transport", reason: str) -> None:
-        """The connection is closed."""
+        """The connection ends: nothing it sends counts any more."""
+
+    def forget(self, transport: "Transport") -> None:
+        """Its socket is closed."""
 
 
 class Transport:
@@ -390,3 +393,4 @@ class Transport:
             self.connection.abort_tasks()
         if not self.ending:
             self.owner.end_connection(self, reason)
+        self.owner.forget(self)

@@ -34,6 +34,7 @@ class Side:
         self.pool = BufferPool()
         self.disk = Disk(8 << 20)
         self.ended: list[str] = []
+        self.forgotten = False
         self.client, ours = tcp_pair()
         self.client.settimeout(10)
         self.transport = Transport(self.loop, self.pool, self, ours, "peer", "portal")
@@ -47,6 +48,9 @@ class Side:
 
     def end_connection(self, transport: Transport, reason: str) -> None:
         self.ended.append(reason)
+
+    def forget(self, transport: Transport) -> None:
+        self.forgotten = True
 
     def find_target(self, target_name: str, initiator_name: str) -> TargetPolicy:
         return TargetPolicy(name=target_name)
