@@ -18,8 +18,12 @@ from lunaport.engine.embedded.limits import DataLimits
 from lunaport.engine.embedded.loop import READABLE, Loop
 from lunaport.engine.embedded.nas import Nas
 from lunaport.runtime import logs
+from lunaport.runtime.allocator import return_memory
 
 log = structlog.get_logger()
+
+LARGE_BLOCK_BYTES = 512 * 1024
+"""Memory of long reads goes back to the system; that of usual ones is used again."""
 
 
 class DataOptions(msgspec.Struct, kw_only=True):
@@ -35,6 +39,7 @@ class DataOptions(msgspec.Struct, kw_only=True):
 def main() -> None:
     """Serve until SIGTERM or the end of standard input."""
     options = msgspec.json.decode(sys.argv[1], type=DataOptions)
+    return_memory(LARGE_BLOCK_BYTES)
     logs.configure(options.log_level, options.log_format)
     descriptors = raise_descriptor_limit()
     loop = Loop()

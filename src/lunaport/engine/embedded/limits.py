@@ -23,8 +23,8 @@ CONNECTION_BYTES_MAX: Final = 32 << 20
 """What one connection may hold while there is plenty: a whole command window of 256 KiB each."""
 SHARE_SHIFT: Final = 3
 """While there is less, a connection may hold an eighth of what is free: nobody can take all of it."""
-STALL_S: Final = 5.0
-"""While memory is short, a peer that holds some and moves nothing for this long is closed."""
+STALL_S: Final = 2.0
+"""While memory is short, peers that hold some and move nothing for this long are closed, who holds most first."""
 STALL_PROGRESS_BYTES: Final = 65536
 """What it has to move in that time."""
 

@@ -17,9 +17,12 @@ from lunaport.engine.embedded.admission import Admission
 from lunaport.engine.embedded.directory import Directory, TextAnswers
 from lunaport.engine.embedded.limits import ConnectionBounds, DataLimits
 from lunaport.engine.embedded.loop import Loop
+from lunaport.engine.embedded.memory import Memory
 from lunaport.engine.embedded.pool import BufferPool
 from lunaport.engine.embedded.portals import Portals
+from lunaport.engine.embedded.pressure import Pressure
 from lunaport.engine.embedded.refusals import Refusals
+from lunaport.engine.embedded.silence import Silence
 from lunaport.engine.embedded.steps import Finish, Queue, run_steps, run_together
 from lunaport.engine.embedded.targets import Target, TargetTable
 from lunaport.engine.embedded.transport import Transport
@@ -33,7 +36,7 @@ from lunaport.engine.interface import (
     SessionReport,
     TargetSpec,
 )
-from lunaport.iscsi.announcements import announce_connection_drop, announce_session_drop
+from lunaport.iscsi.announcements import announce_session_drop
 from lunaport.iscsi.connection import Connection
 from lunaport.iscsi.enums import TaskFunction, TaskResponse
 from lunaport.iscsi.limits import SILENCE_S_MAX
@@ -140,6 +143,8 @@ class Nas:
     ) -> None:
         self.loop = loop
         self.pool = BufferPool()
+        self.memory = Memory(limits.memory_mib << 20)
+        self.pressure = Pressure(loop, self.memory, lambda: self.by_transport)
         self.targets = TargetTable(loop)
         self.portals = Portals(loop, self._accept)
         self.discovery = DiscoverySpec()
@@ -158,8 +163,7 @@ class Nas:
         self.changes = Queue()
         self.since = time.time()
         self.retrying = False
-        # Receive calls of each session when it was last looked at, and whether it has been pinged since.
-        self.heard: dict[Transport, tuple[int, bool]] = {}
+        self.silence = Silence()
         loop.call_later(SILENCE_S_MAX, self._look_for_silence)
 
     # Desired state
@@ -300,7 +304,7 @@ class Nas:
         crowded_out = self.admission.crowded_out(host)
         if crowded_out is not None:
             crowded_out.close("too many connections have not logged in; this was the oldest")
-        transport = Transport(self.loop, self.pool, self, sock, address, portal)
+        transport = Transport(self.loop, self.pool, self.memory, self, sock, address, portal)
         self.admission.add(transport, host)
         transport.start()
 
@@ -329,6 +333,7 @@ class Nas:
         session.connection = connection
         self.sessions.add(outcome, tsih, session)
         self.by_transport[transport] = session
+        self.pressure.take_in(transport)
         log.info(
             "login",
             initiator=outcome.initiator_name,
@@ -372,19 +377,7 @@ class Nas:
         self.admission.remove(transport)
 
     def _look_for_silence(self) -> None:
-        """Ping sessions that were silent since the last look; close those that were silent after a ping."""
-        before, self.heard = self.heard, {}
-        for transport in list(self.by_transport):
-            receives, pinged = before.get(transport, (-1, False))
-            silent = receives == transport.receives
-            if silent and pinged:
-                if transport.connection is not None:
-                    announce_connection_drop(transport.connection)
-                transport.end(f"the initiator was silent for {2 * SILENCE_S_MAX:.0f} s and did not answer a ping")
-                continue
-            if silent and transport.connection is not None:
-                transport.connection.ping()
-            self.heard[transport] = (transport.receives, silent)
+        self.silence.look(list(self.by_transport))
         self.loop.call_later(SILENCE_S_MAX, self._look_for_silence)
 
     def close(self) -> None:
