@@ -2,6 +2,8 @@
 
 TRANSFER_BYTES_MAX = 8 << 20
 """Data of one READ, WRITE or VERIFY."""
+READ_NOW_BYTES_MAX = 1 << 20
+"""Data of a READ that is answered at once from the page cache."""
 UNMAP_BLOCKS_MAX = 1 << 20
 """All ranges of one UNMAP together."""
 UNMAP_DESCRIPTORS_MAX = 256
@@ -10,6 +12,8 @@ WRITE_SAME_CHUNK_BYTES = 1 << 20
 """What WRITE SAME and VERIFY move at a time; an abort takes effect between two."""
 WAITING_BYTES_MAX = 64 << 20
 """Data-out of one logical unit that was copied to wait for its disk; more is answered TASK SET FULL."""
+CROWDED_BYTES = WAITING_BYTES_MAX // 2
+"""From here on, an initiator whose data-out waits for this unit is not read from until some of it is on the disk."""
 LUN_MAX = 0x3FFF
 """The largest number that flat space addressing can say (SAM-5 4.7.7.3)."""
 REGISTRATIONS_MAX = 512

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from lunaport.blockdev.device import BlockDevice
-from lunaport.scsi.limits import TRANSFER_BYTES_MAX
+from lunaport.scsi.limits import READ_NOW_BYTES_MAX, TRANSFER_BYTES_MAX
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.sense import Sense, bus_device_reset, capacity_data_has_changed
 from lunaport.scsi.task import Background, Task
@@ -49,6 +49,7 @@ class LogicalUnit:
         "nexuses",
         "physical_block_size_bytes",
         "product",
+        "read_now_blocks_max",
         "reservations",
         "revision",
         "serial",
@@ -99,6 +100,7 @@ class LogicalUnit:
         self.block_mask = block_size_bytes - 1
         self.block_count = device.size_bytes >> self.shift
         self.transfer_blocks_max = TRANSFER_BYTES_MAX >> self.shift
+        self.read_now_blocks_max = READ_NOW_BYTES_MAX >> self.shift
         self.stopped = False
         self.draining = 0
         """Nexuses that are gone and whose tasks have not all ended."""
