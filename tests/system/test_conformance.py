@@ -12,6 +12,7 @@ from tests.system.nas import Nas
 from tests.system.peers import run
 
 SUITES: dict[str, tuple[int, set[str]]] = {
+    "ExtendedCopy": (6, set()),
     "Inquiry": (7, set()),
     "Mandatory": (1, set()),
     "ModeSense6": (5, set()),
@@ -29,6 +30,7 @@ SUITES: dict[str, tuple[int, set[str]]] = {
     "ReadCapacity10": (1, set()),
     "ReadCapacity16": (4, set()),
     "ReportSupportedOpcodes": (4, set()),
+    "ReceiveCopyResults": (2, set()),
     "Reserve6": (7, set()),
     "StartStopUnit": (3, {"Media is not removable."}),
     "TestUnitReady": (1, set()),

@@ -7,6 +7,8 @@ anchoring, power conditions, NACA and the like are refused by the table alone.
 from lunaport.scsi import (
     cache,
     capacity,
+    copy_results,
+    extended_copy,
     inquiry,
     mode,
     persistent_reserve_in,
@@ -15,11 +17,12 @@ from lunaport.scsi import (
     readiness,
     report,
     reserve,
+    rod_token,
     verify,
     write,
 )
 from lunaport.scsi.command import Command, CommandTable
-from lunaport.scsi.enums import Access, MaintenanceIn, Opcode, ReserveIn, ReserveOut, ServiceActionIn
+from lunaport.scsi.enums import Access, CopyIn, CopyOut, MaintenanceIn, Opcode, ReserveIn, ReserveOut, ServiceActionIn
 from lunaport.scsi.persistent_reserve_out import persistent_reserve_out
 
 _LONG_S = 120
@@ -206,8 +209,73 @@ _MEDIUM = (
     ),
 )
 
+_COPY = (
+    Command(
+        usage=_usage("83 00 00 00 00 00 00 00 00 00 FF FF FF FF 00 00"),
+        service_action=CopyOut.EXTENDED_COPY_LID1,
+        handler=extended_copy.extended_copy_lid1,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("83 01 00 00 00 00 00 00 00 00 FF FF FF FF 00 00"),
+        service_action=CopyOut.EXTENDED_COPY_LID4,
+        handler=extended_copy.extended_copy_lid4,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("83 10 00 00 00 00 FF FF FF FF FF FF FF FF 00 00"),
+        service_action=CopyOut.POPULATE_TOKEN,
+        handler=rod_token.populate_token,
+        access=Access.READING,
+    ),
+    Command(
+        usage=_usage("83 11 00 00 00 00 FF FF FF FF FF FF FF FF 00 00"),
+        service_action=CopyOut.WRITE_USING_TOKEN,
+        handler=rod_token.write_using_token,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("83 1C FF FF FF FF 00 00 00 00 00 00 00 00 00 00"),
+        service_action=CopyOut.COPY_OPERATION_ABORT,
+        handler=extended_copy.copy_operation_abort,
+        with_reservation=True,
+        when_stopped=True,
+    ),
+    *(
+        Command(
+            usage=_usage(f"84 {action:02X} {list_id} FF FF FF FF 00 00"),
+            service_action=action,
+            handler=handler,
+            access=Access.ALWAYS,
+            with_reservation=True,
+            when_stopped=True,
+        )
+        for action, list_id, handler in (
+            (CopyIn.RECEIVE_COPY_STATUS_LID1, "FF 00 00 00 00 00 00 00", copy_results.receive_copy_status_lid1),
+            (CopyIn.RECEIVE_COPY_DATA_LID1, "FF 00 00 00 00 00 00 00", copy_results.receive_copy_data_lid1),
+            (
+                CopyIn.RECEIVE_COPY_OPERATING_PARAMETERS,
+                "FF 00 00 00 00 00 00 00",
+                copy_results.receive_copy_operating_parameters,
+            ),
+            (
+                CopyIn.RECEIVE_COPY_FAILURE_DETAILS_LID1,
+                "FF 00 00 00 00 00 00 00",
+                copy_results.receive_copy_failure_details_lid1,
+            ),
+            (CopyIn.RECEIVE_COPY_STATUS_LID4, "FF FF FF FF 00 00 00 00", copy_results.receive_copy_status_lid4),
+            (CopyIn.RECEIVE_COPY_DATA_LID4, "FF FF FF FF 00 00 00 00", copy_results.receive_copy_data_lid4),
+            (
+                CopyIn.RECEIVE_ROD_TOKEN_INFORMATION,
+                "FF FF FF FF 00 00 00 00",
+                copy_results.receive_rod_token_information,
+            ),
+        )
+    ),
+)
+
 COMMANDS = CommandTable(
-    sorted(_ANY_TIME + _PERSISTENT + _MEDIUM, key=lambda row: row.opcode),
+    sorted(_ANY_TIME + _PERSISTENT + _MEDIUM + _COPY, key=lambda row: row.opcode),
     absent={
         Opcode.INQUIRY: inquiry.inquiry_absent,
         Opcode.REPORT_LUNS: report.report_luns_absent,

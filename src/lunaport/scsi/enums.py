@@ -27,6 +27,8 @@ class Opcode(IntEnum):
     MODE_SENSE_10 = 0x5A
     PERSISTENT_RESERVE_IN = 0x5E
     PERSISTENT_RESERVE_OUT = 0x5F
+    THIRD_PARTY_COPY_OUT = 0x83
+    THIRD_PARTY_COPY_IN = 0x84
     READ_16 = 0x88
     WRITE_16 = 0x8A
     VERIFY_16 = 0x8F
@@ -94,6 +96,39 @@ class Access(Enum):
     CHANGING = "for those with access only"
 
 
+class CopyOut(IntEnum):
+    """Service actions of THIRD-PARTY COPY OUT (SPC-4 table 113)."""
+
+    EXTENDED_COPY_LID1 = 0x00
+    EXTENDED_COPY_LID4 = 0x01
+    POPULATE_TOKEN = 0x10
+    WRITE_USING_TOKEN = 0x11
+    COPY_OPERATION_ABORT = 0x1C
+
+
+class CopyIn(IntEnum):
+    """Service actions of THIRD-PARTY COPY IN (SPC-4 table 114)."""
+
+    RECEIVE_COPY_STATUS_LID1 = 0x00
+    RECEIVE_COPY_DATA_LID1 = 0x01
+    RECEIVE_COPY_OPERATING_PARAMETERS = 0x03
+    RECEIVE_COPY_FAILURE_DETAILS_LID1 = 0x04
+    RECEIVE_COPY_STATUS_LID4 = 0x05
+    RECEIVE_COPY_DATA_LID4 = 0x06
+    RECEIVE_ROD_TOKEN_INFORMATION = 0x07
+
+
+class CopyStatus(IntEnum):
+    """COPY OPERATION STATUS (SPC-4 table 289)."""
+
+    COMPLETED = 0x01
+    FAILED = 0x02
+    COMPLETED_WITH_RESIDUAL = 0x04
+    IN_FOREGROUND = 0x10
+    IN_BACKGROUND = 0x11
+    TERMINATED = 0x60
+
+
 class Status(IntEnum):
     """SAM-5 table 34."""
 
@@ -115,6 +150,7 @@ class SenseKey(IntEnum):
     ILLEGAL_REQUEST = 0x5
     UNIT_ATTENTION = 0x6
     DATA_PROTECT = 0x7
+    COPY_ABORTED = 0xA
     MISCOMPARE = 0xE
 
 
@@ -124,6 +160,7 @@ class VpdPage(IntEnum):
     SUPPORTED_PAGES = 0x00
     UNIT_SERIAL_NUMBER = 0x80
     DEVICE_IDENTIFICATION = 0x83
+    THIRD_PARTY_COPY = 0x8F
     BLOCK_LIMITS = 0xB0
     BLOCK_DEVICE_CHARACTERISTICS = 0xB1
     LOGICAL_BLOCK_PROVISIONING = 0xB2

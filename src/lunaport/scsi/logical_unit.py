@@ -16,7 +16,9 @@ from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.sense import Sense, bus_device_reset, capacity_data_has_changed
 from lunaport.scsi.task import Background, Task
 
-if TYPE_CHECKING:  # the nexus needs this module
+if TYPE_CHECKING:  # these need this module
+    from lunaport.scsi.copy_domain import TokenGuard
+    from lunaport.scsi.copy_operation import CopyRecord
     from lunaport.scsi.nexus import Nexus
 
 Done = Callable[[], None]
@@ -43,6 +45,8 @@ class LogicalUnit:
         "block_count",
         "block_mask",
         "block_size_bytes",
+        "closing",
+        "copies",
         "device",
         "draining",
         "holder",
@@ -56,6 +60,7 @@ class LogicalUnit:
         "stopped",
         "task_set",
         "thin",
+        "token_guard",
         "transfer_blocks_max",
         "uuid",
         "vendor",
@@ -108,6 +113,11 @@ class LogicalUnit:
         self.nexuses: set[Nexus] = set()
         self.task_set: dict[Task, Nexus] = {}
         self.waiting_bytes = 0
+        self.closing = False
+        """The device is about to be closed: what works on it in chunks ends."""
+        self.copies: dict[tuple[Nexus, int], CopyRecord] = {}
+        """Third-party copies by the nexus that asked and its list identifier; negative: it gave none."""
+        self.token_guard: TokenGuard | None = None
         self._waits: list[_Wait] = []
 
     def grow(self) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lunaport.blockdev.device import DeviceError
 from lunaport.scsi.command import CDB_BYTES, Command, check_fields
-from lunaport.scsi.enums import Status
+from lunaport.scsi.enums import Access, Status
 from lunaport.scsi.logical_unit import Done, LogicalUnit
 from lunaport.scsi.reservations import NexusId
 from lunaport.scsi.sense import (
@@ -35,11 +35,14 @@ if TYPE_CHECKING:  # the target makes nexuses
 class Nexus:
     """Made by `ScsiTarget.attach`."""
 
-    __slots__ = ("_attentions", "_dispatch", "_ready", "id", "target")
+    __slots__ = ("_attentions", "_dispatch", "_ready", "id", "identity", "target")
 
-    def __init__(self, target: "ScsiTarget", nexus_id: NexusId) -> None:
+    def __init__(self, target: "ScsiTarget", nexus_id: NexusId, identity: str = "") -> None:
         self.target = target
         self.id = nexus_id
+        self.identity = identity
+        """Whose nexus this is, in the transport's words: one initiator's nexuses to all targets have the same. May be
+        empty."""
         self._dispatch = target.dispatch
         self._attentions: dict[LogicalUnit, list[Sense]] = {}
         self._ready: dict[int, LogicalUnit] = {}
@@ -62,6 +65,7 @@ class Nexus:
     def close(self, done: Done) -> None:
         """I_T nexus loss (SAM-5 6.3.4): abort its tasks, release what RESERVE gave it. `done` when they have ended."""
         self.target.nexuses.discard(self)
+        self.target.domain.leave(self)
         units = list(self._attentions)
         self._attentions.clear()
         self._ready.clear()
@@ -70,6 +74,8 @@ class Nexus:
             unit.nexuses.discard(self)
             if unit.holder is self:
                 unit.set_state(holder=None, stopped=unit.stopped)
+            for key in [key for key in unit.copies if key[0] is self]:
+                del unit.copies[key]
             tasks = self._tasks_in(unit)
             if tasks:
                 left.append((unit, tasks))
@@ -138,6 +144,18 @@ class Nexus:
             if sense in pending:
                 pending.remove(sense)
         self.refresh()
+
+    def may_use(self, unit: LogicalUnit, *, writing: bool) -> bool:
+        """Whether a command that reads or writes `unit` would be carried out for this nexus now."""
+        return (
+            unit in self._attentions
+            and not unit.closing
+            and not unit.stopped
+            and not unit.draining
+            and unit.holder in (None, self)
+            and not unit.reservations.now.lost
+            and unit.reservations.now.allows(self.id, Access.CHANGING if writing else Access.READING)
+        )
 
     def refresh(self) -> None:
         """Work out again which LUNs need no question. The target calls it when its units change."""

@@ -20,6 +20,7 @@ _CURRENT_DESCRIPTOR = 0x72
 _VALID = 0x80
 _SKSV = 0x80
 _IN_CDB = 0x40
+_IN_SEGMENT = 0x20
 _BPV = 0x08
 
 
@@ -30,9 +31,12 @@ class FieldPointer:
     byte: int
     bit: int | None = None
     in_cdb: bool = True
+    in_segment: bool = False
+    """Counted from the start of a segment descriptor (SPC-4 4.5.2.4.6), not of the parameter list."""
 
     def flags(self) -> int:
-        return _SKSV | (_IN_CDB if self.in_cdb else 0) | (0 if self.bit is None else _BPV | self.bit)
+        where = _IN_CDB if self.in_cdb else _IN_SEGMENT if self.in_segment else 0
+        return _SKSV | where | (0 if self.bit is None else _BPV | self.bit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +177,64 @@ def internal_target_failure() -> Sense:
 def miscompare(information: int) -> Sense:
     """MISCOMPARE DURING VERIFY OPERATION; the information is the LBA of the first block that differs."""
     return Sense(key=SenseKey.MISCOMPARE, code=0x1D00, information=information)
+
+
+# Third-party copies
+
+
+def operation_in_progress() -> Sense:
+    """A copy with this list identifier is under way."""
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x0016)
+
+
+def too_many_copy_descriptors(*, segments: bool) -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2608 if segments else 0x2606)
+
+
+def unsupported_copy_descriptor(byte: int, *, segment: bool) -> Sense:
+    field = FieldPointer(byte=byte, in_cdb=False)
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2609 if segment else 0x2607, field=field)
+
+
+def inline_data_length_exceeded() -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x260B)
+
+
+def inexact_segment() -> Sense:
+    """The blocks of source and destination do not make the same number of bytes."""
+    return Sense(key=SenseKey.COPY_ABORTED, code=0x260A)
+
+
+def copy_aborted(byte: int) -> Sense:
+    """A segment that cannot be carried out; `byte` of its descriptor says why."""
+    field = FieldPointer(byte=byte, in_cdb=False, in_segment=True)
+    return Sense(key=SenseKey.COPY_ABORTED, code=0x0000, field=field)
+
+
+def unreachable_copy_target(byte: int) -> Sense:
+    field = FieldPointer(byte=byte, in_cdb=False, in_segment=True)
+    return Sense(key=SenseKey.COPY_ABORTED, code=0x0804, field=field)
+
+
+def copy_target_not_reachable() -> Sense:
+    return Sense(key=SenseKey.COPY_ABORTED, code=0x0D02)
+
+
+def third_party_device_failure() -> Sense:
+    return Sense(key=SenseKey.COPY_ABORTED, code=0x0D01)
+
+
+def copy_cleared_by_device_server() -> Sense:
+    """COMMANDS CLEARED BY DEVICE SERVER: COPY OPERATION ABORT ended the copy."""
+    return Sense(key=SenseKey.COPY_ABORTED, code=0x2F02)
+
+
+def token_unknown() -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2304)
+
+
+def token_revoked() -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2306)
 
 
 # Unit attentions

@@ -9,7 +9,17 @@ from lunaport.blockdev.filters import DelayFilter, FaultFilter, FaultRule
 from lunaport.blockdev.memory import MemoryDevice
 from lunaport.scsi.command import Command
 from lunaport.scsi.commands import COMMANDS
-from lunaport.scsi.enums import Access, MaintenanceIn, Opcode, ReserveIn, ReserveOut, ServiceActionIn, Status
+from lunaport.scsi.enums import (
+    Access,
+    CopyIn,
+    CopyOut,
+    MaintenanceIn,
+    Opcode,
+    ReserveIn,
+    ReserveOut,
+    ServiceActionIn,
+    Status,
+)
 
 from .support import SIZE, Bench
 
@@ -27,6 +37,8 @@ def test_service_actions() -> None:
         (Opcode.MAINTENANCE_IN, MaintenanceIn.REPORT_SUPPORTED_OPERATION_CODES),
         *((Opcode.PERSISTENT_RESERVE_IN, action) for action in ReserveIn),
         *((Opcode.PERSISTENT_RESERVE_OUT, action) for action in ReserveOut),
+        *((Opcode.THIRD_PARTY_COPY_OUT, action) for action in CopyOut),
+        *((Opcode.THIRD_PARTY_COPY_IN, action) for action in CopyIn),
     }
 
 

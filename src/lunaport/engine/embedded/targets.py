@@ -1,5 +1,6 @@
 """Targets of a data process: specifications turned into SCSI targets on open files, and who may log in to them."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from lunaport.engine.embedded.workers import Workers
 from lunaport.engine.interface import EngineError, LunSpec, StorageError, TargetSpec
 from lunaport.iscsi.chap import ChapCredential
 from lunaport.iscsi.login import TargetPolicy
+from lunaport.scsi.copy_domain import CopyDomain
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.reservation_store import load_reservations
@@ -56,6 +58,7 @@ class Disk:
             self.device.close()
             finish(None)
 
+        self.unit.closing = True
         self.workers.close(idle)
 
 
@@ -116,6 +119,7 @@ class TargetTable:
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
+        self.domain = CopyDomain(time.monotonic, os.urandom)
         self.targets: dict[str, Target] = {}
 
     def __iter__(self) -> Iterator[Target]:
@@ -142,7 +146,7 @@ class TargetTable:
                     raise
                 log.error("disk cannot be opened", target=spec.name, lun=lun.lun, reason=str(error))
                 missing[lun.lun] = str(error)
-        scsi = ScsiTarget({lun: disk.unit for lun, disk in disks.items()}, name=spec.name)
+        scsi = ScsiTarget({lun: disk.unit for lun, disk in disks.items()}, name=spec.name, domain=self.domain)
         self.targets[spec.name] = Target(spec, scsi, disks, missing)
 
     def open_missing(self) -> None:
