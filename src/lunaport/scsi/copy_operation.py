@@ -165,7 +165,7 @@ class CopyOperation:
 
         def done(error: BaseException | None) -> None:
             for unit in others:
-                unit.background.release()
+                unit.release()
             if error is None and move.token is not None and move.token.revoked:
                 error = ScsiError(token_revoked())
             if error is not None:
@@ -177,7 +177,7 @@ class CopyOperation:
             self.step()
 
         for unit in others:
-            unit.background.hold()
+            unit.hold()
         self.unit.background.submit(work, done)
 
     def _end(self, error: BaseException | None) -> None:
@@ -214,7 +214,7 @@ def _refusal(move: Move) -> Sense | None:
     """Why the next chunk may not be moved."""
     if move.token is not None and move.token.revoked:
         return token_revoked()
-    if move.token is not None and move.token.unit.closing:
+    if move.token is not None and (move.token.unit.closing or move.token.unit.erasure is not None):
         return copy_target_not_reachable()
     if move.source is not None and not move.source.usable(writing=False):
         return copy_target_not_reachable()

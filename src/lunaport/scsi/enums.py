@@ -8,6 +8,7 @@ class Opcode(IntEnum):
 
     TEST_UNIT_READY = 0x00
     REQUEST_SENSE = 0x03
+    FORMAT_UNIT = 0x04
     READ_6 = 0x08
     WRITE_6 = 0x0A
     INQUIRY = 0x12
@@ -22,6 +23,7 @@ class Opcode(IntEnum):
     SYNCHRONIZE_CACHE_10 = 0x35
     WRITE_SAME_10 = 0x41
     UNMAP = 0x42
+    SANITIZE = 0x48
     RESERVE_10 = 0x56
     RELEASE_10 = 0x57
     MODE_SENSE_10 = 0x5A
@@ -94,6 +96,15 @@ class Access(Enum):
     ALWAYS = "legal under every reservation"
     READING = "legal while others have write exclusive access"
     CHANGING = "for those with access only"
+
+
+class Sanitize(IntEnum):
+    """Service actions of SANITIZE (SBC-3 table 83)."""
+
+    OVERWRITE = 0x01
+    BLOCK_ERASE = 0x02
+    CRYPTOGRAPHIC_ERASE = 0x03
+    EXIT_FAILURE_MODE = 0x1F
 
 
 class CopyOut(IntEnum):

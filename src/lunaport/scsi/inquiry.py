@@ -47,6 +47,8 @@ _PORTAL_GROUP = 1
 _WSNZ = 0x01
 _UGAVALID = 0x80000000
 _NON_ROTATING = 1
+_WABEREQ, _WACEREQ = 0x40, 0x10
+"""After SANITIZE, blocks can be read without being written first (SBC-3 6.6.2)."""
 _LBPU, _LBPWS, _LBPWS10, _LBPRZ = 0x80, 0x40, 0x20, 0x04
 _THIN = 2
 
@@ -109,7 +111,7 @@ def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
         case VpdPage.BLOCK_LIMITS:
             data = _block_limits(unit)
         case VpdPage.BLOCK_DEVICE_CHARACTERISTICS:
-            data = struct.pack(">H58x", _NON_ROTATING)
+            data = struct.pack(">HxB56x", _NON_ROTATING, _WABEREQ | (_WACEREQ if unit.erase_key else 0))
         case VpdPage.LOGICAL_BLOCK_PROVISIONING:
             data = bytes((0, _LBPU | _LBPWS | _LBPWS10 | _LBPRZ, _THIN, 0)) if unit.thin else bytes(4)
         case _:

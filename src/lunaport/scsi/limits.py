@@ -22,6 +22,12 @@ COPIES_PER_UNIT_MAX = 8
 """Copies under way through one logical unit; one more is answered TASK SET FULL."""
 COPY_RESULTS_PER_UNIT_MAX = 256
 """Results that nobody has fetched; the oldest goes when there is one more."""
+ERASE_CHUNK_BYTES = 16 << 20
+"""What SANITIZE and FORMAT UNIT erase at a time."""
+ERASE_FLUSH_BYTES = 256 << 20
+"""After so many they flush and put down how far they are; a restart goes on from there."""
+ERASE_PATTERN_BYTES_MAX = 4096
+"""A block at most."""
 TOKEN_RANGES_MAX = 64
 TOKEN_BYTES_MAX = 1 << 30
 TOKEN_OPTIMAL_BYTES = 64 << 20

@@ -28,7 +28,8 @@ from lunaport.scsi.sense import (
 )
 from lunaport.scsi.task import Task
 
-if TYPE_CHECKING:  # the target makes nexuses
+if TYPE_CHECKING:  # the target makes nexuses, and an erasure needs this module
+    from lunaport.scsi.erasure import Erasure
     from lunaport.scsi.target import ScsiTarget
 
 
@@ -150,6 +151,7 @@ class Nexus:
         return (
             unit in self._attentions
             and not unit.closing
+            and unit.erasure is None
             and not unit.stopped
             and not unit.draining
             and unit.holder in (None, self)
@@ -165,6 +167,7 @@ class Nexus:
             lun: unit
             for lun, unit in self.target.forms.items()
             if not self._attentions[unit]
+            and unit.erasure is None
             and not unit.stopped
             and not unit.draining
             and unit.holder in (None, self)
@@ -198,6 +201,8 @@ class Nexus:
         if self._is_shut_out(unit, row, cdb):
             task.finish(Status.RESERVATION_CONFLICT)
             return
+        if unit.erasure is not None and not row.when_erasing:
+            self._check_erasure(unit.erasure, row)
         check_fields(cdb, row.illegal)
         if unit.stopped and not row.when_stopped:
             raise ScsiError(initializing_command_required())
@@ -213,6 +218,11 @@ class Nexus:
         if now.lost and not row.when_lost:
             raise ScsiError(persistent_reservation_information_lost())
         return not now.allows(self.id, row.access)
+
+    def _check_erasure(self, erasure: "Erasure", row: Command) -> None:
+        """Refuse a command while the unit is being erased; after a failure those run that lead out of it."""
+        if not (erasure.plan.failed and row.when_erasure_failed):
+            raise ScsiError(erasure.refusal)
 
     def _execute_absent(self, task: Task) -> None:
         cdb = task.cdb[:CDB_BYTES]

@@ -48,6 +48,8 @@ class Sense:
     """Additional sense code and its qualifier, as one 16-bit number."""
     information: int | None = None
     field: FieldPointer | None = None
+    progress: int | None = None
+    """Of 65536 (SPC-4 4.5.2.4.4); there is a field or this, not both."""
 
     def fixed(self) -> bytes:
         """Fixed format, 18 bytes. Information that does not fit its 4 bytes is left out, as 4.5.3 demands."""
@@ -59,19 +61,22 @@ class Sense:
             _FIXED.size - 8,
             self.code >> 8,
             self.code & 0xFF,
-            self.field.flags() if self.field else 0,
-            self.field.byte if self.field else 0,
+            *self._specific(),
         )
+
+    def _specific(self) -> tuple[int, int]:
+        """The sense key specific field: its flags, and its number."""
+        if self.progress is not None:
+            return _SKSV, self.progress
+        return (self.field.flags(), self.field.byte) if self.field else (0, 0)
 
     def descriptor(self) -> bytes:
         """Descriptor format."""
         descriptors = b""
         if self.information is not None:
             descriptors += _INFORMATION.pack(0x00, _INFORMATION.size - 2, _VALID, self.information)
-        if self.field is not None:
-            descriptors += _SENSE_KEY_SPECIFIC.pack(
-                0x02, _SENSE_KEY_SPECIFIC.size - 2, self.field.flags(), self.field.byte
-            )
+        if self.field is not None or self.progress is not None:
+            descriptors += _SENSE_KEY_SPECIFIC.pack(0x02, _SENSE_KEY_SPECIFIC.size - 2, *self._specific())
         header = _DESCRIPTOR_HEADER.pack(
             _CURRENT_DESCRIPTOR, self.key, self.code >> 8, self.code & 0xFF, len(descriptors)
         )
@@ -144,6 +149,23 @@ def saving_parameters_not_supported() -> Sense:
 def initializing_command_required() -> Sense:
     """LOGICAL UNIT NOT READY: it was stopped."""
     return Sense(key=SenseKey.NOT_READY, code=0x0402)
+
+
+def format_in_progress(progress: int) -> Sense:
+    return Sense(key=SenseKey.NOT_READY, code=0x0404, progress=progress)
+
+
+def sanitize_in_progress(progress: int) -> Sense:
+    return Sense(key=SenseKey.NOT_READY, code=0x041B, progress=progress)
+
+
+def format_corrupted() -> Sense:
+    """MEDIUM FORMAT CORRUPTED: FORMAT UNIT failed."""
+    return Sense(key=SenseKey.MEDIUM_ERROR, code=0x3100)
+
+
+def sanitize_failed() -> Sense:
+    return Sense(key=SenseKey.MEDIUM_ERROR, code=0x3103)
 
 
 def unrecovered_read_error() -> Sense:

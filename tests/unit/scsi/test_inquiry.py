@@ -124,7 +124,7 @@ def test_block_limits_of_a_thick_unit_of_4096_byte_blocks() -> None:
 
 
 def test_block_device_characteristics() -> None:
-    assert inquire(Bench(), 0xB1) == bytes.fromhex("0001") + bytes(58)  # non-rotating
+    assert inquire(Bench(), 0xB1) == bytes.fromhex("0001 00 40") + bytes(56)  # non-rotating, WABEREQ
 
 
 def test_logical_block_provisioning() -> None:
