@@ -14,6 +14,7 @@ from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import send
 from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb
 from lunaport.scsi.task import Task
+from lunaport.scsi.vpd_copy import third_party_copy_page
 
 _STANDARD = struct.Struct(">BBBBBBBB8s16s4s22xHHHH30x")
 _PAGE_HEADER = struct.Struct(">BBH")
@@ -24,6 +25,7 @@ _NO_UNIT = 0x7F
 """Peripheral qualifier 3 and device type 1Fh: the target cannot have a unit at this LUN."""
 _SPC_4 = 0x06
 _HISUP_FORMAT_2 = 0x12
+_THIRD_PARTY_COPY = 0x08
 _CMDQUE = 0x02
 _VERSIONS = (0x00A0, 0x0960, 0x0460, 0x04C0)
 """SAM-5, iSCSI, SPC-4, SBC-3; no version claimed (SPC-4 table 145)."""
@@ -45,6 +47,8 @@ _PORTAL_GROUP = 1
 _WSNZ = 0x01
 _UGAVALID = 0x80000000
 _NON_ROTATING = 1
+_WABEREQ, _WACEREQ = 0x40, 0x10
+"""After SANITIZE, blocks can be read without being written first (SBC-3 6.6.2)."""
 _LBPU, _LBPWS, _LBPWS10, _LBPRZ = 0x80, 0x40, 0x20, 0x04
 _THIN = 2
 
@@ -84,7 +88,7 @@ def _standard(peripheral: int, queueing: int, vendor: str, product: str, revisio
         _SPC_4,
         _HISUP_FORMAT_2,
         _STANDARD.size - 5,
-        0,
+        _THIRD_PARTY_COPY,
         0,
         queueing,
         _text(vendor, 8),
@@ -102,10 +106,12 @@ def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
             data = unit.serial.encode("ascii")
         case VpdPage.DEVICE_IDENTIFICATION:
             data = _identification(nexus.target.name, unit)
+        case VpdPage.THIRD_PARTY_COPY:
+            data = third_party_copy_page(unit.shift)
         case VpdPage.BLOCK_LIMITS:
             data = _block_limits(unit)
         case VpdPage.BLOCK_DEVICE_CHARACTERISTICS:
-            data = struct.pack(">H58x", _NON_ROTATING)
+            data = struct.pack(">HxB56x", _NON_ROTATING, _WABEREQ | (_WACEREQ if unit.erase_key else 0))
         case VpdPage.LOGICAL_BLOCK_PROVISIONING:
             data = bytes((0, _LBPU | _LBPWS | _LBPWS10 | _LBPRZ, _THIN, 0)) if unit.thin else bytes(4)
         case _:

@@ -16,7 +16,10 @@ from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.sense import Sense, bus_device_reset, capacity_data_has_changed
 from lunaport.scsi.task import Background, Task
 
-if TYPE_CHECKING:  # the nexus needs this module
+if TYPE_CHECKING:  # these need this module
+    from lunaport.scsi.copy_domain import TokenGuard
+    from lunaport.scsi.copy_operation import CopyRecord
+    from lunaport.scsi.erasure import Erasure, Journal
     from lunaport.scsi.nexus import Nexus
 
 Done = Callable[[], None]
@@ -39,12 +42,18 @@ class LogicalUnit:
 
     __slots__ = (
         "_waits",
+        "_waits_alone",
         "background",
         "block_count",
         "block_mask",
         "block_size_bytes",
+        "closing",
+        "copies",
         "device",
         "draining",
+        "erase_journal",
+        "erase_key",
+        "erasure",
         "holder",
         "nexuses",
         "physical_block_size_bytes",
@@ -57,9 +66,11 @@ class LogicalUnit:
         "stopped",
         "task_set",
         "thin",
+        "token_guard",
         "transfer_blocks_max",
         "uuid",
         "vendor",
+        "visitors",
         "waiting_bytes",
     )
 
@@ -77,10 +88,15 @@ class LogicalUnit:
         revision: str = "0001",
         thin: bool = True,
         reservations: ReservationBook | None = None,
+        erase_journal: "Journal | None" = None,
+        erase_key: Callable[[], None] | None = None,
     ) -> None:
         """`uuid`: 32 hexadecimal digits. `thin`: offer UNMAP, when the device can give space back.
 
         Without `reservations` there are none yet, and none will survive the loss of power.
+        `erase_journal`: where SANITIZE puts down what it has to go on with after a restart. `erase_key`: makes all data
+        unreadable, durably, by destroying the key it is encrypted with (blocks; raises DeviceError); None: it is not
+        encrypted.
         """
         if block_size_bytes not in _BLOCK_SIZES:
             raise ValueError(f"block size {block_size_bytes} is not one of {_BLOCK_SIZES}")
@@ -110,7 +126,19 @@ class LogicalUnit:
         self.nexuses: set[Nexus] = set()
         self.task_set: dict[Task, Nexus] = {}
         self.waiting_bytes = 0
+        self.closing = False
+        """The device is about to be closed: what works on it in chunks ends."""
+        self.erase_journal = erase_journal
+        self.erase_key = erase_key
+        self.erasure: Erasure | None = None
+        """SANITIZE or FORMAT UNIT, under way or failed: hardly any command runs."""
+        self.visitors = 0
+        """Pieces of other units' copies that work on the device now."""
+        self.copies: dict[tuple[Nexus, int], CopyRecord] = {}
+        """Third-party copies by the nexus that asked and its list identifier; negative: it gave none."""
+        self.token_guard: TokenGuard | None = None
         self._waits: list[_Wait] = []
+        self._waits_alone: list[Done] = []
 
     def grow(self) -> None:
         """Take over the device's new size and tell every nexus (SBC-3 4.5.2)."""
@@ -136,6 +164,32 @@ class LogicalUnit:
         self.holder = holder
         self.stopped = stopped
         self.refresh()
+
+    def set_erasure(self, erasure: "Erasure | None") -> None:
+        """Close the unit for an erasure, or (None) open it again."""
+        self.erasure = erasure
+        self.refresh()
+
+    def hold(self) -> None:
+        """Work of another unit begins to use the device."""
+        self.visitors += 1
+        self.background.hold()
+
+    def release(self) -> None:
+        """That work has ended."""
+        self.visitors -= 1
+        if not self.visitors:
+            waiting, self._waits_alone = self._waits_alone, []
+            for done in waiting:
+                done()
+        self.background.release()
+
+    def when_left_alone(self, done: Done) -> None:
+        """Call `done` when no other unit's work uses the device, perhaps at once."""
+        if self.visitors:
+            self._waits_alone.append(done)
+        else:
+            done()
 
     def drain(self, change: int) -> None:
         """One nexus more (1) or less (-1) is gone and has tasks under way."""

@@ -19,9 +19,14 @@ def test_unit_ready(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
 
 
 def request_sense(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    """A pending unit attention is reported here as data, and cleared; else whether the unit is stopped."""
-    sense = nexus.take_attention(unit) or (initializing_command_required() if unit.stopped else no_sense())
-    _send_sense(task, sense)
+    """A pending unit attention is reported here as data, and cleared; else whether the unit is erased or stopped."""
+    _send_sense(task, nexus.take_attention(unit) or _state(unit))
+
+
+def _state(unit: LogicalUnit) -> Sense:
+    if unit.erasure is not None:
+        return unit.erasure.refusal
+    return initializing_command_required() if unit.stopped else no_sense()
 
 
 def request_sense_absent(nexus: Nexus, task: Task) -> None:

@@ -94,3 +94,9 @@ class Background(Protocol):
 
     def submit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
         """Run `work` in a worker thread, then `done` (with what it raised) on the event loop."""
+
+    def hold(self) -> None:
+        """Work of another unit begins to use this one's device: it stays open until `release`."""
+
+    def release(self) -> None:
+        """That work has ended."""

@@ -160,9 +160,16 @@ class FakeBackground:
 
     def __init__(self) -> None:
         self.queue: list[tuple[Callable[[], None], Callable[[BaseException | None], None]]] = []
+        self.held = 0
 
     def submit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
         self.queue.append((work, done))
+
+    def hold(self) -> None:
+        self.held += 1
+
+    def release(self) -> None:
+        self.held -= 1
 
     def step(self, index: int = 0) -> None:
         """Do one piece of work."""

@@ -9,7 +9,18 @@ from lunaport.blockdev.filters import DelayFilter, FaultFilter, FaultRule
 from lunaport.blockdev.memory import MemoryDevice
 from lunaport.scsi.command import Command
 from lunaport.scsi.commands import COMMANDS
-from lunaport.scsi.enums import Access, MaintenanceIn, Opcode, ReserveIn, ReserveOut, ServiceActionIn, Status
+from lunaport.scsi.enums import (
+    Access,
+    CopyIn,
+    CopyOut,
+    MaintenanceIn,
+    Opcode,
+    ReserveIn,
+    ReserveOut,
+    Sanitize,
+    ServiceActionIn,
+    Status,
+)
 
 from .support import SIZE, Bench
 
@@ -27,6 +38,9 @@ def test_service_actions() -> None:
         (Opcode.MAINTENANCE_IN, MaintenanceIn.REPORT_SUPPORTED_OPERATION_CODES),
         *((Opcode.PERSISTENT_RESERVE_IN, action) for action in ReserveIn),
         *((Opcode.PERSISTENT_RESERVE_OUT, action) for action in ReserveOut),
+        *((Opcode.SANITIZE, action) for action in Sanitize),
+        *((Opcode.THIRD_PARTY_COPY_OUT, action) for action in CopyOut),
+        *((Opcode.THIRD_PARTY_COPY_IN, action) for action in CopyIn),
     }
 
 
@@ -34,7 +48,7 @@ def test_service_actions() -> None:
 def test_usage_data_is_as_long_as_the_command_and_starts_with_its_code(row: Command) -> None:
     assert len(row.usage) == _CDB_BYTES[row.opcode >> 5]
     if row.service_action is not None:
-        assert row.usage[1] == row.service_action
+        assert row.usage[1] & 0x1F == row.service_action
     # Only legal while stopped or reserved: nothing that reads or writes the medium.
     if row.opcode in {
         code for code in Opcode if code.name.startswith(("READ_1", "READ_6", "WRITE", "VERIFY", "UNMAP"))

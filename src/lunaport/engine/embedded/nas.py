@@ -321,7 +321,11 @@ class Nas:
         target = self.targets.targets.get(outcome.target_name)
         nexus = None
         if target is not None:
-            nexus = target.scsi.attach(f"{outcome.initiator_name},i,0x{outcome.isid.hex()}")
+            nexus = target.scsi.attach(
+                f"{outcome.initiator_name},i,0x{outcome.isid.hex()}",
+                # Without CHAP anyone can call himself anything: the name alone does not make two sessions one host's.
+                identity=f"{outcome.initiator_name} {transport.address.rsplit(':', 1)[0]}",
+            )
         session = Session(transport, outcome, tsih, target, nexus, partial(self._end_target, outcome.target_name))
         connection = Connection(
             outcome,
