@@ -90,8 +90,14 @@ class StandIn:
     def reserve_data_in(self, length: int) -> list[memoryview]:
         return []
 
-    def detach_data_in(self) -> list[memoryview]:
-        return []
+    def borrow_data_in(self, length: int, begin: Callable[[list[memoryview]], None]) -> None:
+        raise AssertionError("a stand-in moves no data")
+
+    def hold(self, size_bytes: int, *, crowded: bool) -> bool:
+        raise AssertionError("a stand-in moves no data")
+
+    def release(self, size_bytes: int) -> None:
+        raise AssertionError("a stand-in moves no data")
 
     def take_immediate(self, length: int) -> memoryview | None:
         return None
