@@ -96,10 +96,12 @@ def test_a_text_request_before_the_answer_to_the_one_before_is_refused() -> None
     assert pdu.parse_text_response(*peer.received()[-1]).initiator_task_tag == 4
 
 
-def test_longer_segments_hold_at_once() -> None:
+@pytest.mark.parametrize("length", [8193, 10000, 65536])
+def test_longer_segments_hold_from_the_answer_on_which_comes_at_once(length: int) -> None:
     peer = Peer()
-    peer.send(peer.read(0, 32, tag=1, slow=True), request(declare(16384)))
-    assert answer_of(peer).final
+    peer.send(peer.read(0, 32, tag=1, slow=True), request(declare(length)), peer.read(0, 32, tag=2))
+    (text, _), (_, first), *_ = peer.received()
+    assert (text[0], len(first)) == (Opcode.TEXT_RESPONSE, min(length, 16384))
     peer.disk.slow.pop()()
     assert [len(data) for _, data in peer.received()] == [8192, 8192]
 
