@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from lunaport.iscsi import limits, pdu
 from lunaport.iscsi.announcements import request_negotiation
+from lunaport.iscsi.connection import Connection
 from lunaport.iscsi.enums import Opcode, RejectReason
 from lunaport.iscsi.keys import KEYS
 from lunaport.iscsi.pdu import RESERVED_TAG
+from lunaport.iscsi.task import Task
 from tests.unit.iscsi.full_feature import LIST_ALL, Echo, Peer
 
 OURS = b"MaxRecvDataSegmentLength=262144\0"
@@ -85,6 +87,26 @@ def test_a_shorter_segment_length_holds_when_the_reads_laid_out_before_have_ende
     assert pdu.parse_text_response(*received[2]).data == OURS
     peer.disk.slow.pop(0)()
     assert [len(data) for _, data in peer.received()] == [512]
+
+
+class Miser(Peer):
+    """A shell that lends memory when it is told to."""
+
+    def lend(self, connection: Connection, task: Task, size_bytes: int) -> None:
+        self.lent += size_bytes
+
+
+def test_a_read_that_waits_for_memory_is_laid_out_in_what_was_reckoned_with() -> None:
+    """The answer waits for it too; so shorter segments make it cost no more memory than it was lent."""
+    peer = Miser()
+    peer.send(peer.read(0, 32, tag=1, slow=True), request(declare(512)))
+    lent = peer.lent
+    [task] = peer.connection.tasks.values()
+    task.take_loan()
+    peer.disk.slow.pop()()
+    assert [len(data) for _, data in peer.received()] == [8192, 8192, len(OURS)]
+    peer.send(peer.read(0, 32, tag=2, slow=True))
+    assert peer.lent > lent
 
 
 def test_a_text_request_before_the_answer_to_the_one_before_is_refused() -> None:
