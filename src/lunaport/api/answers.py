@@ -25,6 +25,7 @@ _NAS_NAMES: Final = {
 _V1_PLACES: Final[dict[Path, str]] = {
     ("size",): "luns[0].size_bytes",
     ("volume",): "luns[0].volume",
+    ("encrypted",): "luns[0].encrypted",
     ("isns",): "isns.enabled",
     ("isns_address",): "isns.address",
 }

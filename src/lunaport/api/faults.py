@@ -38,6 +38,7 @@ WIRE: Final[dict[Fault, Wire]] = {
     Fault.VOLUME_UNKNOWN: Wire(1401, 400, 422),
     Fault.VOLUME_FULL: Wire(1402, 409, 409),
     Fault.VOLUME_FIXED: Wire(1403, 409, 409),
+    Fault.ENCRYPTION_FIXED: Wire(1407, 400, 422),
     Fault.VOLUME_INVALID: Wire(1404, 400, 422),
     Fault.VOLUME_IN_USE: Wire(1405, 409, 409),
     Fault.VOLUME_TAKEN: Wire(1406, 409, 409),

@@ -53,6 +53,10 @@ class LunIn(Document):
     lun: int = Field(default=0, ge=0, le=0)
     size_bytes: int = Field(description="Rounded up to whole blocks of 512 bytes. May grow later, not shrink.")
     volume: str | None = Field(default=None, description="Left out: `default` for a new target, else as it is.")
+    encrypted: bool | None = Field(
+        default=None,
+        description="Encryption at rest (AES-256-XTS), chosen for ever when the target is created. Left out: no.",
+    )
 
 
 class TargetIn(Document):
@@ -131,6 +135,7 @@ class LunOut(Document):
     uuid: str = Field(description="Serial number and NAA identifier derive from it.")
     size_bytes: int
     volume: str
+    encrypted: bool = Field(description="Whether its data lies encrypted on the disk.")
 
 
 class TargetOut(Document):

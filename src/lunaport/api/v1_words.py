@@ -101,6 +101,7 @@ def target_change(document: v1.TargetIn | v1.TargetPatch) -> TargetChange:
         name=document.name,
         size=lun.size_bytes if lun else None,
         volume=lun.volume if lun else None,
+        encrypted=lun.encrypted if lun else None,
         header_digest=document.header_digest,
         data_digest=document.data_digest,
         one_way=_chap_change(document.chap.one_way),
@@ -141,7 +142,8 @@ def target_out(target: Target) -> v1.TargetOut:
         header_digest=target.header_digest,
         data_digest=target.data_digest,
         luns=[
-            v1.LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume) for lun in target.luns
+            v1.LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume, encrypted=lun.encrypted)
+            for lun in target.luns
         ],
         chap=v1.ChapPairOut(one_way=_chap_out(target.one_way), mutual=_chap_out(target.mutual)),
         created_at=when(target.created_at),

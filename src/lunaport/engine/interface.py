@@ -27,6 +27,8 @@ class LunSpec:
     path: str
     size_bytes: int
     block_size_bytes: int = 512
+    key: str = field(default="", repr=False)
+    """Of encryption at rest: 64 hexadecimal digits. Empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +202,11 @@ class Engine(Protocol):
     async def volume_usage(self, path: str) -> VolumeUsage:
         """The volume's file system now."""
 
-    async def create_file(self, path: str, size_bytes: int) -> None:
-        """Make a thin file, durably. Raises StorageError `exists`, `too large`, `no space`."""
+    async def create_file(self, path: str, size_bytes: int, *, key: str = "") -> None:
+        """Make a thin file, durably, for encryption under `key` where there is one.
+
+        Raises StorageError `exists`, `too large`, `no space`.
+        """
 
     async def grow_file(self, path: str, size_bytes: int) -> None:
         """Make a file at least this long, durably. A target that serves it is not touched: `apply` follows.

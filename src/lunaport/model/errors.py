@@ -30,6 +30,7 @@ class Fault(StrEnum):
     VOLUME_UNKNOWN = "volume_unknown"
     VOLUME_FULL = "volume_full"
     VOLUME_FIXED = "volume_fixed"
+    ENCRYPTION_FIXED = "encryption_fixed"
     VOLUME_INVALID = "volume_invalid"
     VOLUME_IN_USE = "volume_in_use"
     VOLUME_TAKEN = "volume_taken"

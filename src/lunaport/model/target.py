@@ -32,6 +32,13 @@ class Lun:
     file: str
     size_bytes: int
     state: LunState = LunState.ACTIVE
+    key: str = field(default="", repr=False)
+    """Encrypts the key its data is encrypted with: hexadecimal digits. Empty: the data is not encrypted."""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether its data lies encrypted on the disk."""
+        return bool(self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,7 @@ class TargetChange:
     name: str | None = None
     size: str | int | None = None
     volume: str | None = None
+    encrypted: bool | None = None
     header_digest: bool | None = None
     data_digest: bool | None = None
     one_way: ChapChange = field(default_factory=ChapChange)
@@ -78,6 +86,7 @@ class TargetDraft:
     data_digest: bool
     one_way: Chap
     mutual: Chap
+    encrypted: bool = False
 
 
 def _merge_name(current: Target | None, change: TargetChange, prefix: str, problems: Collector) -> str:
@@ -120,6 +129,14 @@ def merge_target(current: Target | None, change: TargetChange, *, iqn_prefix: st
     name = _merge_name(current, change, iqn_prefix, problems)
     size_bytes = _merge_size(current, change, problems)
     volume = change.volume or (current.disk.volume if current else DEFAULT_VOLUME)
+    encrypted = _either(change.encrypted, current.disk.encrypted if current else False)
+    if current is not None and encrypted != current.disk.encrypted:
+        problems.add(
+            Fault.ENCRYPTION_FIXED,
+            f"is {str(current.disk.encrypted).lower()} since the disk was created and cannot change; leave it out, or "
+            "create another disk and copy the data",
+            "encrypted",
+        )
     one_way = current.one_way if current else Chap()
     mutual = current.mutual if current else Chap()
     pair_is_whole = True
@@ -143,6 +160,7 @@ def merge_target(current: Target | None, change: TargetChange, *, iqn_prefix: st
         name=name,
         size_bytes=size_bytes,
         volume=volume,
+        encrypted=encrypted,
         header_digest=_either(change.header_digest, current.header_digest if current else False),
         data_digest=_either(change.data_digest, current.data_digest if current else False),
         one_way=one_way,

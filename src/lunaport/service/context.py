@@ -23,6 +23,7 @@ LOG = logging.getLogger(__name__)
 TRASH_DAYS_DEFAULT: Final = 14
 AUDIT_DAYS_DEFAULT: Final = 365
 TOKEN_BYTES: Final = 32
+KEY_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ class Context:
     clock: Callable[[], float]
     new_uuid: Callable[[], str]
     hasher: Hasher = field(default_factory=Argon2Hasher)
+    new_key: Callable[[], str] = lambda: secrets.token_hex(KEY_BYTES)
+    """A key for a disk that is encrypted at rest, as hexadecimal digits."""
     new_token: Callable[[], str] = lambda: secrets.token_urlsafe(TOKEN_BYTES)
 
     async def volumes(self) -> list[Volume]:

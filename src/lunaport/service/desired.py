@@ -33,7 +33,9 @@ def _credential(chap: Chap) -> Credential | None:
 
 
 def _lun_spec(lun: Lun, places: Places) -> LunSpec:
-    return LunSpec(lun=lun.lun, uuid=lun.uuid, path=places.path(lun.volume, lun.file), size_bytes=lun.size_bytes)
+    return LunSpec(
+        lun=lun.lun, uuid=lun.uuid, path=places.path(lun.volume, lun.file), size_bytes=lun.size_bytes, key=lun.key
+    )
 
 
 def target_spec(target: Target, places: Places) -> TargetSpec:

@@ -34,19 +34,19 @@ async def create_target(context: Context, action: CreateTarget) -> Target:
     await _check_name(context, draft.name)
     await _check_room(context, volume, draft.size_bytes)
     places = await context.places()
-    wanted = _new_target(draft, context.new_uuid(), now)
+    wanted = _new_target(draft, context.new_uuid(), context.new_key() if draft.encrypted else "", now)
     path = places.path(wanted.disk.volume, wanted.disk.file)
     async with engine_errors(), Undo() as undo:
         reserved = await context.store.reserve_target(wanted)
         undo.push(lambda: context.store.forget_target(reserved.id))
         undo.push(lambda: context.engine.remove_file(path))
-        await context.engine.create_file(path, draft.size_bytes)
+        await context.engine.create_file(path, draft.size_bytes, key=wanted.disk.key)
         await context.engine.apply(Change(put=(target_spec(reserved, places),)))
         undo.push(lambda: context.engine.apply(Change(removed=(reserved.name,))))
         return await context.store.activate_target(reserved.id)
 
 
-def _new_target(draft: TargetDraft, uuid: str, now: float) -> Target:
+def _new_target(draft: TargetDraft, uuid: str, key: str, now: float) -> Target:
     lun = Lun(
         lun=0,
         uuid=uuid,
@@ -54,6 +54,7 @@ def _new_target(draft: TargetDraft, uuid: str, now: float) -> Target:
         file=f"{LUN_FOLDER}/{uuid}.img",
         size_bytes=draft.size_bytes,
         state=LunState.CREATING,
+        key=key,
     )
     return with_draft(Target(id=0, name=draft.name, luns=(lun,), created_at=now), draft)
 

@@ -71,6 +71,12 @@ def create_file(path: str, size_bytes: int) -> None:
             raise
 
 
+def check_absent(path: str) -> None:
+    """Raise StorageError `exists` when there is a file."""
+    if os.path.lexists(path):
+        raise StorageError("exists", path, "a file of that name exists")
+
+
 def grow_file(path: str, size_bytes: int) -> None:
     """Make a file at least `size_bytes` long. A device that serves it does not notice: that has its own `grow`."""
     if size_bytes > _OFFSET_MAX:
@@ -110,6 +116,8 @@ def remove_file(path: str) -> None:
         try:
             fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
+            for suffix in _BESIDE:
+                Path(path + suffix).unlink(missing_ok=True)
             return
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

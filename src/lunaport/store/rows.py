@@ -45,8 +45,13 @@ def chap_rows(target: Target, box: SecretBox, target_id: int) -> list[dict[str, 
     ]
 
 
-def lun_of(row: RowMapping) -> Lun:
-    """A LUN."""
+def _key_context(uuid: str) -> str:
+    return f"lun:{uuid}:key"
+
+
+def lun_of(row: RowMapping, box: SecretBox) -> Lun:
+    """A LUN, its key in clear."""
+    sealed = row["key"]
     return Lun(
         lun=row["lun"],
         uuid=row["uuid"],
@@ -54,11 +59,12 @@ def lun_of(row: RowMapping) -> Lun:
         file=row["file"],
         size_bytes=row["size_bytes"],
         state=LunState(row["state"]),
+        key=box.decrypt(sealed, _key_context(row["uuid"])) if sealed is not None else "",
     )
 
 
-def lun_row(target_id: int, lun: Lun) -> dict[str, Any]:
-    """A LUN's row."""
+def lun_row(target_id: int, lun: Lun, box: SecretBox) -> dict[str, Any]:
+    """A LUN's row, its key encrypted."""
     return {
         "uuid": lun.uuid,
         "target_id": target_id,
@@ -68,10 +74,11 @@ def lun_row(target_id: int, lun: Lun) -> dict[str, Any]:
         "trash_file": "",
         "size_bytes": lun.size_bytes,
         "state": lun.state.value,
+        "key": box.encrypt(lun.key, _key_context(lun.uuid)) if lun.key else None,
     }
 
 
-def target_of(row: RowMapping, luns: Sequence[RowMapping], chap: Mapping[str, Chap]) -> Target:
+def target_of(row: RowMapping, luns: Sequence[RowMapping], chap: Mapping[str, Chap], box: SecretBox) -> Target:
     """A target from its row, the rows of its LUNs in order, and its CHAP by direction."""
     return Target(
         id=row["id"],
@@ -80,7 +87,7 @@ def target_of(row: RowMapping, luns: Sequence[RowMapping], chap: Mapping[str, Ch
         data_digest=row["data_digest"],
         one_way=chap.get("one_way", Chap()),
         mutual=chap.get("mutual", Chap()),
-        luns=tuple(lun_of(each) for each in luns),
+        luns=tuple(lun_of(each, box) for each in luns),
         created_at=row["created_at"],
         revision=row["revision"],
     )

@@ -75,6 +75,7 @@ LUN = Table(
     Column("trash_file", String, nullable=False),
     Column("size_bytes", Integer, nullable=False),
     Column("state", String, CheckConstraint(_STATES, name="state"), nullable=False),
+    Column("key", LargeBinary, nullable=True),
 )
 Index("uq_lun_target_id", LUN.c.target_id, LUN.c.lun, unique=True)
 Index("ix_lun_volume", LUN.c.volume)

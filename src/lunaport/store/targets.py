@@ -57,7 +57,7 @@ def read(
     luns, chap = _luns(connection, ids), _chap(connection, box, ids)
     statement = select(TARGET).where(TARGET.c.id.in_(ids)).order_by(TARGET.c.id)
     return [
-        rows.target_of(row, luns.get(row["id"], ()), chap.get(row["id"], {}))
+        rows.target_of(row, luns.get(row["id"], ()), chap.get(row["id"], {}), box)
         for row in connection.execute(statement).mappings()
     ]
 
@@ -86,7 +86,7 @@ def add(connection: Connection, box: SecretBox, target: Target) -> Target:
     }
     target_id = int(connection.execute(insert(TARGET).values(values).returning(TARGET.c.id)).scalar_one())
     for lun in target.luns:
-        connection.execute(insert(LUN).values({**rows.lun_row(target_id, lun), "state": CREATING}))
+        connection.execute(insert(LUN).values({**rows.lun_row(target_id, lun, box), "state": CREATING}))
     _put_chap(connection, box, target_id, target)
     (added,) = read(connection, box, state=CREATING, target_id=target_id)
     return added

@@ -29,7 +29,7 @@ ANSWER = {
     "name": NAME,
     "header_digest": True,
     "data_digest": True,
-    "luns": [{"lun": 0, "uuid": f"{1:032x}", "size_bytes": 1 << 30, "volume": "default"}],
+    "luns": [{"lun": 0, "uuid": f"{1:032x}", "size_bytes": 1 << 30, "volume": "default", "encrypted": False}],
     "chap": {
         "one_way": {"enabled": True, "username": "alice", "secret": {"set": True, "changed_at": NOW}},
         "mutual": {"enabled": True, "username": "nas", "secret": {"set": True, "changed_at": NOW}},
@@ -318,3 +318,16 @@ async def test_a_wrong_verb(client: httpx.AsyncClient, method: str, path: str, a
 async def test_nothing_there(client: httpx.AsyncClient) -> None:
     response = await client.get("/api/v1/nothing")
     assert (response.status_code, v1_errors(response)[0]["code"]) == (404, "not_found")
+
+
+async def test_encryption_is_told_and_cannot_change(client: httpx.AsyncClient) -> None:
+    document = {"name": "vault", "luns": [{"size_bytes": 1 << 30, "encrypted": True}]}
+    created = await client.post(TARGETS, json=document)
+    assert created.json()["luns"][0]["encrypted"] is True
+    assert "key" not in created.text
+    url = f"{TARGETS}/{created.json()['id']}"
+    assert (await client.put(url, json=document)).status_code == 200
+    refused = await client.patch(url, json={"luns": [{"size_bytes": 1 << 30, "encrypted": False}]})
+    assert refused.status_code == 422
+    (error,) = refused.json()["errors"]
+    assert (error["field"], error["code"]) == ("luns[0].encrypted", "encryption_fixed")

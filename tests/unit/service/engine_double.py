@@ -66,6 +66,7 @@ class EngineDouble:
     """What is on the wire and on the disks. `failures`: method name to what it raises, once."""
 
     files: dict[str, int] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     targets: dict[str, TargetSpec] = field(default_factory=dict)
     portals: tuple[PortalSpec, ...] = ()
     discovery: DiscoverySpec = field(default_factory=DiscoverySpec)
@@ -145,7 +146,7 @@ class EngineDouble:
             raise StorageError("missing", path, "no such directory")
         return VolumeUsage(total_bytes=self.total_bytes, free_bytes=self.total_bytes, used_bytes=0)
 
-    async def create_file(self, path: str, size_bytes: int) -> None:
+    async def create_file(self, path: str, size_bytes: int, *, key: str = "") -> None:
         """Make a file."""
         self._fail("create_file")
         if posixpath.dirname(posixpath.dirname(path)) not in self.volumes:
@@ -155,6 +156,8 @@ class EngineDouble:
         if size_bytes > FILE_BYTES_MAX:
             raise StorageError("too large", path, "the file system's files end earlier")
         self.files[path] = size_bytes
+        if key:
+            self.keys[path] = key
 
     async def grow_file(self, path: str, size_bytes: int) -> None:
         """Make a file longer."""

@@ -248,3 +248,20 @@ async def test_nothing_before_the_start(stand: Stand) -> None:
     nas = await stand.open()
     with pytest.raises(UnavailableError):
         await nas.perform(CreateTarget(change=TargetChange(name="disk", size="1G")))
+
+
+async def test_a_disk_is_encrypted_where_that_was_asked_for_and_stays_so(nas: Nas, stand: Stand) -> None:
+    plain = await nas.perform(create("plain"))
+    assert not plain.disk.encrypted
+    target = await nas.perform(create("vault", encrypted=True))
+    assert target.disk.encrypted
+    assert len(bytes.fromhex(target.disk.key)) == 32
+    assert list(stand.engine.keys.values()) == [target.disk.key]
+    assert stand.engine.targets[target.name].luns[0].key == target.disk.key
+    assert target.disk.key not in repr(target)
+    assert target.disk.key not in repr(stand.engine.targets[target.name])
+    same = await nas.perform(UpdateTarget(target_id=target.id, change=TargetChange(encrypted=True, size="2G")))
+    assert same.disk.key == target.disk.key
+    with pytest.raises(InvalidError, match="cannot change") as caught:
+        await nas.perform(UpdateTarget(target_id=target.id, change=TargetChange(encrypted=False)))
+    assert caught.value.problems[0].fault is Fault.ENCRYPTION_FIXED

@@ -191,3 +191,18 @@ async def test_a_key_without_a_database_is_used(tmp_path: Path) -> None:
     store = await open_store(tmp_path, random_bytes=os.urandom)
     await store.close()
     assert (tmp_path / KEY_FILE).read_text() == "ab" * 32 + "\n"
+
+
+async def test_the_key_of_a_disk_comes_back_and_is_not_in_the_file(store: SqlStore, tmp_path: Path) -> None:
+    wanted = new_target()
+    key = os.urandom(32).hex()
+    wanted = replace(wanted, luns=(replace(wanted.disk, key=key),))
+    await active(store, wanted)
+    again = await reopened(store, tmp_path)
+    stored = await again.target(1)
+    assert stored is not None
+    assert (stored.disk.key, stored.disk.encrypted) == (key, True)
+    await again.close()
+    for path in tmp_path.iterdir():
+        for form in (key.encode(), bytes.fromhex(key)):
+            assert form not in path.read_bytes()

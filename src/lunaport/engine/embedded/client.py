@@ -91,9 +91,9 @@ class EmbeddedEngine:
         """See `Engine.volume_usage`."""
         return (await self._expect(messages.GetVolumeUsage(path), messages.Usage)).usage
 
-    async def create_file(self, path: str, size_bytes: int) -> None:
+    async def create_file(self, path: str, size_bytes: int, *, key: str = "") -> None:
         """See `Engine.create_file`."""
-        request = messages.CreateFile(path, size_bytes)
+        request = messages.CreateFile(path, size_bytes, key)
         try:
             await self._done(request, attempts=1)
         except EngineUnavailableError:

@@ -14,6 +14,7 @@ from lunaport.engine.embedded.workers import Workers
 from lunaport.engine.interface import EngineError, StorageError, VolumeUsage
 from lunaport.storage import errors as storage_errors
 from lunaport.storage import volume
+from lunaport.storage.encrypted import KeyFile
 
 log = structlog.get_logger()
 
@@ -121,8 +122,8 @@ class ControlLine:
                 answer(messages.Status(self.nas.status()))
             case messages.MakeVolume(path):
                 self._in_files(partial(volume.make_volume, path), answer)
-            case messages.CreateFile(path, size_bytes):
-                self._in_files(partial(volume.create_file, path, size_bytes), answer)
+            case messages.CreateFile(path, size_bytes, key):
+                self._in_files(partial(_create_file, path, size_bytes, key), answer)
             case messages.GrowFile(path, size_bytes):
                 self._in_files(partial(volume.grow_file, path, size_bytes), answer)
             case messages.MoveFile(path, destination):
@@ -177,6 +178,14 @@ class ControlLine:
             self.loop.unregister(self.sock.fileno())
             self.sock.close()
             self.closed(self)
+
+
+def _create_file(path: str, size_bytes: int, key: str) -> None:
+    if key:
+        # The key first: a file that is there has one. A file that was there before keeps its own.
+        volume.check_absent(path)
+        KeyFile(path, bytes.fromhex(key)).create()
+    volume.create_file(path, size_bytes)
 
 
 def _answer_done(answer: Answer, error: BaseException | None) -> None:

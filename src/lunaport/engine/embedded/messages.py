@@ -53,6 +53,7 @@ class GetVolumeUsage(msgspec.Struct, tag=True):
 class CreateFile(msgspec.Struct, tag=True):
     path: str
     size_bytes: int
+    key: str = ""
 
 
 class GrowFile(msgspec.Struct, tag=True):

@@ -2,13 +2,13 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
-from lunaport.blockdev.device import DeviceError
+from lunaport.blockdev.device import BlockDevice, DeviceError
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.steps import Finish, run_steps, run_together
 from lunaport.engine.embedded.workers import Workers
@@ -24,6 +24,7 @@ from lunaport.scsi.target import ScsiTarget
 from lunaport.storage import companion
 from lunaport.storage import errors as storage_errors
 from lunaport.storage.companion import Companion
+from lunaport.storage.encrypted import open_encrypted
 from lunaport.storage.file import FileDevice, open_file
 from lunaport.storage.sidecar import ReservationsSidecar
 
@@ -100,6 +101,7 @@ def open_disk(loop: Loop, spec: LunSpec) -> Disk:
     """Open a LUN's file and put a logical unit on it. Raises StorageError."""
     try:
         device = open_file(spec.path, time.monotonic, size_bytes=spec.size_bytes)
+        served, erase_key = _decrypted(device, spec)
     except storage_errors.StorageError as error:
         raise StorageError(error.fault, error.path, error.reason) from error
     workers = Workers(loop, f"disk-{spec.uuid[:8]}")
@@ -109,16 +111,29 @@ def open_disk(loop: Loop, spec: LunSpec) -> Disk:
         log.error("reservations are lost; the disk refuses access until they are replaced", lun=spec.lun, reason=damage)
     journal = Companion(spec.path, companion.ERASING)
     unit = LogicalUnit(
-        device,
+        served,
         workers,
         uuid=spec.uuid,
         serial=spec.uuid,
         block_size_bytes=spec.block_size_bytes,
         reservations=ReservationBook(store, reservations),
         erase_journal=journal,
+        erase_key=erase_key,
     )
     _resume_erasure(spec, unit, journal)
     return Disk(spec, device, workers, unit)
+
+
+def _decrypted(device: FileDevice, spec: LunSpec) -> tuple[BlockDevice, Callable[[], None] | None]:
+    """What the logical unit works on, and how to destroy the key of it; the file itself where there is no key."""
+    if not spec.key:
+        return device, None
+    try:
+        encrypted = open_encrypted(device, spec.path, bytes.fromhex(spec.key))
+    except storage_errors.StorageError:
+        device.close()
+        raise
+    return encrypted, encrypted.erase_key
 
 
 def _resume_erasure(spec: LunSpec, unit: LogicalUnit, journal: Companion) -> None:
