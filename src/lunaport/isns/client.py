@@ -53,9 +53,8 @@ _FORGOTTEN: Final = frozenset(
     {Status.INVALID_QUERY, Status.SOURCE_UNKNOWN, Status.SOURCE_UNAUTHORIZED, Status.NO_SUCH_ENTRY}
 )
 """Answers to a query that mean: the server does not know us."""
-_SCN_BITMAP: Final = (
-    ScnBitmap.TARGET_AND_SELF | ScnBitmap.OBJECT_REMOVED | ScnBitmap.OBJECT_UPDATED | ScnBitmap.DD_MEMBER_REMOVED
-)
+_SCN_BITMAP: Final = ScnBitmap.TARGET_AND_SELF | ScnBitmap.OBJECT_REMOVED | ScnBitmap.DD_MEMBER_REMOVED
+"""Only what we would have to mend: every notification costs the server work, and our own changes cause some too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ class Account:
     registered: Entity | None = None
     """What the server has, or may have of what we sent."""
     is_certain: bool = True
-    """False: a change was sent and not confirmed."""
+    """False: a change was sent and not confirmed, or the server has lost something."""
     period_s: int = PERIOD_WANTED_S
     """How long the server keeps us without a sign of life; 0: for ever."""
     wants_esi: bool = True
@@ -86,21 +85,33 @@ class Account:
     wants_scn: bool = True
     scn_node: str = ""
     """The target in whose name change notifications are registered."""
+    losses: int = 0
+    """How often the server had lost us."""
     checked: int = 0
     """Where the next check of a long list of targets goes on."""
 
-    def forget(self) -> None:
-        """The server has lost us."""
-        if self.wants_esi and self.registered is not None and any(p.listener_port for p in self.registered.portals):
+    def lose(self) -> None:
+        """The server has not what it had."""
+        known = self.registered
+        self.losses += 1
+        self.is_certain = False
+        self.scn_node = ""
+        if self.wants_esi and known is not None and any(portal.listener_port for portal in known.portals):
             self.unheard_losses = 0 if self.heard_esi else self.unheard_losses + 1
             self.wants_esi = self.unheard_losses < UNHEARD_LOSSES_MAX
-        self.registered = None
-        self.is_certain = True
-        self.scn_node = ""
+
+
+def bring(account: Account, wanted: Entity) -> Conversation:
+    """Look what the server still has, and make it hold `wanted`. Raises RefusedError and FormatError.
+
+    The look comes first at every change too: a difference means nothing to a server that was restarted meanwhile.
+    """
+    yield from check(account)
+    yield from synchronise(account, wanted)
 
 
 def synchronise(account: Account, wanted: Entity) -> Conversation:
-    """Make the server hold `wanted`. Raises RefusedError."""
+    """Make the server, which has what `account` says, hold `wanted`. Raises RefusedError."""
     if account.registered is not None and account.registered.identifier != wanted.identifier:
         yield from deregister(account)
     if wanted.is_empty:
@@ -116,11 +127,10 @@ def synchronise(account: Account, wanted: Entity) -> Conversation:
 def check(account: Account) -> Conversation:
     """Look whether the server still holds what it has confirmed, which also is our sign of life.
 
-    When it does not, nothing is registered any more, and `synchronise` registers anew. Raises RefusedError and
-    FormatError.
+    When it does not, nothing is certain any more: `synchronise` registers anew. Raises RefusedError and FormatError.
     """
     known = account.registered
-    if known is None:
+    if known is None or not account.is_certain:
         return
     for key, asked, expected in _questions(account, known):
         answer = yield _request(Function.DEV_ATTR_QRY, known, key, asked)
@@ -128,7 +138,7 @@ def check(account: Account) -> Conversation:
             _expect(answer, "a query of our registration")
             if parse_listing(answer.attributes) == expected:
                 continue
-        account.forget()
+        account.lose()
         return
 
 

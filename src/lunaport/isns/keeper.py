@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from lunaport.isns.calls import Call
-from lunaport.isns.client import Account, check, deregister, synchronise
+from lunaport.isns.client import Account, bring, deregister
 from lunaport.isns.entity import Entity
 from lunaport.isns.enums import Function
 from lunaport.isns.errors import IsnsError
@@ -78,8 +78,6 @@ class Keeper:
     _peer: str = ""
     _is_changed: bool = False
     """There is something to tell the server."""
-    _is_suspect: bool = False
-    """The server may have lost what it had."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def follow(self, wanted: Entity) -> None:
@@ -98,7 +96,6 @@ class Keeper:
         if call.function is Function.ESI:
             self.account.heard_esi = self.account.heard_esi or peer == self._peer
         elif self._wanted is not None and any(node.name in call.names for node in self._wanted.nodes):
-            self._is_suspect = True
             self.schedule.look(self.around.clock())
             self._wake.set()
 
@@ -154,19 +151,16 @@ class Keeper:
 
     async def _bring(self, wanted: Entity) -> Entity:
         """Make the server hold what it can use of `wanted`, and return that."""
-        must_check = self._is_suspect or not self._is_changed
-        self._is_changed = self._is_suspect = False
+        self._is_changed = False
         connection = await self.around.connect()
         try:
             self._peer = connection.peer
             reachable = wanted if connection.is_local else _without_loopback(wanted)
-            had = self.account.registered
-            if must_check:
-                await connection.converse(check(self.account))
-                if had is not None and self.account.registered is None:
-                    LOG.warning("iSNS server %s: has lost our registration; it is made anew", self.name)
-                    self.report = replace(self.report, registered_since=None)
-            await connection.converse(synchronise(self.account, reachable))
+            losses = self.account.losses
+            await connection.converse(bring(self.account, reachable))
+            if self.account.losses != losses:
+                LOG.warning("iSNS server %s: had lost our registration", self.name)
+                self.report = replace(self.report, registered_since=None)
         finally:
             await connection.close()
         return reachable
@@ -203,7 +197,6 @@ class Keeper:
             last_error=text,
             last_error_at=now,
         )
-        self._is_suspect = True
         self.schedule.fail(self.around.clock(), self.around.chance())
 
     def _rest(self, error: str) -> None:
