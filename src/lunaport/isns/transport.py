@@ -4,6 +4,7 @@ Every wait has a bound. What goes wrong is an IsnsError with a text for the admi
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import os
@@ -117,7 +118,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close it, at once."""
-        self._writer.transport.abort()
+        await _abort(self._writer)
 
 
 async def connect(host: str, port: int, timeouts: Timeouts) -> Connection:
@@ -130,6 +131,12 @@ async def connect(host: str, port: int, timeouts: Timeouts) -> Connection:
     except OSError as error:
         raise UnreachableError(f"no connection: {_reason(error)}") from error
     return Connection(reader, writer, timeouts)
+
+
+async def _abort(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 def _reason(error: OSError) -> str:
@@ -160,7 +167,7 @@ class Listener:
             self._server.close()
             self._server = None
         for writer in list(self._open):
-            writer.transport.abort()
+            await _abort(writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._open) >= CALLS_MAX:
@@ -175,7 +182,7 @@ class Listener:
             LOG.debug("a caller went away, or kept silent")
         finally:
             self._open.pop(writer, None)
-            writer.transport.abort()
+            await _abort(writer)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         messages = MessageReader(CALL_BYTES_MAX)

@@ -4,6 +4,7 @@ It says no by its own rules, or when a test tells it to. `TcpServer` is the same
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -204,6 +205,12 @@ class ModelServer:
         return Status.SUCCESSFUL, ()
 
 
+async def _abort(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
 def talk(server: ModelServer, conversation: Conversation, *, breaks_after: int = -1, is_heard: bool = False) -> bool:
     """Carry a conversation to its end; False when it broke, after so many requests, the last one heard or not."""
     request = next(conversation, None)
@@ -244,8 +251,7 @@ class TcpServer:
             self._server.close()
             self._server = None
         for writer in list(self._open):
-            writer.transport.abort()
-        await asyncio.sleep(0)
+            await _abort(writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -259,7 +265,7 @@ class TcpServer:
             pass
         finally:
             self._open.discard(writer)
-            writer.transport.abort()
+            await _abort(writer)
 
     async def _respond(self, message: Message, writer: asyncio.StreamWriter) -> None:
         request = Request(function=Function(message.function), attributes=message.attributes, replace=message.replace)
