@@ -177,6 +177,22 @@ def test_the_server_restarts_and_has_forgotten_everything(start_nas: StartNas, s
     wait_listed(server, served(nas, share.iqn, other.iqn), timeout_s=CHECKED_S)
 
 
+def test_the_death_of_the_data_process_changes_nothing(start_nas: StartNas, start_server: StartServer) -> None:
+    server = start_server()
+    nas = start_nas()
+    share = nas.create("steady")
+    switch_on(nas, server.address)
+    wait_listed(server, served(nas, share.iqn))
+    (before,) = states(nas)
+    nas.kill("data")
+    nas.wait_healthy(timeout_s=20)
+    for _ in range(12):
+        assert server.listing() == served(nas, share.iqn)
+        time.sleep(1)
+    (after,) = states(nas)
+    assert after["registered_since"] == before["registered_since"]
+
+
 @pytest.mark.parametrize("role", ["control", "supervisor"])
 def test_nothing_is_listed_twice_after_sigkill(start_nas: StartNas, start_server: StartServer, role: str) -> None:
     server = start_server()
@@ -278,6 +294,23 @@ def test_what_somebody_removes_at_the_server_comes_back(start_nas: StartNas, sta
     for share in shares:
         output_of("isnsadm", "-c", configuration, "--deregister", f"iscsi-name={share.iqn}")
     wait_listed(server, whole, timeout_s=CHECKED_S)
+
+
+def test_a_target_that_somebody_else_has_is_named_and_the_others_are_registered(
+    start_nas: StartNas, start_server: StartServer
+) -> None:
+    server = start_server()
+    nas = start_nas()
+    ours, contested = nas.create("ours"), nas.create("contested")
+    words = ("isnsadm", "-c", server.directory / "isnsadm.conf")
+    output_of(*words, "--register", f"target={contested.iqn}")
+    switch_on(nas, server.address)
+    wait_until(lambda: states(nas)[0]["state"] == "failing", timeout_s=SOON_S, what="failing")
+    assert states(nas)[0]["error"].endswith(f"may have their names: {contested.iqn}")
+    assert states(nas)[0]["targets"] == 1
+    assert [group[0] for group in server.listing().groups] == [ours.iqn]
+    output_of(*words, "--deregister", f"iscsi-name={contested.iqn}")
+    wait_listed(server, served(nas, ours.iqn, contested.iqn), timeout_s=CHECKED_S)
 
 
 def test_many_targets(start_nas: StartNas, start_server: StartServer) -> None:

@@ -1,4 +1,4 @@
-"""Attributes: tag, length, value, padded to four bytes (RFC 4171 section 5.2, values in section 6).
+"""Attributes: tag, length, value, padded to four bytes (RFC 4171 section 5.3, values in section 6).
 
 An attribute is kept as it came; the `as_` functions read its value when it is needed. Texts end in NUL on the wire.
 """

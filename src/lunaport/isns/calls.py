@@ -33,7 +33,7 @@ def answer_call(message: Message) -> tuple[Message | None, Call | None]:
 
 
 def _response(message: Message, status: Status, *, echo: bool = False) -> Message:
-    """ESI is answered with its own attributes (section 5.7.5.12), SCN with the name it was sent to (5.7.5.8)."""
+    """ESI is answered with its own attributes (section 5.7.5.13), SCN with the name it was sent to (5.7.5.8)."""
     attributes = message.attributes if echo else message.attributes[:1]
     return Message(
         function=message.function | RESPONSE,

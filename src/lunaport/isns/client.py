@@ -53,6 +53,8 @@ _FORGOTTEN: Final = frozenset(
     {Status.INVALID_QUERY, Status.SOURCE_UNKNOWN, Status.SOURCE_UNAUTHORIZED, Status.NO_SUCH_ENTRY}
 )
 """Answers to a query that mean: the server does not know us."""
+_MENDED: Final = frozenset({Status.ESI_NOT_AVAILABLE, Status.INVALID_REGISTRATION})
+"""Refusals of a registration that another registration may mend."""
 _SCN_BITMAP: Final = ScnBitmap.TARGET_AND_SELF | ScnBitmap.OBJECT_REMOVED | ScnBitmap.DD_MEMBER_REMOVED
 """Only what we would have to mend: every notification costs the server work, and our own changes cause some too."""
 
@@ -87,6 +89,10 @@ class Account:
     """The target in whose name change notifications are registered."""
     losses: int = 0
     """How often the server had lost us."""
+    refused: tuple[str, ...] = ()
+    """Targets that the server did not take, in the last synchronisation."""
+    is_careful: bool = False
+    """Targets go one by one, to find those that the server does not take."""
     checked: int = 0
     """Where the next check of a long list of targets goes on."""
 
@@ -111,7 +117,10 @@ def bring(account: Account, wanted: Entity) -> Conversation:
 
 
 def synchronise(account: Account, wanted: Entity) -> Conversation:
-    """Make the server, which has what `account` says, hold `wanted`. Raises RefusedError."""
+    """Make the server, which has what `account` says, hold `wanted`. Raises RefusedError.
+
+    A target whose name another entity has is left out and noted as refused: it shall not take the others with it.
+    """
     if account.registered is not None and account.registered.identifier != wanted.identifier:
         yield from deregister(account)
     if wanted.is_empty:
@@ -119,8 +128,15 @@ def synchronise(account: Account, wanted: Entity) -> Conversation:
         return
     if account.registered is None or not account.is_certain:
         yield from _register_anew(account, wanted)
+    else:
+        account.refused = ()
     yield from _add(account, wanted)
-    yield from _remove(account, wanted)
+    taken = replace(wanted, nodes=tuple(node for node in wanted.nodes if node.name not in account.refused))
+    account.is_careful = taken != wanted
+    if taken.is_empty:
+        yield from deregister(account)
+        raise RefusedError("the registration", Status.INVALID_REGISTRATION)
+    yield from _remove(account, taken)
     yield from _listen(account)
 
 
@@ -174,19 +190,39 @@ def deregister(account: Account) -> Conversation:
 
 
 def _register_anew(account: Account, wanted: Entity) -> Conversation:
-    nodes = next(_batches(wanted, wanted.nodes))
-    first = replace(wanted, nodes=nodes)
+    """Replace the entity by one with the first targets that the server takes."""
+    account.refused = ()
     attributes = entity_attributes(wanted.identifier, PERIOD_WANTED_S)
-    account.registered = first
-    request = _registration(account, first, attributes, wanted.portals, replaces=True)
-    answer = yield from _change(account, request, "the registration", fine={Status.ESI_NOT_AVAILABLE})
-    if answer.status == Status.ESI_NOT_AVAILABLE:
-        account.wants_esi = False
+    for nodes in _batches(account, wanted, wanted.nodes):
+        first = replace(wanted, nodes=nodes)
+        account.registered = first
         request = _registration(account, first, attributes, wanted.portals, replaces=True)
-        answer = yield from _change(account, request, "the registration")
-    account.period_s = _period_s(answer)
-    account.heard_esi = False
-    account.scn_node = ""
+        answer = yield from _change(account, request, "the registration", fine=_MENDED)
+        if answer.status == Status.ESI_NOT_AVAILABLE and account.wants_esi:
+            account.wants_esi = False
+            yield from _register_anew(account, wanted)
+            return
+        if answer.status == Status.INVALID_REGISTRATION:
+            account.registered = None
+            if _refuse(account, nodes):
+                continue
+            yield from _register_anew(account, wanted)
+            return
+        _expect(answer, "the registration")
+        account.period_s = _period_s(answer)
+        account.heard_esi = False
+        account.scn_node = ""
+        return
+    raise RefusedError("the registration", Status.INVALID_REGISTRATION)
+
+
+def _refuse(account: Account, nodes: tuple[Node, ...]) -> bool:
+    """Note that the server does not take these; False when it has to be found out which."""
+    if len(nodes) > 1:
+        account.is_careful = True
+        return False
+    account.refused += (nodes[0].name,)
+    return True
 
 
 def _add(account: Account, wanted: Entity) -> Conversation:
@@ -196,12 +232,23 @@ def _add(account: Account, wanted: Entity) -> Conversation:
     old = set(known.portals)
     portals = tuple(portal for portal in wanted.portals if portal not in old)
     there = set(known.nodes)
-    nodes = tuple(node for node in wanted.nodes if portals or known.group_tag != wanted.group_tag or node not in there)
-    for batch in _batches(wanted, nodes):
+    nodes = tuple(
+        node
+        for node in wanted.nodes
+        if node.name not in account.refused and (portals or known.group_tag != wanted.group_tag or node not in there)
+    )
+    for batch in _batches(account, wanted, nodes):
         part = replace(known, nodes=batch, portals=wanted.portals, group_tag=wanted.group_tag)
         # The identifier stands among the operating attributes too, as it is the key of the object that changes.
         request = _registration(account, part, _key(known), portals, source=known)
-        yield from _change(account, request, "a change of the registration")
+        answer = yield from _change(
+            account, request, "a change of the registration", fine={Status.INVALID_REGISTRATION}
+        )
+        if answer.status == Status.INVALID_REGISTRATION:
+            if _refuse(account, batch):
+                continue
+            yield from _add(account, wanted)
+            return
         names = {node.name for node in batch}
         keys = {portal.key for portal in portals}
         known = replace(
@@ -293,13 +340,13 @@ def _key(entity: Entity) -> tuple[Attribute, ...]:
     return (text(Tag.ENTITY_IDENTIFIER, entity.identifier),)
 
 
-def _batches(wanted: Entity, nodes: Iterable[Node]) -> Iterator[tuple[Node, ...]]:
+def _batches(account: Account, wanted: Entity, nodes: Iterable[Node]) -> Iterator[tuple[Node, ...]]:
     """Nodes in portions of bounded requests."""
     batch: list[Node] = []
     size = 0
     for node in nodes:
         length = len(serialize_attributes(node_attributes(node, wanted.portals, wanted.group_tag)))
-        if batch and size + length > NODES_BYTES_PER_REQUEST_MAX:
+        if batch and (account.is_careful or size + length > NODES_BYTES_PER_REQUEST_MAX):
             yield tuple(batch)
             batch, size = [], 0
         batch.append(node)

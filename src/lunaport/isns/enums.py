@@ -1,4 +1,4 @@
-"""Numbers of RFC 4171: functions (section 4.1.3), attributes (4.1), status codes (5.4), flags (5.1.4)."""
+"""Numbers of RFC 4171: functions (section 5.1.2), attributes (6.1), status codes (5.4), flags (5.1.4)."""
 
 from enum import IntEnum, IntFlag
 from typing import Final

@@ -27,6 +27,9 @@ ONLY_LOOPBACK: Final = (
     "nothing is registered: every portal has a loopback address, which initiators elsewhere cannot reach"
 )
 
+REFUSED: Final = "the server refused {count} of the targets; another entity there may have their names: {names}"
+NAMES_SHOWN_MAX: Final = 3
+
 
 class State(StrEnum):
     """How it stands with a server."""
@@ -128,7 +131,7 @@ class Keeper:
             if reachable.is_empty:
                 self._rest("" if wanted.is_empty else ONLY_LOOPBACK)
             else:
-                self._succeed(reachable)
+                self._succeed(reachable, self.account.refused)
         if self._is_changed:
             self.schedule.change(self.around.clock())
 
@@ -165,39 +168,40 @@ class Keeper:
             await connection.close()
         return reachable
 
-    def _succeed(self, reachable: Entity) -> None:
+    def _succeed(self, reachable: Entity, refused: tuple[str, ...]) -> None:
         now = self.around.wall_clock()
-        if self.report.state is not State.REGISTERED or self.report.registered_since is None:
-            LOG.info(
-                "iSNS server %s: registered, %d targets on %d portals",
-                self.name,
-                len(reachable.nodes),
-                len(reachable.portals),
+        targets = len(reachable.nodes) - len(refused)
+        self.report = replace(self.report, targets=targets, portals=len(reachable.portals), confirmed_at=now)
+        if refused:
+            self._note(REFUSED.format(count=len(refused), names=", ".join(refused[:NAMES_SHOWN_MAX])))
+        else:
+            if self.report.registered_since is None:
+                LOG.info(
+                    "iSNS server %s: registered, %d targets on %d portals", self.name, targets, self.report.portals
+                )
+            self.report = replace(
+                self.report,
+                state=State.REGISTERED,
+                registered_since=self.report.registered_since or now,
+                error="",
             )
-        self.report = replace(
-            self.report,
-            state=State.REGISTERED,
-            targets=len(reachable.nodes),
-            portals=len(reachable.portals),
-            registered_since=self.report.registered_since or now,
-            confirmed_at=now,
-            error="",
-        )
         self.schedule.succeed(self.around.clock(), self.account.period_s, self.around.chance())
 
     def _fail(self, text: str) -> None:
-        if text != self.report.error:
-            LOG.warning("iSNS server %s: %s", self.name, text)
-        now = self.around.wall_clock()
+        self._note(text)
+        self.schedule.fail(self.around.clock(), self.around.chance())
+
+    def _note(self, error: str) -> None:
+        if error != self.report.error:
+            LOG.warning("iSNS server %s: %s", self.name, error)
         self.report = replace(
             self.report,
             state=State.FAILING,
             registered_since=None,
-            error=text,
-            last_error=text,
-            last_error_at=now,
+            error=error,
+            last_error=error,
+            last_error_at=self.around.wall_clock(),
         )
-        self.schedule.fail(self.around.clock(), self.around.chance())
 
     def _rest(self, error: str) -> None:
         if self.report.state is State.REGISTERED:

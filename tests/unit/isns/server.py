@@ -101,19 +101,18 @@ class ModelServer:
         others = [each for name, each in self.entities.items() if name != identifier]
         if replaces:
             self.entities.pop(identifier, None)
+        if any(each.tag == Tag.ISCSI_NAME and as_text(each) in other.nodes for each in operating for other in others):
+            return Status.INVALID_REGISTRATION, ()
         entity = self.entities.setdefault(identifier, Registered())
-        status = self._take(entity, operating, others)
-        if status is not Status.SUCCESSFUL:
-            del self.entities[identifier]
-            return status, ()
+        self._take(entity, operating)
         assert source in entity.nodes, "the source is a node of the entity"
         self._group(entity)
         indexes = tuple(number(1000, 0) for _ in operating)
         granted = number(Tag.REGISTRATION_PERIOD, self.period_s)
         echo = tuple(granted if each.tag == granted.tag else each for each in operating)
-        return status, echo + indexes
+        return Status.SUCCESSFUL, echo + indexes
 
-    def _take(self, entity: Registered, operating: tuple[Attribute, ...], others: list[Registered]) -> Status:
+    def _take(self, entity: Registered, operating: tuple[Attribute, ...]) -> None:
         """Objects in the order of the message."""
         portal: dict[int, int] = {}
         name = host = ""
@@ -128,8 +127,6 @@ class ModelServer:
                 portal[each.tag] = as_number(each)
             elif each.tag == Tag.ISCSI_NAME:
                 name = as_text(each)
-                if any(name in other.nodes for other in others):
-                    return Status.INVALID_REGISTRATION
                 entity.nodes[name] = ""
             elif each.tag == Tag.ISCSI_NODE_TYPE:
                 assert as_number(each) == 1
@@ -141,7 +138,6 @@ class ModelServer:
                 key = (host, as_number(each))
                 assert key in entity.portals, "a group is with a portal that is there"
                 entity.groups[name, key] = tag
-        return Status.SUCCESSFUL
 
     def _group(self, entity: Registered) -> None:
         """Every target has a group with every portal, with the tag 1 where none was given (section 5.6.5.1)."""

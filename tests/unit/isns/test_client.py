@@ -210,8 +210,8 @@ def test_a_refused_change_is_told_and_leads_to_a_new_registration(
     server: ModelServer, account: Account, function: Function, what: str
 ) -> None:
     talk(server, synchronise(account, entity("a")))
-    server.refuses[function] = Status.INVALID_REGISTRATION
-    with pytest.raises(RefusedError, match=f"refused {what}: invalid registration"):
+    server.refuses[function] = Status.BUSY
+    with pytest.raises(RefusedError, match=f"refused {what}: busy"):
         talk(server, synchronise(account, entity("b")))
     server.refuses.clear()
     talk(server, synchronise(account, entity("b")))
@@ -219,10 +219,38 @@ def test_a_refused_change_is_told_and_leads_to_a_new_registration(
     assert server.holds(entity("b"))
 
 
-def test_a_name_that_another_entity_holds_is_told(server: ModelServer, account: Account) -> None:
-    talk(server, synchronise(Account(), replace(entity("a"), identifier="other")))
-    with pytest.raises(RefusedError, match="refused the registration: invalid registration"):
-        talk(server, synchronise(account, entity("a")))
+def somebody_has(server: ModelServer, *shorts: str) -> None:
+    """Another entity with these targets."""
+    talk(server, synchronise(Account(), replace(entity(*shorts), identifier="other")))
+
+
+@pytest.mark.parametrize("before", [(), ("a", "e"), ("b",)])
+def test_targets_that_another_entity_has_do_not_take_the_others_with_them(
+    server: ModelServer, account: Account, before: tuple[str, ...]
+) -> None:
+    talk(server, synchronise(account, entity(*before)))
+    somebody_has(server, "c", "d")
+    for _ in range(2):
+        talk(server, bring(account, entity("c", "a", "b", "d", "e")))
+        assert account.refused == (node("c").name, node("d").name)
+        assert server.holds(entity("a", "b", "e"))
+    server.entities.pop("other")
+    talk(server, bring(account, entity("c", "a", "b", "d", "e")))
+    assert (account.refused, account.is_careful) == ((), False)
+    assert server.holds(entity("a", "b", "c", "d", "e"))
+
+
+@pytest.mark.parametrize("before", [(), ("a",), ("a", "b")])
+def test_when_another_entity_has_all_of_them_nothing_is_registered(
+    server: ModelServer, account: Account, before: tuple[str, ...]
+) -> None:
+    talk(server, synchronise(account, entity(*before)))
+    somebody_has(server, "c", "d")
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="refused the registration: invalid registration"):
+            talk(server, bring(account, entity("c", "d")))
+        assert list(server.entities) == ["other"]
+        assert account.registered is None
 
 
 def test_a_query_that_is_refused_otherwise_is_told(server: ModelServer, account: Account) -> None:

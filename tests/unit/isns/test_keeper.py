@@ -4,12 +4,12 @@ import asyncio
 import ipaddress
 import logging
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from lunaport.isns.calls import Call
-from lunaport.isns.client import Conversation
+from lunaport.isns.client import Account, Conversation, synchronise
 from lunaport.isns.entity import Portal
 from lunaport.isns.enums import Function, Status
 from lunaport.isns.errors import UnreachableError
@@ -200,6 +200,24 @@ async def test_a_refusal_is_told_and_tried_again(world: World) -> None:
     keeper.follow(entity("b"))
     await world.until(keeper, 1001.0)
     assert world.server.holds(entity("b"))
+
+
+async def test_targets_that_another_entity_has_are_named(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    talk(world.server, synchronise(Account(), replace(entity("b"), identifier="other")))
+    keeper = world.keeper()
+    keeper.follow(entity("a", "b"))
+    await world.until(keeper, 1050.0)
+    assert world.server.holds(entity("a"))
+    report = keeper.report
+    assert (report.state, report.targets, report.registered_since) == (State.FAILING, 1, None)
+    assert report.error == (
+        "the server refused 1 of the targets; another entity there may have their names: iqn.2026-11.test:b"
+    )
+    assert len(caplog.messages) == 1
+    world.server.entities.pop("other")
+    await world.until(keeper, 1070.0)
+    assert world.server.holds(entity("a", "b"))
+    assert (keeper.report.targets, keeper.report.error) == (2, "")
 
 
 async def test_a_notification_about_a_target_of_ours_makes_it_look(world: World) -> None:
