@@ -11,7 +11,7 @@ SERVE ?=
 # What else pytest is given, e.g. make unit PYTEST='-k login -x'
 PYTEST ?=
 # What is fuzzed, and for how long each.
-FUZZ ?= framing text login full_feature names scsi
+FUZZ ?= framing text login full_feature names scsi isns
 FUZZ_SECONDS ?= 60
 
 .PHONY: help setup setup-dev run test unit system fuzz lint format peers fio vm bench clean

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from tests.fuzz import framing, full_feature, login, names, scsi, text
+from tests.fuzz import framing, full_feature, isns, login, names, scsi, text
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 HARNESSES: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
@@ -16,5 +16,6 @@ HARNESSES: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
         "full_feature": full_feature.run,
         "names": names.run,
         "scsi": scsi.run,
+        "isns": isns.run,
     }
 )

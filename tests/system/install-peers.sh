@@ -14,6 +14,8 @@ need qemu-img qemu-utils
 need mke2fs e2fsprogs
 need qemu-system-x86_64 qemu-system-x86 seabios
 need curl curl
+need isnsd open-isns-server
+need isnsadm open-isns-utils
 test -e /usr/lib/x86_64-linux-gnu/qemu/block-iscsi.so || missing="$missing qemu-block-extra"
 
 can_install=

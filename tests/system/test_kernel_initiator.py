@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.conftest import StartNas
+from tests.system.isns_server import IsnsServer
 from tests.system.nas import Nas, Share, wait_until
 from tests.vm.machine import HOST, SCRIPTS, Guest
 
@@ -58,3 +59,31 @@ def test_the_data_process_dies_while_the_kernel_writes(start_nas: StartNas, tmp_
         guest.answer()
         console = guest.finish(timeout_s=120)
     assert console.count(": OK") == 16
+
+
+@pytest.mark.peer
+def test_a_target_found_through_an_isns_server(start_nas: StartNas, tmp_path: Path) -> None:
+    nas = start_nas(hosts=(HOST,))
+    share = nas.create("kernel-isns", size="100M")
+    portal = f"{HOST}:{nas.port}"
+    server = IsnsServer(tmp_path / "isnsd", host=HOST)
+    server.start()
+    try:
+        assert nas.edit_service(isns=True, isns_address=server.address).status_code == 200
+        wait_until(lambda: server.listing().names == [share.iqn], timeout_s=5, what="registration")
+        given = variables(nas, share) | {"ISNS": server.address}
+        with Guest(SCRIPTS / "guest-isns.sh", given, tmp_path) as guest:
+            guest.wait_for_step("logged-in")
+            (session,) = nas.sessions(share)
+            assert session["initiator"] == "iqn.2026-11.test.lunaport:guest"
+            guest.answer()
+            guest.wait_for_step("logged-out")
+            renamed = nas.edit(share, target="kernel-isns-2")["target"]
+            wait_until(lambda: server.listing().names == [renamed], timeout_s=5, what="the new name")
+            guest.answer()
+            console = guest.finish()
+    finally:
+        server.stop()
+    assert f"FOUND {portal},1 {share.iqn} \n" in console
+    assert f"DISK sda {100 << 11}" in console
+    assert f"FOUND-THEN {portal},1 {renamed} \n" in console

@@ -105,10 +105,10 @@ def test_a_port_that_is_none_is_refused(nas: Nas, port: str) -> None:
     assert "port" in response.json()["errors"][0]["message"]
 
 
-def test_isns_is_not_there_yet_and_says_so(nas: Nas) -> None:
-    response = nas.edit_service(isns=True, isns_address="127.0.0.1")
+def test_isns_without_an_address_is_refused(nas: Nas) -> None:
+    response = nas.edit_service(isns=True)
     assert response.status_code == 400
-    assert "not available yet" in response.json()["errors"][0]["message"]
+    assert "isns-address: is empty while isns is true" in response.json()["errors"][0]["message"]
     assert service(nas)["isns"] is False
 
 

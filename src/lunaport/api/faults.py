@@ -51,7 +51,7 @@ WIRE: Final[dict[Fault, Wire]] = {
     Fault.PORT_INVALID: Wire(1701, 400, 422),
     Fault.PORT_UNAVAILABLE: Wire(1702, 409, 409),
     Fault.ISNS_ADDRESS_INVALID: Wire(1703, 400, 422),
-    Fault.ISNS_UNAVAILABLE: Wire(1704, 400, 422),
+    Fault.ISNS_ADDRESS_MISSING: Wire(1705, 400, 422),
     Fault.NOT_FOUND: Wire(1801, 404, 404),
     Fault.STALE: Wire(1802, 409, 412),
     Fault.PARAMETER_INVALID: Wire(1803, 400, 422),

@@ -56,7 +56,7 @@ def nas_router(nas: Nas) -> APIRouter:
         return JSONResponse([nas_fields.service_object(await nas.service())])
 
     async def edit_service(request: Request) -> Response:
-        """Switch the service on or off, or move its port."""
+        """Switch the service on or off, move its port, or set its iSNS servers."""
         service_id, change = nas_fields.service_change(await _body(request))
         if service_id != SERVICE_ID:
             raise NotFoundError("service with the id", service_id, ("id",))

@@ -86,8 +86,11 @@ SCHEMAS: Final[dict[str, Any]] = {
             "id": {"type": "integer", "description": "Always 1."},
             "enabled": {"type": "boolean", "description": "False: nothing listens, sessions end."},
             "port": {"type": "string", "description": "TCP port; empty: each portal's own, 3260 unless set."},
-            "isns": {"type": "boolean", "description": "Register with an iSNS server (not available yet)."},
-            "isns-address": {"type": "string", "description": "host or host:port; port 3205 when left out."},
+            "isns": {"type": "boolean", "description": "Register with the iSNS server; true needs an address."},
+            "isns-address": {
+                "type": "string",
+                "description": "host or host:port; port 3205 when left out. Several: with commas between.",
+            },
         },
         "example": _SERVICE_EXAMPLE,
     },

@@ -6,7 +6,7 @@ refused, types are taken strictly. How a document becomes an action, or a value 
 """
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -203,10 +203,38 @@ class VolumeList(Document):
 
 
 class IsnsIn(Document):
-    """Registration with an iSNS server."""
+    """Registration with iSNS servers."""
 
-    enabled: bool = Field(default=False, description="True is not available yet.")
-    address: str = Field(default="", description="host or host:port; port 3205 when left out.")
+    enabled: bool = Field(default=False, description="True needs an address.")
+    address: str = Field(
+        default="",
+        description="host or host:port; port 3205 when left out. Up to 8 servers, with commas between.",
+    )
+
+
+class IsnsServerOut(Document):
+    """How it stands with an iSNS server now."""
+
+    address: str = Field(description="host:port.")
+    state: Literal["idle", "registering", "registered", "failing"] = Field(
+        description="`idle`: there is nothing to register; `registering`: it is being done; `registered`: the server "
+        "has us as we are; `failing`: it has not, `error` says why, and it is tried again."
+    )
+    targets: int = Field(description="As registered.")
+    portals: int = Field(description="As registered.")
+    registered_since: datetime | None
+    confirmed_at: datetime | None = Field(description="When the server last said that it has us as we are.")
+    error: str = Field(description="What is wrong now; empty: nothing.")
+    last_error: str = Field(description="What was wrong last, even if it is over.")
+    last_error_at: datetime | None
+
+
+class IsnsOut(Document):
+    """Registration with iSNS servers."""
+
+    enabled: bool
+    address: str
+    servers: list[IsnsServerOut] = Field(description="Empty while it is switched off.")
 
 
 class DiscoveryIn(Document):
@@ -243,7 +271,7 @@ class ServiceOut(Document):
 
     enabled: bool
     port: int | None
-    isns: IsnsIn
+    isns: IsnsOut
     discovery: DiscoveryIn
     portals: list[PortalOut]
     revision: int

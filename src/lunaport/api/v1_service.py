@@ -14,10 +14,10 @@ def add_service_routes(router: APIRouter, nas: Nas) -> None:
 
     @router.get("/service", tags=["service"], operation_id="get_service", responses=errors(*READING))
     async def get_service(response: Response) -> v1.ServiceOut:
-        """The iSCSI service, and whether its portals listen."""
+        """The iSCSI service, whether its portals listen, and how it stands with the iSNS servers."""
         service = await nas.service()
         response.headers["ETag"] = etag(service.revision)
-        return service_out(service, (await nas.engine_status()).portals)
+        return service_out(service, (await nas.engine_status()).portals, await nas.isns_servers())
 
     @router.put(
         "/service",
@@ -27,10 +27,10 @@ def add_service_routes(router: APIRouter, nas: Nas) -> None:
         openapi_extra=described_body(v1.ServiceIn, if_match=True),
     )
     async def put_service(request: Request, response: Response) -> v1.ServiceOut:
-        """Switch the service on or off, or move its port. Moving leaves live sessions alone."""
+        """Switch the service on or off, move its port, or set its iSNS servers. Moving leaves live sessions alone."""
         document = await read_document(request, v1.ServiceIn)
         service = await nas.perform(
             UpdateService(change=service_change(document), revisions=expected_revisions(request))
         )
         response.headers["ETag"] = etag(service.revision)
-        return service_out(service, (await nas.engine_status()).portals)
+        return service_out(service, (await nas.engine_status()).portals, await nas.isns_servers())

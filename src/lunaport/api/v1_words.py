@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -16,7 +17,7 @@ from lunaport.model.chap import Chap, ChapChange
 from lunaport.model.errors import Fault, Problem
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
 from lunaport.model.target import Target, TargetChange
-from lunaport.service.nas import PortalReport, SessionReport
+from lunaport.service.nas import IsnsServerReport, PortalReport, SessionReport
 from lunaport.service.volumes import VolumeReport
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -125,6 +126,10 @@ def when(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def _maybe(seconds: float | None) -> datetime | None:
+    return None if seconds is None else when(seconds)
+
+
 def _chap_out(chap: Chap) -> v1.ChapOut:
     is_set = bool(chap.secret)
     return v1.ChapOut(
@@ -166,12 +171,32 @@ def volume_out(report: VolumeReport) -> v1.VolumeOut:
     )
 
 
-def service_out(service: IscsiService, portals: tuple[PortalReport, ...]) -> v1.ServiceOut:
+def _isns_server_out(server: IsnsServerReport) -> v1.IsnsServerOut:
+    return v1.IsnsServerOut(
+        address=server.address,
+        state=server.state,
+        targets=server.targets,
+        portals=server.portals,
+        registered_since=_maybe(server.registered_since),
+        confirmed_at=_maybe(server.confirmed_at),
+        error=server.error,
+        last_error=server.last_error,
+        last_error_at=_maybe(server.last_error_at),
+    )
+
+
+def service_out(
+    service: IscsiService, portals: Sequence[PortalReport], isns_servers: Sequence[IsnsServerReport]
+) -> v1.ServiceOut:
     """The service as a document."""
     return v1.ServiceOut(
         enabled=service.enabled,
         port=service.port,
-        isns=v1.IsnsIn(enabled=service.isns, address=service.isns_address),
+        isns=v1.IsnsOut(
+            enabled=service.isns,
+            address=service.isns_address,
+            servers=[_isns_server_out(each) for each in isns_servers],
+        ),
         discovery=v1.DiscoveryIn(open=service.discovery_open),
         portals=[
             v1.PortalOut(

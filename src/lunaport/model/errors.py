@@ -43,7 +43,7 @@ class Fault(StrEnum):
     PORT_INVALID = "port_invalid"
     PORT_UNAVAILABLE = "port_unavailable"
     ISNS_ADDRESS_INVALID = "isns_address_invalid"
-    ISNS_UNAVAILABLE = "isns_unavailable"
+    ISNS_ADDRESS_MISSING = "isns_address_missing"
     USER_NAME_INVALID = "user_name_invalid"
     USER_NAME_TAKEN = "user_name_taken"
     USER_LAST_ADMIN = "user_last_admin"

@@ -1,12 +1,14 @@
-"""The iSCSI service as a whole: on or off, on which port, its iSNS server, and what discovery tells."""
+"""The iSCSI service as a whole: on or off, on which port, its iSNS servers, and what discovery tells."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from lunaport.model.address import ISNS_PORT, parse_host_port, parse_port
-from lunaport.model.errors import Collector, Fault, InvalidError
+from lunaport.model.address import ISNS_PORT, HostPort, parse_host_port, parse_port
+from lunaport.model.errors import Collector, Fault, InvalidError, invalid
 
 SERVICE_ID = 1
 """There is one service; this is its id in the NAS API."""
+ISNS_SERVERS_MAX: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,11 @@ class IscsiService:
     discovery_open: bool = False
     revision: int = 0
 
+    @property
+    def isns_servers(self) -> tuple[HostPort, ...]:
+        """The iSNS servers to register with now."""
+        return parse_isns_address(self.isns_address) if self.isns else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceChange:
@@ -33,6 +40,22 @@ class ServiceChange:
     isns: bool | None = None
     isns_address: str | None = None
     discovery_open: bool | None = None
+
+
+def parse_isns_address(text: str) -> tuple[HostPort, ...]:
+    """The servers in a text: none, one, or several with commas between. Raises InvalidError."""
+    if not text:
+        return ()
+    parts = [part.strip() for part in text.split(",", ISNS_SERVERS_MAX)]
+    if len(parts) > ISNS_SERVERS_MAX:
+        raise invalid(
+            Fault.ISNS_ADDRESS_INVALID,
+            f"names more servers than the {ISNS_SERVERS_MAX} that are possible; leave some out",
+        )
+    servers = tuple(parse_host_port(part, ISNS_PORT) for part in parts)
+    if len(set(servers)) < len(servers):
+        raise invalid(Fault.ISNS_ADDRESS_INVALID, "names a server twice; name each one once")
+    return servers
 
 
 def merge_service(current: IscsiService, change: ServiceChange) -> IscsiService:
@@ -47,22 +70,22 @@ def merge_service(current: IscsiService, change: ServiceChange) -> IscsiService:
     address = current.isns_address
     if change.isns_address is not None:
         address = change.isns_address
-        if address:
-            try:
-                parse_host_port(address, ISNS_PORT)
-            except InvalidError as error:
-                problems.take(error, "isns_address")
-    if change.isns:
+        try:
+            parse_isns_address(address)
+        except InvalidError as error:
+            problems.take(error, "isns_address")
+    isns = current.isns if change.isns is None else change.isns
+    if isns and not address:
         problems.add(
-            Fault.ISNS_UNAVAILABLE,
-            "is true, but registration with an iSNS server is not available yet; right would be false",
-            "isns",
+            Fault.ISNS_ADDRESS_MISSING,
+            "is empty while isns is true; right would be the address of the iSNS server, such as 192.0.2.7",
+            "isns_address",
         )
     problems.raise_any()
     return IscsiService(
         enabled=current.enabled if change.enabled is None else change.enabled,
         port=port,
-        isns=False,
+        isns=isns,
         isns_address=address,
         discovery_open=current.discovery_open if change.discovery_open is None else change.discovery_open,
         revision=current.revision,

@@ -30,8 +30,10 @@ from lunaport.model.name import DEFAULT_IQN_PREFIX
 from lunaport.model.user import ADMIN
 from lunaport.model.volume import DEFAULT_VOLUME
 from lunaport.runtime import logs
+from lunaport.runtime.addresses import interface_addresses
 from lunaport.runtime.allocator import return_memory
 from lunaport.runtime.certificate import CertificateError, CertificateFiles, check_files, make_certificate, own_names
+from lunaport.runtime.isns import IsnsRegistrar
 from lunaport.runtime.web_server import make_servers
 from lunaport.service.actions import TidyUp
 from lunaport.service.auth import Argon2Hasher, Authenticator
@@ -88,6 +90,7 @@ class Control:
         self._config = config
         self._engine = engine
         self._admin_password = admin_password
+        self._registrar = IsnsRegistrar(own_addresses=interface_addresses)
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -103,6 +106,7 @@ class Control:
             authenticator = Authenticator(store, Argon2Hasher(), key=secrets.token_bytes(32))
             await self._serve(store, nas, authenticator)
         finally:
+            await self._registrar.close()
             await store.close()
             await self._engine.close()
 
@@ -120,6 +124,7 @@ class Control:
             ),
             clock=time.time,
             new_uuid=lambda: uuid.uuid4().hex,
+            registrar=self._registrar,
         )
 
     async def _serve(self, store: SqlStore, nas: Nas, authenticator: Authenticator) -> None:
@@ -153,6 +158,14 @@ class Control:
         await self._start_engine(nas, lambda: self._make_admin(store, authenticator))
         await ready
         await self._announce(nas)
+        registering = asyncio.create_task(self._registrar.run(nas.registration))
+        try:
+            await self._tidy_up(nas)
+        finally:
+            registering.cancel()
+            await asyncio.wait({registering})
+
+    async def _tidy_up(self, nas: Nas) -> None:
         while True:
             await asyncio.sleep(TIDY_INTERVAL_S)
             try:

@@ -83,7 +83,7 @@ class DeleteVolume(Action[Volume]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateService(Action[IscsiService]):
-    """Switch the service on or off, or move its port. Legal when every portal can be opened."""
+    """Switch the service on or off, move its port, set its iSNS servers. Legal when every portal can be opened."""
 
     change: ServiceChange
     revisions: frozenset[int] | None = None

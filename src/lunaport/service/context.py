@@ -17,6 +17,7 @@ from lunaport.service.auth import Argon2Hasher, Hasher
 from lunaport.service.desired import Places, make_places
 from lunaport.service.errors import ConflictError, EngineFailedError, ServiceError, StaleError, UnavailableError
 from lunaport.service.ports import Store
+from lunaport.service.registration import NoRegistrar, Registrar
 
 LOG = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Context:
     new_key: Callable[[], str] = lambda: secrets.token_hex(KEY_BYTES)
     """A key for a disk that is encrypted at rest, as hexadecimal digits."""
     new_token: Callable[[], str] = lambda: secrets.token_urlsafe(TOKEN_BYTES)
+    registrar: Registrar = field(default_factory=NoRegistrar)
 
     async def volumes(self) -> list[Volume]:
         """All volumes, each with its absolute path."""

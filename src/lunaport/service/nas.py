@@ -22,6 +22,7 @@ from lunaport.service.context import Context, engine_errors
 from lunaport.service.desired import desired_state, portal_specs
 from lunaport.service.errors import NotFoundError, UnavailableError
 from lunaport.service.iscsi_service import update_service
+from lunaport.service.registration import IsnsServerReport, Registration
 from lunaport.service.targets import create_target, delete_target, update_target
 from lunaport.service.tidy import tidy_up
 from lunaport.service.users import (
@@ -36,7 +37,7 @@ from lunaport.service.volumes import VolumeReport, create_volume, delete_volume,
 
 LOG = logging.getLogger(__name__)
 
-__all__ = ["EngineStatus", "Nas", "PortalReport", "SessionReport"]
+__all__ = ["EngineStatus", "IsnsServerReport", "Nas", "PortalReport", "SessionReport"]
 
 Result = TypeVar("Result")
 
@@ -87,6 +88,7 @@ class Nas:
             if prepare is not None:
                 await prepare()
             self._started = True
+        context.registrar.changed()
 
     async def perform(self, action: Action[Result]) -> Result:
         """Carry an action out. Raises InvalidError, ServiceError."""
@@ -94,7 +96,9 @@ class Nas:
         async with self._lock:
             if not self._started:
                 raise UnavailableError
-            return cast("Result", await recorded(self._context, action, lambda: handler(self._context, action)))
+            result = cast("Result", await recorded(self._context, action, lambda: handler(self._context, action)))
+        self._context.registrar.changed()
+        return result
 
     @property
     def is_started(self) -> bool:
@@ -163,6 +167,28 @@ class Nas:
     async def portals(self) -> Sequence[PortalSpec]:
         """The addresses that shall be listened on now."""
         return portal_specs(await self.service(), self._context.config.portals)
+
+    async def registration(self) -> Registration:
+        """What shall be registered with iSNS servers now: a portal that cannot be opened is left out."""
+        service = await self.service()
+        entity = f"lunaport-{await self._context.store.nas_uuid()}"
+        if not service.isns_servers:
+            return Registration(entity=entity)
+        reports = (await self.engine_status()).portals
+        closed = {(each.host, each.port) for each in reports if not each.listening}
+        portals = portal_specs(service, self._context.config.portals)
+        return Registration(
+            entity=entity,
+            servers=service.isns_servers,
+            portals=tuple(each for each in portals if (each.host, each.port) not in closed),
+            targets=tuple(await self._context.store.target_names()),
+        )
+
+    async def isns_servers(self) -> Sequence[IsnsServerReport]:
+        """How it stands with every iSNS server that is configured."""
+        known = {each.address: each for each in self._context.registrar.servers()}
+        servers = [str(each) for each in (await self.service()).isns_servers]
+        return [known.get(each) or IsnsServerReport(address=each) for each in servers]
 
     async def sessions(self) -> Sequence[SessionReport]:
         """Every session now. Raises UnavailableError."""

@@ -24,6 +24,9 @@ class TargetStore(Protocol):
     ) -> Sequence[Target]:
         """Active targets with a larger id, in the order of their ids."""
 
+    async def target_names(self) -> Sequence[str]:
+        """Names of all active targets, in the order of their ids."""
+
     async def target(self, target_id: int) -> Target | None:
         """The active target with this id."""
 
@@ -88,6 +91,9 @@ class ServiceStore(Protocol):
 
     async def put_service(self, service: IscsiService) -> IscsiService:
         """Store it."""
+
+    async def nas_uuid(self) -> str:
+        """32 hexadecimal digits that tell this NAS from others, the same for ever."""
 
 
 class UserStore(Protocol):

@@ -20,7 +20,7 @@ from lunaport.store import audit, rows, targets, users
 from lunaport.store.database import Database, open_database
 from lunaport.store.errors import KeyWrongError, StoreError
 from lunaport.store.key import RandomBytes, SecretBox, load_key
-from lunaport.store.tables import REVISION, SERVICE, VOLUME
+from lunaport.store.tables import IDENTITY, REVISION, SERVICE, VOLUME
 
 DATABASE_FILE: Final = "lunaport.db"
 KEY_FILE: Final = "secret.key"
@@ -48,6 +48,10 @@ class SqlStore:
         return await self._database.run(
             lambda c: targets.read(c, self._box, after_id=after_id, count_max=count_max, name=name)
         )
+
+    async def target_names(self) -> Sequence[str]:
+        """Names of all active targets, in the order of their ids."""
+        return await self._database.run(targets.active_names)
 
     async def target(self, target_id: int) -> Target | None:
         """The active target with this id."""
@@ -125,6 +129,10 @@ class SqlStore:
     async def put_service(self, service: IscsiService) -> IscsiService:
         """Store the service object."""
         return await self._database.run(lambda c: _put_service(c, service))
+
+    async def nas_uuid(self) -> str:
+        """The identifier of this NAS."""
+        return await self._database.run(lambda c: c.execute(select(IDENTITY.c.uuid)).scalar_one())
 
     @property
     def users_version(self) -> int:

@@ -108,6 +108,14 @@ SERVICE = Table(
     Column("discovery_open", Boolean, nullable=False, server_default=text("0")),
 )
 
+IDENTITY = Table(
+    "identity",
+    METADATA,
+    Column("id", Integer, CheckConstraint("id = 1", name="single"), primary_key=True),
+    Column("uuid", String, nullable=False),
+)
+"""One row: 32 hexadecimal digits, given when the database was made; they never change."""
+
 _ROLES = "role IN ('viewer', 'operator', 'admin')"
 
 USER = Table(

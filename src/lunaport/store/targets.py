@@ -74,6 +74,12 @@ def name_holder(connection: Connection, name: str) -> int | None:
     return connection.execute(statement).scalar_one_or_none()
 
 
+def active_names(connection: Connection) -> list[str]:
+    """Names of all active targets, in the order of their ids."""
+    statement = select(TARGET.c.name).where(TARGET.c.state == ACTIVE).order_by(TARGET.c.id)
+    return list(connection.execute(statement).scalars())
+
+
 def add(connection: Connection, box: SecretBox, target: Target) -> Target:
     """Add a target in creation under a new id."""
     values = {

@@ -278,6 +278,9 @@ async def test_the_service(client: httpx.AsyncClient, stand: Stand) -> None:
     changed = start | {"port": "860", "isns-address": "192.0.2.7:3205"}
     assert (response.status_code, response.json()) == (200, changed)
     assert {portal.port for portal in stand.engine.portals} == {860}
+    with_isns = await put(client, {"isns": True}, SERVICE)
+    assert (with_isns.status_code, with_isns.json()) == (200, changed | {"isns": True})
+    assert (await put(client, {"isns": False}, SERVICE)).json() == changed
     assert (await put(client, [changed | {"enabled": False}], SERVICE)).json()["enabled"] is False
     assert not stand.engine.portals
     assert (await client.get(SERVICE)).json() == [changed | {"enabled": False}]
@@ -292,7 +295,7 @@ async def test_the_service(client: httpx.AsyncClient, stand: Stand) -> None:
         ({"port": 0}, 400, 1701),
         ({"port": True}, 400, 1103),
         ({"enabled": "no"}, 400, 1103),
-        ({"isns": True}, 400, 1704),
+        ({"isns": True}, 400, 1705),
         ({"isns-address": "not an address"}, 400, 1703),
         ({"isns-address": "192.0.2.7:99999"}, 400, 1703),
         ({"isns-address": "[::1"}, 400, 1703),

@@ -8,6 +8,7 @@ import pytest
 
 from lunaport.api.v1_words import make_cursor, parse_cursor
 from lunaport.engine.interface import EngineUnavailableError, StorageError
+from lunaport.service.registration import IsnsServerReport
 from tests.unit.api.http import NAME, TARGETS, Json, v1_errors
 from tests.unit.service.stand import Stand
 from tests.unit.service.test_nas import SESSION
@@ -242,7 +243,7 @@ async def test_the_service(client: httpx.AsyncClient, stand: Stand) -> None:
     answer = {
         "enabled": True,
         "port": None,
-        "isns": {"enabled": False, "address": ""},
+        "isns": {"enabled": False, "address": "", "servers": []},
         "discovery": {"open": False},
         "portals": [
             {"portal": "127.0.0.1:3260", "listening": True, "error": ""},
@@ -269,7 +270,7 @@ async def test_the_service(client: httpx.AsyncClient, stand: Stand) -> None:
     [
         ({"enabled": True, "port": 0}, "port"),
         ({"enabled": True, "port": "860"}, "port"),
-        ({"enabled": True, "isns": {"enabled": True}}, "isns.enabled"),
+        ({"enabled": True, "isns": {"enabled": True}}, "isns.address"),
         ({"enabled": True, "isns": {"address": "?"}}, "isns.address"),
         ({"enabled": True, "discovery": {"open": "yes"}}, "discovery.open"),
         ({"enabled": True, "discovery": {"closed": True}}, "discovery.closed"),
@@ -279,6 +280,23 @@ async def test_the_service(client: httpx.AsyncClient, stand: Stand) -> None:
 async def test_bad_input_for_the_service(client: httpx.AsyncClient, body: Json, field: str) -> None:
     response = await client.put("/api/v1/service", json=body)
     assert (response.status_code, v1_errors(response)[0]["field"]) == (422, field)
+
+
+async def test_the_state_of_isns_servers(client: httpx.AsyncClient, stand: Stand) -> None:
+    stand.registrar.reports.append(
+        IsnsServerReport(address="192.0.2.1:3205", state="registered", targets=2, portals=1, registered_since=1.0)
+    )
+    isns = {"enabled": True, "address": "192.0.2.1, 192.0.2.2:99"}
+    response = await client.put("/api/v1/service", json={"enabled": True, "isns": isns})
+    assert response.status_code == 200
+    answer = response.json()["isns"]
+    assert {key: answer[key] for key in isns} == isns
+    first, second = answer["servers"]
+    assert (first["address"], first["state"], first["targets"]) == ("192.0.2.1:3205", "registered", 2)
+    assert (first["registered_since"], first["confirmed_at"]) == ("1970-01-01T00:00:01Z", None)
+    assert (second["address"], second["state"], second["error"]) == ("192.0.2.2:99", "registering", "")
+    off = await client.put("/api/v1/service", json={"enabled": True, "isns": isns | {"enabled": False}})
+    assert off.json()["isns"] == isns | {"enabled": False, "servers": []}
 
 
 async def test_sessions(client: httpx.AsyncClient, stand: Stand) -> None:

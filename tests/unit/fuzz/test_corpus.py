@@ -8,7 +8,7 @@ import pytest
 from tests.fuzz.harnesses import CORPUS, HARNESSES
 from tests.fuzz.mutate import inputs
 
-RUNS = {"framing": 600, "text": 4000, "login": 2000, "full_feature": 1500, "names": 3000, "scsi": 800}
+RUNS = {"framing": 600, "text": 4000, "login": 2000, "full_feature": 1500, "names": 3000, "scsi": 800, "isns": 4000}
 FILES_MAX = 200
 FILE_BYTES_MAX = 2048
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from lunaport.model.address import HostPort
 from lunaport.model.errors import Fault, InvalidError
-from lunaport.model.iscsi_service import IscsiService, ServiceChange, merge_service
+from lunaport.model.iscsi_service import IscsiService, ServiceChange, merge_service, parse_isns_address
 
 NOW = IscsiService(port=860, isns_address="192.0.2.1")
 
@@ -40,6 +41,50 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     assert [(each.fault, each.path) for each in caught.value.problems] == [
         (Fault.PORT_INVALID, ("port",)),
         (Fault.ISNS_ADDRESS_INVALID, ("isns_address",)),
-        (Fault.ISNS_UNAVAILABLE, ("isns",)),
     ]
-    assert "not available yet" in caught.value.problems[2].message
+
+
+def test_isns_needs_an_address() -> None:
+    assert merge_service(NOW, ServiceChange(isns=True)).isns_servers == (HostPort(host="192.0.2.1", port=3205),)
+    for current, change in [
+        (IscsiService(), ServiceChange(isns=True)),
+        (NOW, ServiceChange(isns=True, isns_address="")),
+        (IscsiService(isns=True, isns_address="192.0.2.1"), ServiceChange(isns_address="")),
+    ]:
+        with pytest.raises(InvalidError) as caught:
+            merge_service(current, change)
+        assert [(each.fault, each.path) for each in caught.value.problems] == [
+            (Fault.ISNS_ADDRESS_MISSING, ("isns_address",))
+        ]
+
+
+def test_no_server_counts_while_isns_is_off() -> None:
+    assert NOW.isns_servers == ()
+
+
+def test_several_servers() -> None:
+    assert parse_isns_address("192.0.2.1, [2001:db8::1]:99,nas.example.org") == (
+        HostPort(host="192.0.2.1", port=3205),
+        HostPort(host="2001:db8::1", port=99),
+        HostPort(host="nas.example.org", port=3205),
+    )
+    assert parse_isns_address("") == ()
+    assert len(parse_isns_address(",".join(f"192.0.2.{n}" for n in range(8)))) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("192.0.2.1,", "is not a host name"),
+        (" ", "is not a host name"),
+        (",", "is not a host name"),
+        ("192.0.2.1,192.0.2.1:3205", "names a server twice"),
+        (",".join(f"192.0.2.{n}" for n in range(9)), "more servers than the 8"),
+        ("," * 100_000, "more servers than the 8"),
+        ("192.0.2.1, x" + "y" * 10**6, "is not an address"),
+    ],
+)
+def test_servers_refused(text: str, reason: str) -> None:
+    with pytest.raises(InvalidError, match=reason) as caught:
+        parse_isns_address(text)
+    assert len(str(caught.value)) < 1000

@@ -15,6 +15,7 @@ from lunaport.service.actions import CreateTarget
 from lunaport.service.context import Context, NasConfig
 from lunaport.service.nas import Nas
 from lunaport.service.ports import Store
+from lunaport.service.registration import IsnsServerReport
 from lunaport.store.store import SqlStore, open_store
 from tests.unit.service.engine_double import EngineDouble, Fuse, Fused
 
@@ -31,6 +32,22 @@ def uuids() -> Callable[[], str]:
 
 
 @dataclass(slots=True)
+class RegistrarDouble:
+    """Counts how often it was told of a change."""
+
+    reports: list[IsnsServerReport] = field(default_factory=list)
+    changes: int = 0
+
+    def changed(self) -> None:
+        """Count."""
+        self.changes += 1
+
+    def servers(self) -> list[IsnsServerReport]:
+        """What the test says."""
+        return self.reports
+
+
+@dataclass(slots=True)
 class Stand:
     """One NAS under test."""
 
@@ -38,6 +55,7 @@ class Stand:
     engine: EngineDouble = field(default_factory=EngineDouble)
     now: float = 1_000_000.0
     new_uuid: Callable[[], str] = field(default_factory=uuids)
+    registrar: RegistrarDouble = field(default_factory=RegistrarDouble)
     store: SqlStore | None = None
     nas: Nas | None = None
 
@@ -52,6 +70,7 @@ class Stand:
                 config=NasConfig(portals=PORTALS, default_volume_path=DEFAULT_PATH),
                 clock=lambda: self.now,
                 new_uuid=self.new_uuid,
+                registrar=self.registrar,
             )
         )
         return self.nas

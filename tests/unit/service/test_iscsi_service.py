@@ -65,9 +65,12 @@ async def test_opening_discovery_does_not_touch_the_portals(nas: Nas, stand: Sta
     assert stand.engine.discovery == DiscoverySpec(open=True)
 
 
-async def test_isns_is_not_available_yet(nas: Nas) -> None:
-    with pytest.raises(InvalidError, match="not available yet"):
+async def test_isns_needs_an_address(nas: Nas) -> None:
+    with pytest.raises(InvalidError, match="is empty while isns is true"):
         await update(nas, isns=True)
+    await update(nas, isns=True, isns_address="192.0.2.1")
+    with pytest.raises(InvalidError, match="is empty while isns is true"):
+        await update(nas, isns_address="")
 
 
 async def test_no_change_is_no_change(nas: Nas) -> None:

@@ -81,6 +81,18 @@ def test_what_is_stored_survives_each_step(tmp_path: Path) -> None:
         engine.dispose()
 
 
+def test_every_nas_has_an_identifier_of_its_own(tmp_path: Path) -> None:
+    found = set()
+    for name in ("a.db", "b.db"):
+        engine = connect(tmp_path / name)
+        with engine.begin() as connection:
+            migrate(connection)
+            found.add(connection.exec_driver_sql("SELECT uuid FROM identity").scalar_one())
+        engine.dispose()
+    assert len(found) == 2
+    assert {len(each) for each in found} == {32}
+
+
 def test_a_crash_in_between_leaves_nothing(tmp_path: Path) -> None:
     engine = connect(tmp_path / "a.db")
     with pytest.raises(KeyboardInterrupt), engine.begin() as connection:
