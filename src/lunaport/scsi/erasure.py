@@ -15,7 +15,12 @@ from typing import Protocol
 
 from lunaport.blockdev.copying import fill_with_zeros
 from lunaport.blockdev.device import BlockDevice, DeviceError
-from lunaport.scsi.limits import ERASE_CHUNK_BYTES, ERASE_FLUSH_BYTES, ERASE_PATTERN_BYTES_MAX
+from lunaport.scsi.limits import (
+    ERASE_CHUNK_BYTES,
+    ERASE_DISCARD_FACTOR,
+    ERASE_FLUSH_BYTES,
+    ERASE_PATTERN_BYTES_MAX,
+)
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import conclude
@@ -155,9 +160,11 @@ class Erasure:
             self.unit.background.submit(self._complete, self._completed)
             return
         at = self.done_bytes % self.size_bytes
-        length = min(ERASE_CHUNK_BYTES, self.size_bytes - at)
+        writes = self.plan.method is Method.OVERWRITE or not self.unit.device.can_unmap
+        factor = 1 if writes else ERASE_DISCARD_FACTOR
+        length = min(ERASE_CHUNK_BYTES * factor, self.size_bytes - at)
         complement = self.plan.invert and self.done_bytes // self.size_bytes % 2 == 1
-        save = self.done_bytes + length - self.saved_bytes >= ERASE_FLUSH_BYTES
+        save = self.done_bytes + length - self.saved_bytes >= ERASE_FLUSH_BYTES * factor
 
         def work() -> None:
             device = self.unit.device

@@ -30,6 +30,8 @@ ERASE_CHUNK_BYTES = 16 << 20
 """What SANITIZE and FORMAT UNIT erase at a time."""
 ERASE_FLUSH_BYTES = 256 << 20
 """After so many they flush and put down how far they are; a restart goes on from there."""
+ERASE_DISCARD_FACTOR = 64
+"""So many times more of both where nothing is written, only space given back."""
 ERASE_PATTERN_BYTES_MAX = 4096
 """A block at most."""
 TOKEN_RANGES_MAX = 64

@@ -1,5 +1,7 @@
 """SANITIZE and what the unit is while it is erased, over a restart and after a failure."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from lunaport.blockdev.device import DeviceError, DeviceFault
 from lunaport.blockdev.filters import FaultFilter, FaultRule
 from lunaport.blockdev.memory import MemoryDevice
+from lunaport.scsi import erasure
 from lunaport.scsi.enums import Status
 from lunaport.scsi.erasure import UNREADABLE, ErasePlan, Method, parse_plan, resume_erasure, serialize_plan
 from lunaport.scsi.limits import ERASE_CHUNK_BYTES, ERASE_FLUSH_BYTES
@@ -21,6 +24,14 @@ READY = "00 00 00 00 00 00"
 WRITE = "2A 00 00000000 00 0001 00"
 READ = "28 00 00000000 00 0001 00"
 SENSE = "03 00 00 00 FF 00"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_steps() -> Iterator[None]:
+    """Giving space back in steps as small as those of writing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(erasure, "ERASE_DISCARD_FACTOR", 1)
+        yield
 
 
 class MemoryJournal:
