@@ -64,6 +64,7 @@ def fio_at_work(share: Share, seconds: int, *options: str) -> Iterator[list[Json
         printed, _ = process.communicate(timeout=seconds + 60)
     finally:
         process.kill()
+        process.communicate()
     assert process.returncode == 0, printed
     report = json.loads(printed[printed.index("{") :])
     assert all(job["error"] == 0 for job in report["jobs"]), printed
@@ -257,7 +258,7 @@ def test_fio_notices_no_change_that_is_none_of_its_business(start_nas: StartNas)
     nas = start_nas()
     share, other = nas.create("undisturbed"), nas.create("disturbed")
     path = f"/targets/{share.id}"
-    with fio_at_work(share, 8, "--verify=crc32c"):
+    with fio_at_work(share, 30):
         wait_until(lambda: get(nas, "/sessions", target=share.iqn)["items"], timeout_s=10, what="session")
         session = session_of(nas, share)
         for _ in range(2):
