@@ -1,8 +1,8 @@
 """What each fault is called on the wire: the NAS API's integer code, and the HTTP status in either API.
 
 The codes are stable for ever and listed in docs/nas-api.md; a test compares the two. Numbers are grouped: 10xx the
-body, 11xx fields, 12xx names, 13xx sizes, 14xx volumes, 15xx CHAP, 16xx LUNs, 17xx the service, 18xx the thing asked
-for, 19xx the caller, 20xx the NAS itself.
+body, 11xx fields, 12xx names, 13xx sizes, 14xx volumes, 15xx CHAP, 16xx LUNs and their users, 17xx the service, 18xx
+the thing asked for, 19xx the caller, 20xx the NAS itself.
 """
 
 from dataclasses import dataclass
@@ -52,6 +52,10 @@ WIRE: Final[dict[Fault, Wire]] = {
     Fault.PORT_UNAVAILABLE: Wire(1702, 409, 409),
     Fault.ISNS_ADDRESS_INVALID: Wire(1703, 400, 422),
     Fault.ISNS_ADDRESS_MISSING: Wire(1705, 400, 422),
+    Fault.LIMIT_INVALID: Wire(1602, 400, 422),
+    Fault.TIME_INVALID: Wire(1603, 400, 422),
+    Fault.NOTE_INVALID: Wire(1604, 400, 422),
+    Fault.BLOCKS_FULL: Wire(1605, 409, 409),
     Fault.NOT_FOUND: Wire(1801, 404, 404),
     Fault.STALE: Wire(1802, 409, 412),
     Fault.PARAMETER_INVALID: Wire(1803, 400, 422),

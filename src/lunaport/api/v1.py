@@ -9,8 +9,11 @@ from fastapi import APIRouter
 
 from lunaport.api import v1_models as models
 from lunaport.api.v1_audit import add_audit_routes
+from lunaport.api.v1_events import add_event_routes
 from lunaport.api.v1_service import add_service_routes
+from lunaport.api.v1_sessions import add_session_routes
 from lunaport.api.v1_status import add_status_routes
+from lunaport.api.v1_steering import add_block_routes, add_drain_routes
 from lunaport.api.v1_targets import add_target_routes
 from lunaport.api.v1_users import PasswordIn, TokenIn, UserIn, UserPatch, add_own_routes, add_user_routes
 from lunaport.api.v1_volumes import add_volume_routes
@@ -25,6 +28,10 @@ def v1_router(nas: Nas) -> APIRouter:
     add_target_routes(router, nas)
     add_volume_routes(router, nas)
     add_service_routes(router, nas)
+    add_session_routes(router, nas)
+    add_drain_routes(router, nas)
+    add_block_routes(router, nas)
+    add_event_routes(router, nas)
     add_status_routes(router, nas)
     add_user_routes(router, nas)
     add_own_routes(router, nas)
@@ -42,5 +49,8 @@ BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
     UserPatch,
     PasswordIn,
     TokenIn,
+    models.ServicePatch,
+    models.DrainIn,
+    models.BlockIn,
 )
 """Documents that routes read by hand; the description of the interface needs them all the same."""

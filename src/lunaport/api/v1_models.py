@@ -59,6 +59,20 @@ class LunIn(Document):
     )
 
 
+class LimitsIn(Document):
+    """What all sessions of a target together may do in a second. Flow control: commands wait, none fails."""
+
+    iops: int = Field(default=0, description="Commands, at least 10; 0: no limit.")
+    bytes_per_second: int = Field(default=0, description="Bytes read and written, at least 1048576; 0: no limit.")
+
+
+class LimitsPatch(Document):
+    """Changes to limits."""
+
+    iops: int | None = Field(default=None, description="0: no limit.")
+    bytes_per_second: int | None = Field(default=None, description="0: no limit.")
+
+
 class TargetIn(Document):
     """A whole target. What is left out takes its default; a secret that is left out stays."""
 
@@ -77,6 +91,7 @@ class TargetIn(Document):
     data_digest: bool = Field(default=False, description="CRC32C with every initiator that offers it.")
     luns: list[LunIn] = Field(min_length=1, max_length=1)
     chap: ChapPairIn = Field(default_factory=ChapPairIn)
+    limits: LimitsIn = Field(default_factory=LimitsIn)
 
 
 class ChapPatch(Document):
@@ -104,6 +119,7 @@ class TargetPatch(Document):
     data_digest: bool | None = None
     luns: list[LunIn] | None = Field(default=None, min_length=1, max_length=1)
     chap: ChapPairPatch = Field(default_factory=ChapPairPatch)
+    limits: LimitsPatch = Field(default_factory=LimitsPatch)
 
 
 class SecretState(Document):
@@ -147,6 +163,8 @@ class TargetOut(Document):
     data_digest: bool
     luns: list[LunOut]
     chap: ChapPairOut
+    limits: LimitsIn
+    draining: bool = Field(description="Its initiators are asked to log out, and nobody is let in.")
     created_at: datetime
     revision: int = Field(description="Of the configuration when this target last changed; also its ETag.")
 
@@ -258,6 +276,17 @@ class ServiceIn(Document):
     discovery: DiscoveryIn = Field(default_factory=DiscoveryIn)
 
 
+class ServicePatch(Document):
+    """Changes to the service; what is left out or null stays as it is."""
+
+    model_config = example({"port": 860})
+
+    enabled: bool | None = None
+    port: int | None = Field(default=None, description="For all portals; 0: each portal's own.")
+    isns: IsnsIn | None = None
+    discovery: DiscoveryIn | None = None
+
+
 class PortalOut(Document):
     """An address to listen on, and whether that works."""
 
@@ -275,6 +304,21 @@ class ServiceOut(Document):
     discovery: DiscoveryIn
     portals: list[PortalOut]
     revision: int
+
+
+class RatesOut(Document):
+    """What a session did a second, over the last five seconds or so."""
+
+    commands: float
+    bytes_read: float
+    bytes_written: float
+
+
+class LatencyOut(Document):
+    """How many commands of a sample took this long: less than `below_us`, and not less than half of it."""
+
+    below_us: float | None = Field(description="Microseconds; null: longer than all other classes.")
+    count: int
 
 
 class SessionOut(Document):
@@ -295,12 +339,80 @@ class SessionOut(Document):
     outstanding: int
     bytes_read: int
     bytes_written: int
+    rates: RatesOut
+    latency: list[LatencyOut] = Field(
+        description="Of a sample of commands, the time from their arrival to their status. Classes that are empty are "
+        "left out.",
+    )
 
 
 class SessionList(Document):
-    """Every session."""
+    """A page of sessions."""
 
     items: list[SessionOut]
+    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page; null on the last one.")
+
+
+class DrainIn(Document):
+    """Whether to drain."""
+
+    model_config = example({"draining": True})
+
+    draining: bool
+
+
+class DrainOut(Document):
+    """A drain. It is done when nobody is left."""
+
+    draining: bool = Field(description="Initiators are asked to log out, and nobody is let in.")
+    sessions: int = Field(description="Sessions that are left.")
+
+
+class BlockIn(Document):
+    """Keep an initiator out."""
+
+    model_config = example({"until": "2030-01-01T00:00:00Z", "note": "moved to another NAS"})
+
+    until: str | None = Field(
+        default=None,
+        description="A time with its zone (RFC 3339); null: for good.",
+        json_schema_extra={"format": "date-time"},
+    )
+    note: str = Field(default="", description="Up to 200 characters for whoever looks at it later.")
+
+
+class BlockOut(Document):
+    """An initiator that is kept out."""
+
+    initiator: str
+    until: datetime | None
+    note: str
+    created_at: datetime
+    created_by: str = Field(description="The user who asked for it.")
+
+
+class BlockList(Document):
+    """All initiators that are kept out, by name."""
+
+    items: list[BlockOut]
+
+
+class LoginFailureOut(Document):
+    """A login that was refused."""
+
+    at: datetime
+    reason: str = Field(description="In one word; docs/sessions.md lists them.")
+    detail: str = Field(description="The same for people. Never a secret.")
+    initiator: str = Field(description="As it called itself, be it true or not; empty where it did not come to that.")
+    target: str = Field(description="What it asked for; empty for discovery.")
+    address: str
+    portal: str
+
+
+class LoginFailureList(Document):
+    """The last logins that were refused, the newest first."""
+
+    items: list[LoginFailureOut]
 
 
 class HealthOut(Document):

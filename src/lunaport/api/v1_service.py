@@ -28,7 +28,20 @@ def add_service_routes(router: APIRouter, nas: Nas) -> None:
     )
     async def put_service(request: Request, response: Response) -> v1.ServiceOut:
         """Switch the service on or off, move its port, or set its iSNS servers. Moving leaves live sessions alone."""
-        document = await read_document(request, v1.ServiceIn)
+        return await _update(await read_document(request, v1.ServiceIn), request, response)
+
+    @router.patch(
+        "/service",
+        tags=["service"],
+        operation_id="patch_service",
+        responses=errors(*CHANGING, 412),
+        openapi_extra=described_body(v1.ServicePatch, if_match=True),
+    )
+    async def patch_service(request: Request, response: Response) -> v1.ServiceOut:
+        """Change what the document names."""
+        return await _update(await read_document(request, v1.ServicePatch), request, response)
+
+    async def _update(document: v1.ServiceIn | v1.ServicePatch, request: Request, response: Response) -> v1.ServiceOut:
         service = await nas.perform(
             UpdateService(change=service_change(document), revisions=expected_revisions(request))
         )

@@ -1,20 +1,13 @@
-"""`/api/v1/sessions` and `/api/v1/health`."""
+"""`/api/v1/health`."""
 
 from fastapi import APIRouter, Response
 
 from lunaport.api import v1_models as v1
-from lunaport.api.v1_routes import READING, errors
-from lunaport.api.v1_words import session_out
 from lunaport.service.nas import Nas
 
 
 def add_status_routes(router: APIRouter, nas: Nas) -> None:
-    """Add the routes."""
-
-    @router.get("/sessions", tags=["sessions"], operation_id="list_sessions", responses=errors(*READING))
-    async def list_sessions() -> v1.SessionList:
-        """Every session now, with what was negotiated."""
-        return v1.SessionList(items=[session_out(session) for session in await nas.sessions()])
+    """Add the route."""
 
     @router.get(
         "/health",

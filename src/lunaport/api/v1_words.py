@@ -16,8 +16,9 @@ from lunaport.api.body import parse_object
 from lunaport.model.chap import Chap, ChapChange
 from lunaport.model.errors import Fault, Problem
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
+from lunaport.model.limits import LimitsChange
 from lunaport.model.target import Target, TargetChange
-from lunaport.service.nas import IsnsServerReport, PortalReport, SessionReport
+from lunaport.service.nas import IsnsServerReport, PortalReport
 from lunaport.service.volumes import VolumeReport
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -79,11 +80,11 @@ def parse_cursor(text: str) -> int:
     return int(match[1])
 
 
-def parse_limit(text: str) -> int:
-    """How many a page shall hold. Raises RequestError."""
-    if text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= PAGE_COUNT_MAX:
+def parse_limit(text: str, count_max: int = PAGE_COUNT_MAX) -> int:
+    """The `limit` of a page. Raises RequestError."""
+    if text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= count_max:
         return int(text)
-    raise refuse(Fault.PARAMETER_INVALID, f"is not a number from 1 to {PAGE_COUNT_MAX}", "limit")
+    raise refuse(Fault.PARAMETER_INVALID, f"is not a number from 1 to {count_max}", "limit")
 
 
 def parse_id(text: str) -> int:
@@ -107,11 +108,20 @@ def target_change(document: v1.TargetIn | v1.TargetPatch) -> TargetChange:
         data_digest=document.data_digest,
         one_way=_chap_change(document.chap.one_way),
         mutual=_chap_change(document.chap.mutual),
+        limits=LimitsChange(iops=document.limits.iops, bytes_per_second=document.limits.bytes_per_second),
     )
 
 
-def service_change(document: v1.ServiceIn) -> ServiceChange:
+def service_change(document: v1.ServiceIn | v1.ServicePatch) -> ServiceChange:
     """The change that a document asks for."""
+    if isinstance(document, v1.ServicePatch):
+        return ServiceChange(
+            enabled=document.enabled,
+            port="" if document.port == 0 else document.port,
+            isns=document.isns.enabled if document.isns else None,
+            isns_address=document.isns.address if document.isns else None,
+            discovery_open=document.discovery.open if document.discovery else None,
+        )
     return ServiceChange(
         enabled=document.enabled,
         port="" if document.port is None else document.port,
@@ -128,6 +138,19 @@ def when(seconds: float) -> datetime:
 
 def _maybe(seconds: float | None) -> datetime | None:
     return None if seconds is None else when(seconds)
+
+
+def parse_when(text: str | None, field: str) -> float | None:
+    """A time with its zone, in seconds since 1970. Raises RequestError."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text[:64])
+        if moment.tzinfo is not None:
+            return moment.timestamp()
+    except (ValueError, OverflowError):
+        pass
+    raise refuse(Fault.TIME_INVALID, "is no time with its zone; right would be 2030-01-31T12:00:00Z", field)
 
 
 def _chap_out(chap: Chap) -> v1.ChapOut:
@@ -151,6 +174,8 @@ def target_out(target: Target) -> v1.TargetOut:
             for lun in target.luns
         ],
         chap=v1.ChapPairOut(one_way=_chap_out(target.one_way), mutual=_chap_out(target.mutual)),
+        limits=v1.LimitsIn(iops=target.limits.iops, bytes_per_second=target.limits.bytes_per_second),
+        draining=target.draining,
         created_at=when(target.created_at),
         revision=target.revision,
     )
@@ -207,25 +232,4 @@ def service_out(
             for each in portals
         ],
         revision=service.revision,
-    )
-
-
-def session_out(session: SessionReport) -> v1.SessionOut:
-    """A session as a document."""
-    return v1.SessionOut(
-        id=session.id,
-        target=session.target,
-        initiator=session.initiator,
-        initiator_alias=session.initiator_alias,
-        address=session.address,
-        portal=session.portal,
-        since=when(session.since),
-        isid=session.isid,
-        tsih=session.tsih,
-        chap_user=session.chap_user,
-        negotiated=session.negotiated,
-        commands=session.commands,
-        outstanding=session.outstanding,
-        bytes_read=session.bytes_read,
-        bytes_written=session.bytes_written,
     )

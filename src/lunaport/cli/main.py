@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from lunaport import __version__
+from lunaport.cli import service, sessions, targets
+from lunaport.cli.connection import Given
 
 
 def _print_version(wanted: bool) -> None:
@@ -25,11 +27,35 @@ def make_app() -> typer.Typer:
 
     @app.callback()
     def lunaport(
+        context: typer.Context,
+        url: Annotated[
+            str, typer.Option(envvar="LUNAPORT_URL", show_default=False, help="The NAS. [http://127.0.0.1:8080]")
+        ] = "",
+        user: Annotated[
+            str, typer.Option(envvar="LUNAPORT_USER", show_default=False, help="Who you are to it. [admin]")
+        ] = "",
+        password_file: Annotated[
+            str,
+            typer.Option(metavar="FILE", show_default=False, help="Your password; or LUNAPORT_PASSWORD, or a profile."),
+        ] = "",
+        ca: Annotated[
+            str,
+            typer.Option(
+                metavar="FILE", envvar="LUNAPORT_CA", show_default=False, help="The certificate to trust with https."
+            ),
+        ] = "",
+        profile: Annotated[
+            str,
+            typer.Option(envvar="LUNAPORT_PROFILE", show_default=False, help="A table of the file of profiles."),
+        ] = "",
         version: Annotated[
             bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
         ] = False,
     ) -> None:
         """Lunaport: an iSCSI NAS. One HTTP request makes a disk that every iSCSI initiator can use."""
         del version  # the callback has answered
+        context.obj = Given(url=url, user=user, password_file=password_file, ca=ca, profile=profile)
 
+    for group in (targets.app, sessions.sessions, sessions.logins, sessions.initiators, service.app):
+        app.add_typer(group)
     return app

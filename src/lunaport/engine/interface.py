@@ -32,6 +32,14 @@ class LunSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsSpec:
+    """What all sessions of a target together may do in a second. 0: as much as they can."""
+
+    iops: int = 0
+    bytes_per_second: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSpec:
     """A target as it shall be. No credentials: no CHAP is asked for."""
 
@@ -41,6 +49,17 @@ class TargetSpec:
     credentials: tuple[Credential, ...] = ()
     mutual: Credential | None = None
     luns: tuple[LunSpec, ...] = ()
+    limits: LimitsSpec = LimitsSpec()
+    draining: bool = False
+    """Its initiators are asked to log out, and nobody is let in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockSpec:
+    """An initiator that is not let in, by its name in lower case. `until`: seconds since 1970; None: for good."""
+
+    initiator: str
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +84,9 @@ class DesiredState:
     portals: tuple[PortalSpec, ...] = ()
     targets: tuple[TargetSpec, ...] = ()
     discovery: DiscoverySpec = field(default_factory=DiscoverySpec)
+    draining: bool = False
+    """As in a target, for all of them."""
+    blocks: tuple[BlockSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +100,17 @@ class Change:
     removed: tuple[str, ...] = ()
     portals: tuple[PortalSpec, ...] | None = None
     discovery: DiscoverySpec | None = None
+    draining: bool | None = None
+    blocks: tuple[BlockSpec, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What a session did a second, over the last few seconds."""
+
+    commands: float = 0.0
+    bytes_read: float = 0.0
+    bytes_written: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +138,53 @@ class SessionReport:
     outstanding: int
     bytes_read: int
     bytes_written: int
+    rates: Rates = Rates()
+    latency: tuple[int, ...] = ()
+    """A sample of commands by the time between their arrival and their status: number n counts those that took less
+    than 2**(n + 4) microseconds and not less than half of that; the last one counts all that took longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedLogin:
+    """A login that was refused."""
+
+    at: float
+    """Seconds since 1970."""
+    reason: str
+    """In one word, `lunaport.iscsi.errors.Refusal`."""
+    detail: str
+    initiator: str
+    """As it called itself; empty where it did not come to that."""
+    target: str
+    """What it asked for; empty for discovery."""
+    address: str
+    portal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventMark:
+    """Up to where events have been read. An engine that starts anew has another `run` and counts from 0."""
+
+    run: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineEvent:
+    """Something that happened in the engine."""
+
+    kind: str
+    at: float
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventBatch:
+    """What happened since a mark; `mark` is where to go on, `lost` how many were forgotten in between."""
+
+    mark: EventMark
+    events: tuple[EngineEvent, ...] = ()
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +272,15 @@ class Engine(Protocol):
 
     async def sessions(self) -> Sequence[SessionReport]:
         """Every session now."""
+
+    async def close_session(self, session_id: str) -> bool:
+        """Ask the initiator of a session to log out, then close it; False where there is no such session."""
+
+    async def refused_logins(self) -> Sequence[RefusedLogin]:
+        """The last logins that were refused, the newest first."""
+
+    async def events(self, after: EventMark) -> EventBatch:
+        """What happened after a mark, as soon as something did; nothing after some seconds in which nothing did."""
 
     async def status(self) -> EngineStatus:
         """The engine now; never raises."""

@@ -98,6 +98,9 @@ class LoginStep:
     failed: str = ""
     refusal: Refusal | None = None
     """With `failed`: the kind of reason."""
+    initiator_name: str = ""
+    """With `failed`: as the peer said it, in lower case; empty where it had not come to that. So for the target."""
+    target_name: str = ""
 
 
 class TargetDirectory(Protocol):
@@ -353,7 +356,14 @@ class LoginPhase:
             max_cmd_sn=request.cmd_sn,
             status=status,
         )
-        return LoginStep(responses=(response.serialize(),), status=status, failed=error.reason, refusal=error.refusal)
+        return LoginStep(
+            responses=(response.serialize(),),
+            status=status,
+            failed=error.reason,
+            refusal=error.refusal,
+            initiator_name=self._names.get("InitiatorName", "").lower(),
+            target_name=self._names.get("TargetName", "").lower(),
+        )
 
     def _refuse_other(self, opcode: int) -> LoginStep:
         if self._first is None:

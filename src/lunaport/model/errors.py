@@ -49,6 +49,10 @@ class Fault(StrEnum):
     USER_LAST_ADMIN = "user_last_admin"
     ROLE_TOO_LOW = "role_too_low"
     PASSWORD_WRONG = "password_wrong"  # noqa: S105 - the name of a problem, not a secret
+    LIMIT_INVALID = "limit_invalid"
+    TIME_INVALID = "time_invalid"
+    NOTE_INVALID = "note_invalid"
+    BLOCKS_FULL = "blocks_full"
     NOT_FOUND = "not_found"
     STALE = "stale"
     PARAMETER_INVALID = "parameter_invalid"

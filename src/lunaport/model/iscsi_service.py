@@ -22,6 +22,8 @@ class IscsiService:
     port: int | None = None
     isns: bool = False
     isns_address: str = ""
+    draining: bool = False
+    """Initiators of all targets are asked to go, and nobody is let in."""
     discovery_open: bool = False
     revision: int = 0
 
@@ -39,6 +41,7 @@ class ServiceChange:
     port: str | int | None = None
     isns: bool | None = None
     isns_address: str | None = None
+    draining: bool | None = None
     discovery_open: bool | None = None
 
 
@@ -87,6 +90,7 @@ def merge_service(current: IscsiService, change: ServiceChange) -> IscsiService:
         port=port,
         isns=isns,
         isns_address=address,
+        draining=current.draining if change.draining is None else change.draining,
         discovery_open=current.discovery_open if change.discovery_open is None else change.discovery_open,
         revision=current.revision,
     )

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from lunaport.model.chap import Chap, ChapChange, check_pair, merge_chap
 from lunaport.model.errors import Collector, Fault, InvalidError
+from lunaport.model.limits import Limits, LimitsChange, merge_limits
 from lunaport.model.name import parse_name
 from lunaport.model.size import format_size, parse_size
 from lunaport.model.volume import DEFAULT_VOLUME
@@ -52,6 +53,9 @@ class Target:
     one_way: Chap = field(default_factory=Chap)
     mutual: Chap = field(default_factory=Chap)
     luns: tuple[Lun, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    draining: bool = False
+    """Its initiators are asked to go, and nobody is let in."""
     created_at: float = 0.0
     revision: int = 0
 
@@ -73,6 +77,8 @@ class TargetChange:
     data_digest: bool | None = None
     one_way: ChapChange = field(default_factory=ChapChange)
     mutual: ChapChange = field(default_factory=ChapChange)
+    limits: LimitsChange = field(default_factory=LimitsChange)
+    draining: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +93,8 @@ class TargetDraft:
     one_way: Chap
     mutual: Chap
     encrypted: bool = False
+    limits: Limits = field(default_factory=Limits)
+    draining: bool = False
 
 
 def _merge_name(current: Target | None, change: TargetChange, prefix: str, problems: Collector) -> str:
@@ -155,6 +163,11 @@ def merge_target(current: Target | None, change: TargetChange, *, iqn_prefix: st
             check_pair(one_way, mutual)
         except InvalidError as error:
             problems.take(error)
+    limits = current.limits if current else Limits()
+    try:
+        limits = merge_limits(limits, change.limits)
+    except InvalidError as error:
+        problems.take(error, "limits")
     problems.raise_any()
     return TargetDraft(
         name=name,
@@ -165,6 +178,8 @@ def merge_target(current: Target | None, change: TargetChange, *, iqn_prefix: st
         data_digest=_either(change.data_digest, current.data_digest if current else False),
         one_way=one_way,
         mutual=mutual,
+        limits=limits,
+        draining=_either(change.draining, current.draining if current else False),
     )
 
 
@@ -181,5 +196,7 @@ def with_draft(target: Target, draft: TargetDraft) -> Target:
         data_digest=draft.data_digest,
         one_way=draft.one_way,
         mutual=draft.mutual,
+        limits=draft.limits,
+        draining=draft.draining,
         luns=(replace(target.disk, size_bytes=draft.size_bytes), *target.luns[1:]),
     )

@@ -133,14 +133,16 @@ class Control:
         ready = asyncio.gather(*(server.ready.wait() for server, _ in servers))
         working = asyncio.create_task(self._work(ready, store, nas, authenticator))
         stopping = asyncio.create_task(self._stop.wait())
+        following = asyncio.create_task(nas.follow_engine())
         try:
             await asyncio.wait({*serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for server, _ in servers:
                 server.should_exit = True
-            for task in (working, stopping):
+            nas.events.close()
+            for task in (working, stopping, following):
                 task.cancel()
-            await asyncio.gather(ready, working, stopping, return_exceptions=True)
+            await asyncio.gather(ready, working, stopping, following, return_exceptions=True)
             await asyncio.gather(*serving)
         if working.done() and not working.cancelled():
             working.result()

@@ -7,6 +7,7 @@ raise InvalidError (a value is wrong) and ServiceError (it cannot be done).
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
 from lunaport.model.target import Target, TargetChange
 from lunaport.model.user import Role, Token, User
@@ -137,6 +138,29 @@ class DeleteToken(Action[Token]):
     """Remove a token: one's own, or as administrator anybody's."""
 
     token_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockInitiator(Action[Block]):
+    """Keep an initiator out, and end its sessions. Legal for any name, and again with another end."""
+
+    initiator: str
+    until: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnblockInitiator(Action[Block]):
+    """Let an initiator in again. Legal while it is blocked."""
+
+    initiator: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseSession(Action[None]):
+    """Ask the initiator of a session to log out, then close it. Legal while there is such a session."""
+
+    session_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

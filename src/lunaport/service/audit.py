@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from lunaport.model.audit import AuditEntry, Outcome, differences, masked, without_nothing
+from lunaport.model.block import Block
 from lunaport.model.errors import InvalidError
 from lunaport.model.target import Target
 from lunaport.model.user import Token, User
@@ -26,7 +27,7 @@ Result = TypeVar("Result")
 
 UNRECORDED: Final[tuple[type[Action[Any]], ...]] = (actions.TidyUp,)
 _HUMPS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_REMOVING: Final = "delete_"
+_REMOVING: Final = ("delete_", "unblock_")
 
 
 def name_of(action: Action[Any]) -> str:
@@ -42,6 +43,8 @@ async def _before(context: Context, action: Action[Any]) -> object:
         return next((volume for volume in await context.volumes() if volume.name == action.name), None)
     if isinstance(action, actions.UpdateService):
         return await context.store.service()
+    if isinstance(action, actions.BlockInitiator | actions.UnblockInitiator):
+        return next((each for each in await context.store.blocks() if each.initiator == action.initiator), None)
     if isinstance(action, actions.UpdateUser | actions.DeleteUser):
         return await context.store.user(action.name)
     if isinstance(action, actions.ChangeOwnPassword):
@@ -59,6 +62,10 @@ def _subject(action: Action[Any], thing: object) -> str:
         return f"user {thing.name}"
     if isinstance(thing, Token):
         return f"token {thing.user}/{thing.name}"
+    if isinstance(thing, Block):
+        return f"initiator {thing.initiator}"
+    if isinstance(action, actions.CloseSession):
+        return f"session {action.session_id}"
     if isinstance(action, actions.UpdateService):
         return "service"
     return name_of(action).partition("_")[2]

@@ -4,8 +4,18 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lunaport.engine.interface import Credential, DesiredState, DiscoverySpec, LunSpec, PortalSpec, TargetSpec
+from lunaport.engine.interface import (
+    BlockSpec,
+    Credential,
+    DesiredState,
+    DiscoverySpec,
+    LimitsSpec,
+    LunSpec,
+    PortalSpec,
+    TargetSpec,
+)
 from lunaport.model.address import HostPort
+from lunaport.model.block import Block
 from lunaport.model.chap import Chap
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Lun, Target
@@ -48,6 +58,8 @@ def target_spec(target: Target, places: Places) -> TargetSpec:
         credentials=(one_way,) if one_way else (),
         mutual=_credential(target.mutual),
         luns=tuple(_lun_spec(lun, places) for lun in target.luns),
+        limits=LimitsSpec(iops=target.limits.iops, bytes_per_second=target.limits.bytes_per_second),
+        draining=target.draining,
     )
 
 
@@ -64,12 +76,23 @@ def discovery_spec(service: IscsiService) -> DiscoverySpec:
     return DiscoverySpec(open=service.discovery_open)
 
 
+def block_specs(blocks: Iterable[Block]) -> tuple[BlockSpec, ...]:
+    """Who is not let in."""
+    return tuple(BlockSpec(initiator=block.initiator, until=block.until) for block in blocks)
+
+
 def desired_state(
-    service: IscsiService, portals: Iterable[HostPort], targets: Iterable[Target], places: Places
+    service: IscsiService,
+    portals: Iterable[HostPort],
+    targets: Iterable[Target],
+    places: Places,
+    blocks: Iterable[Block] = (),
 ) -> DesiredState:
     """Everything."""
     return DesiredState(
         portals=portal_specs(service, portals),
         targets=tuple(target_spec(target, places) for target in targets),
         discovery=discovery_spec(service),
+        draining=service.draining,
+        blocks=block_specs(blocks),
     )

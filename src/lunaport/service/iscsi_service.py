@@ -31,11 +31,16 @@ async def update_service(context: Context, action: UpdateService) -> IscsiServic
 
 def _wire(context: Context, service: IscsiService) -> Change:
     """All that the engine is told of the service."""
-    return Change(portals=portal_specs(service, context.config.portals), discovery=discovery_spec(service))
+    return Change(
+        portals=portal_specs(service, context.config.portals),
+        discovery=discovery_spec(service),
+        draining=service.draining,
+    )
 
 
 def _difference(before: Change, after: Change) -> Change:
     return Change(
         portals=None if after.portals == before.portals else after.portals,
         discovery=None if after.discovery == before.discovery else after.discovery,
+        draining=None if after.draining == before.draining else after.draining,
     )

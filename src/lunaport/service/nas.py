@@ -9,8 +9,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from lunaport.engine.interface import EngineStatus, PortalReport, PortalSpec, SessionReport
+from lunaport.engine.interface import EngineStatus, PortalReport, PortalSpec, RefusedLogin, SessionReport
 from lunaport.model.audit import AuditEntry
+from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Target
 from lunaport.model.user import Role, Token, User
@@ -18,11 +19,14 @@ from lunaport.service import actions
 from lunaport.service.actions import Action
 from lunaport.service.actor import CURRENT
 from lunaport.service.audit import recorded
+from lunaport.service.blocks import block_initiator, standing_blocks, unblock_initiator
 from lunaport.service.context import Context, engine_errors
 from lunaport.service.desired import desired_state, portal_specs
 from lunaport.service.errors import NotFoundError, UnavailableError
+from lunaport.service.events import EventHub
 from lunaport.service.iscsi_service import update_service
 from lunaport.service.registration import IsnsServerReport, Registration
+from lunaport.service.sessions import close_session
 from lunaport.service.targets import create_target, delete_target, update_target
 from lunaport.service.tidy import tidy_up
 from lunaport.service.users import (
@@ -34,10 +38,11 @@ from lunaport.service.users import (
     update_user,
 )
 from lunaport.service.volumes import VolumeReport, create_volume, delete_volume, report_volume, update_volume
+from lunaport.service.watch import follow_engine, tell_action
 
 LOG = logging.getLogger(__name__)
 
-__all__ = ["EngineStatus", "IsnsServerReport", "Nas", "PortalReport", "SessionReport"]
+__all__ = ["EngineStatus", "IsnsServerReport", "Nas", "PortalReport", "RefusedLogin", "SessionReport"]
 
 Result = TypeVar("Result")
 
@@ -55,6 +60,9 @@ _HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] 
     actions.DeleteUser: delete_user,
     actions.CreateToken: create_token,
     actions.DeleteToken: delete_token,
+    actions.BlockInitiator: block_initiator,
+    actions.UnblockInitiator: unblock_initiator,
+    actions.CloseSession: close_session,
     actions.TidyUp: tidy_up,
 }
 
@@ -66,6 +74,7 @@ class Nas:
         self._context = context
         self._lock = asyncio.Lock()
         self._started = False
+        self.events = EventHub(f"{int(context.clock() * 1e6):x}", context.clock)
 
     async def start(self, prepare: Callable[[], Awaitable[None]] | None = None) -> None:
         """Give the engine the desired state, then tidy up. Raises EngineError; may be called again after that.
@@ -82,6 +91,7 @@ class Nas:
                     context.config.portals,
                     await context.store.targets(),
                     await context.places(),
+                    await standing_blocks(context),
                 )
             )
             await tidy_up(context, actions.TidyUp())
@@ -97,8 +107,13 @@ class Nas:
             if not self._started:
                 raise UnavailableError
             result = cast("Result", await recorded(self._context, action, lambda: handler(self._context, action)))
+            tell_action(self.events, action, result)
         self._context.registrar.changed()
         return result
+
+    async def follow_engine(self) -> None:
+        """Publish what happens in the engine, for ever."""
+        await follow_engine(self._context.engine, self.events)
 
     @property
     def is_started(self) -> bool:
@@ -194,6 +209,22 @@ class Nas:
         """Every session now. Raises UnavailableError."""
         async with engine_errors():
             return await self._context.engine.sessions()
+
+    async def session(self, session_id: str) -> SessionReport:
+        """A session. Raises NotFoundError, UnavailableError."""
+        for session in await self.sessions():
+            if session.id == session_id:
+                return session
+        raise NotFoundError("session", repr(session_id), ("id",))
+
+    async def refused_logins(self) -> Sequence[RefusedLogin]:
+        """The last logins that were refused, the newest first. Raises UnavailableError."""
+        async with engine_errors():
+            return await self._context.engine.refused_logins()
+
+    async def blocks(self) -> Sequence[Block]:
+        """The initiators that are blocked now, by name."""
+        return await standing_blocks(self._context)
 
     async def engine_status(self) -> EngineStatus:
         """The engine now."""

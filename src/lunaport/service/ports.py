@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from lunaport.model.audit import AuditEntry, Outcome
+from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Target
 from lunaport.model.trash import TrashedTarget
@@ -84,7 +85,7 @@ class VolumeStore(Protocol):
 
 
 class ServiceStore(Protocol):
-    """The service object."""
+    """The service object and blocked initiators."""
 
     async def service(self) -> IscsiService:
         """The service object."""
@@ -94,6 +95,15 @@ class ServiceStore(Protocol):
 
     async def nas_uuid(self) -> str:
         """32 hexadecimal digits that tell this NAS from others, the same for ever."""
+
+    async def blocks(self) -> Sequence[Block]:
+        """Every blocked initiator by name, those whose time is over too."""
+
+    async def put_block(self, block: Block) -> None:
+        """Block an initiator, in place of an earlier block of it."""
+
+    async def remove_block(self, initiator: str) -> None:
+        """Let an initiator in again."""
 
 
 class UserStore(Protocol):

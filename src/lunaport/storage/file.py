@@ -293,6 +293,11 @@ class FileDevice:
         # end and the one at the start lie in it.
         return all(self.read_now(edge if edge == offset else edge - 1, probe) == 1 for edge in edges)
 
+    @property
+    def failure(self) -> str:
+        """Why nothing can be written any more; empty while all is well."""
+        return self._flush_failure or ""
+
     def _refuse_after_failed_flush(self) -> None:
         if self._flush_failure is not None:
             raise DeviceError(DeviceFault.FLUSH_FAILED, self._flush_failure)

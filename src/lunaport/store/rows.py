@@ -5,8 +5,10 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from lunaport.model.block import Block
 from lunaport.model.chap import Chap
 from lunaport.model.iscsi_service import IscsiService
+from lunaport.model.limits import Limits
 from lunaport.model.target import Lun, LunState, Target
 from lunaport.model.trash import TrashedLun, TrashedTarget
 from lunaport.model.volume import Volume
@@ -88,6 +90,8 @@ def target_of(row: RowMapping, luns: Sequence[RowMapping], chap: Mapping[str, Ch
         one_way=chap.get("one_way", Chap()),
         mutual=chap.get("mutual", Chap()),
         luns=tuple(lun_of(each, box) for each in luns),
+        limits=Limits(iops=row["iops_max"], bytes_per_second=row["bytes_per_second_max"]),
+        draining=row["draining"],
         created_at=row["created_at"],
         revision=row["revision"],
     )
@@ -127,5 +131,29 @@ def service_of(row: RowMapping) -> IscsiService:
         isns=row["isns"],
         isns_address=row["isns_address"],
         discovery_open=row["discovery_open"],
+        draining=row["draining"],
         revision=row["revision"],
+    )
+
+
+def target_values(target: Target) -> dict[str, Any]:
+    """What of a target's row a change may change."""
+    return {
+        "name": target.name,
+        "header_digest": target.header_digest,
+        "data_digest": target.data_digest,
+        "iops_max": target.limits.iops,
+        "bytes_per_second_max": target.limits.bytes_per_second,
+        "draining": target.draining,
+    }
+
+
+def block_of(row: RowMapping) -> Block:
+    """A blocked initiator."""
+    return Block(
+        initiator=row["initiator"],
+        until=row["until"],
+        note=row["note"],
+        created_at=row["created_at"],
+        created_by=row["created_by"],
     )

@@ -11,12 +11,13 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, delete, insert, select, update
 
 from lunaport.model.audit import AuditEntry, Outcome
+from lunaport.model.block import Block
 from lunaport.model.iscsi_service import SERVICE_ID, IscsiService
 from lunaport.model.target import Target
 from lunaport.model.trash import TrashedTarget
 from lunaport.model.user import Token, User
 from lunaport.model.volume import DEFAULT_VOLUME, Volume
-from lunaport.store import audit, rows, targets, users
+from lunaport.store import audit, blocks, rows, targets, users
 from lunaport.store.database import Database, open_database
 from lunaport.store.errors import KeyWrongError, StoreError
 from lunaport.store.key import RandomBytes, SecretBox, load_key
@@ -133,6 +134,18 @@ class SqlStore:
     async def nas_uuid(self) -> str:
         """The identifier of this NAS."""
         return await self._database.run(lambda c: c.execute(select(IDENTITY.c.uuid)).scalar_one())
+
+    async def blocks(self) -> Sequence[Block]:
+        """Every blocked initiator."""
+        return await self._database.run(blocks.read)
+
+    async def put_block(self, block: Block) -> None:
+        """Block an initiator."""
+        await self._database.run(lambda c: blocks.put(c, block))
+
+    async def remove_block(self, initiator: str) -> None:
+        """Let an initiator in again."""
+        await self._database.run(lambda c: blocks.remove(c, initiator))
 
     @property
     def users_version(self) -> int:
@@ -257,6 +270,7 @@ def _put_service(connection: Connection, service: IscsiService) -> IscsiService:
             isns=service.isns,
             isns_address=service.isns_address,
             discovery_open=service.discovery_open,
+            draining=service.draining,
             revision=targets.next_revision(connection),
         )
     )

@@ -60,6 +60,9 @@ TARGET = Table(
     Column("created_at", Float, nullable=False),
     Column("trashed_at", Float, nullable=True),
     Column("revision", Integer, nullable=False),
+    Column("iops_max", Integer, nullable=False, server_default=text("0")),
+    Column("bytes_per_second_max", Integer, nullable=False, server_default=text("0")),
+    Column("draining", Boolean, nullable=False, server_default=text("0")),
     sqlite_autoincrement=True,
 )
 Index("uq_target_name", TARGET.c.name, unique=True, sqlite_where=text("state != 'trashed'"))
@@ -106,6 +109,17 @@ SERVICE = Table(
     Column("isns_address", String, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("discovery_open", Boolean, nullable=False, server_default=text("0")),
+    Column("draining", Boolean, nullable=False, server_default=text("0")),
+)
+
+BLOCK = Table(
+    "block",
+    METADATA,
+    Column("initiator", String, primary_key=True),
+    Column("until", Float, nullable=True),
+    Column("note", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("created_by", String, nullable=False),
 )
 
 IDENTITY = Table(

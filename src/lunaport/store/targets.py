@@ -83,10 +83,8 @@ def active_names(connection: Connection) -> list[str]:
 def add(connection: Connection, box: SecretBox, target: Target) -> Target:
     """Add a target in creation under a new id."""
     values = {
-        "name": target.name,
+        **rows.target_values(target),
         "state": CREATING,
-        "header_digest": target.header_digest,
-        "data_digest": target.data_digest,
         "created_at": target.created_at,
         "revision": next_revision(connection),
     }
@@ -126,12 +124,7 @@ def replace(connection: Connection, box: SecretBox, target: Target) -> Target:
     changed = connection.execute(
         update(TARGET)
         .where(TARGET.c.id == target.id, TARGET.c.state == ACTIVE)
-        .values(
-            name=target.name,
-            header_digest=target.header_digest,
-            data_digest=target.data_digest,
-            revision=next_revision(connection),
-        )
+        .values({**rows.target_values(target), "revision": next_revision(connection)})
     ).rowcount
     if changed != 1:
         raise LookupError(f"there is no active target {target.id}")

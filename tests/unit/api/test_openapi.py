@@ -39,7 +39,7 @@ async def test_every_route_is_there(document: dict[str, Any]) -> None:
         f"{TARGETS}/{{target_id}}": {"get", "put", "patch", "delete"},
         "/api/v1/volumes": {"get", "post"},
         "/api/v1/volumes/{name}": {"get", "patch", "delete"},
-        "/api/v1/service": {"get", "put"},
+        "/api/v1/service": {"get", "put", "patch"},
         "/api/v1/sessions": {"get"},
         "/api/v1/users": {"get", "post"},
         "/api/v1/users/{name}": {"get", "patch", "delete"},
@@ -49,6 +49,13 @@ async def test_every_route_is_there(document: dict[str, Any]) -> None:
         "/api/v1/me/password": {"put"},
         "/api/v1/audit": {"get"},
         "/api/v1/audit/export": {"get"},
+        "/api/v1/sessions/{session_id}": {"get", "delete"},
+        "/api/v1/login-failures": {"get"},
+        "/api/v1/drain": {"get", "put"},
+        "/api/v1/targets/{target_id}/drain": {"get", "put"},
+        "/api/v1/blocks": {"get"},
+        "/api/v1/blocks/{initiator}": {"put", "delete"},
+        "/api/v1/events": {"get"},
         "/api/v1/health": {"get"},
     }
 

@@ -11,6 +11,7 @@ import pytest
 from lunaport.api.permissions import SAFE_METHODS, needed_role
 from lunaport.model.user import Role
 from lunaport.service import throttle
+from lunaport.service.nas import Nas
 from tests.unit.api.http import BASE_URL, NEW, SERVICE, SHARES, TARGETS, nas_errors, v1_errors
 from tests.unit.service.stand import Stand
 
@@ -138,8 +139,9 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 async def test_every_route_with_every_role_and_with_none(
-    client: httpx.AsyncClient, stranger: httpx.AsyncClient
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, nas: Nas
 ) -> None:
+    nas.events.close()  # so that the stream of events has an end
     document = (await stranger.get("/api/v1/openapi.json")).json()
     callers = {Role(role): await add(client, role) for role in ("viewer", "operator", "admin")}
     tried = 0

@@ -35,6 +35,8 @@ ANSWER = {
         "one_way": {"enabled": True, "username": "alice", "secret": {"set": True, "changed_at": NOW}},
         "mutual": {"enabled": True, "username": "nas", "secret": {"set": True, "changed_at": NOW}},
     },
+    "limits": {"iops": 0, "bytes_per_second": 0},
+    "draining": False,
     "created_at": NOW,
     "revision": 3,
 }
@@ -323,7 +325,7 @@ async def test_health(stranger: httpx.AsyncClient, stand: Stand) -> None:
     [
         ("PUT", TARGETS, "GET, POST"),
         ("POST", f"{TARGETS}/1", "DELETE, GET, PATCH, PUT"),
-        ("DELETE", "/api/v1/service", "GET, PUT"),
+        ("DELETE", "/api/v1/service", "GET, PATCH, PUT"),
         ("POST", "/api/v1/health", "GET"),
     ],
 )

@@ -3,19 +3,24 @@
 It outlives the control process, as the real one does: after a crash a test starts new use cases on the same double.
 """
 
+import asyncio
 import posixpath
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lunaport.engine.interface import (
+    BlockSpec,
     Change,
     DesiredState,
     DiscoverySpec,
     EngineStatus,
+    EventBatch,
+    EventMark,
     PortalError,
     PortalReport,
     PortalSpec,
+    RefusedLogin,
     SessionReport,
     StorageError,
     TargetSpec,
@@ -74,6 +79,10 @@ class EngineDouble:
     taken_ports: set[int] = field(default_factory=set)
     failures: dict[str, BaseException] = field(default_factory=dict)
     reports: list[SessionReport] = field(default_factory=list)
+    refused: list[RefusedLogin] = field(default_factory=list)
+    batches: list[EventBatch] = field(default_factory=list)
+    draining: bool = False
+    blocks: tuple[BlockSpec, ...] = ()
     total_bytes: int = TOTAL_BYTES
     available: bool = True
     changes: list[Change] = field(default_factory=list)
@@ -103,6 +112,7 @@ class EngineDouble:
             self._put(spec)
         self._open(desired.portals)
         self.discovery = desired.discovery
+        self.draining, self.blocks = desired.draining, desired.blocks
 
     async def apply(self, change: Change) -> None:
         """Take a step."""
@@ -119,12 +129,35 @@ class EngineDouble:
             self.targets = before
             raise
         self.discovery = change.discovery or self.discovery
+        self.draining = self.draining if change.draining is None else change.draining
+        self.blocks = self.blocks if change.blocks is None else change.blocks
         self.changes.append(change)
 
     async def sessions(self) -> Sequence[SessionReport]:
         """Every session."""
         self._fail("sessions")
         return self.reports
+
+    async def close_session(self, session_id: str) -> bool:
+        """End a session."""
+        self._fail("close_session")
+        left = [report for report in self.reports if report.id != session_id]
+        found = len(left) < len(self.reports)
+        self.reports = left
+        return found
+
+    async def refused_logins(self) -> Sequence[RefusedLogin]:
+        """The last refusals."""
+        self._fail("refused_logins")
+        return self.refused
+
+    async def events(self, after: EventMark) -> EventBatch:
+        """What was laid down to be told; then nothing more."""
+        self._fail("events")
+        if self.batches:
+            return self.batches.pop(0)
+        await asyncio.sleep(3600)
+        return EventBatch(mark=after)
 
     async def status(self) -> EngineStatus:
         """The engine now."""

@@ -9,9 +9,10 @@ import pytest
 
 from lunaport.engine.interface import Change
 from lunaport.model.iscsi_service import ServiceChange
+from lunaport.model.limits import LimitsChange
 from lunaport.model.target import TargetChange
-from lunaport.service.actions import Action, CreateVolume, DeleteTarget, UpdateService, UpdateTarget
-from lunaport.service.desired import make_places, portal_specs, target_spec
+from lunaport.service.actions import Action, BlockInitiator, CreateVolume, DeleteTarget, UpdateService, UpdateTarget
+from lunaport.service.desired import block_specs, make_places, portal_specs, target_spec
 from lunaport.service.nas import Nas
 from lunaport.service.tidy import DAY_S
 from tests.unit.service.engine_double import CrashError, Fuse
@@ -25,6 +26,9 @@ ACTIONS: dict[str, Action[Any]] = {
     "update": UpdateTarget(target_id=1, change=TargetChange(name="renamed", size="2G", one_way=ALICE)),
     "delete": DeleteTarget(target_id=1),
     "service": UpdateService(change=ServiceChange(port="860")),
+    "drain": UpdateTarget(target_id=1, change=TargetChange(draining=True, limits=LimitsChange(iops=100))),
+    "drain all": UpdateService(change=ServiceChange(draining=True)),
+    "block": BlockInitiator(initiator="iqn.2026-11.test:b", until=2_000_000.0),
     "volume": CreateVolume(name="fast", path="/srv/fast"),
 }
 
@@ -35,6 +39,8 @@ async def check(nas: Nas, stand: Stand) -> None:
     places = make_places([report.volume for report in await nas.volumes()])
     assert stand.engine.targets == {each.name: target_spec(each, places) for each in targets}
     assert stand.engine.portals == portal_specs(await nas.service(), PORTALS)
+    assert stand.engine.draining == (await nas.service()).draining
+    assert stand.engine.blocks == block_specs(await nas.blocks())
     assert stand.store is not None
     assert await stand.store.in_creation() == []
     trashed = await stand.store.trashed()

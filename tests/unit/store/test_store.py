@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
+from lunaport.model.limits import Limits
 from lunaport.model.target import LunState, Target
 from lunaport.model.trash import TrashedLun, TrashedTarget
 from lunaport.model.user import User
@@ -51,6 +53,29 @@ async def test_a_target_comes_back_as_it_was(store: SqlStore, tmp_path: Path) ->
     assert await again.targets() == [stored]
     assert await again.target(1) == stored
     assert await again.target(2) is None
+    await again.close()
+
+
+async def test_limits_and_draining_come_back(store: SqlStore, tmp_path: Path) -> None:
+    stored = await active(store, new_target())
+    assert (stored.limits, stored.draining) == (Limits(), False)
+    wanted = replace(stored, limits=Limits(iops=100, bytes_per_second=1 << 30), draining=True)
+    changed = await store.replace_target(wanted)
+    again = await reopened(store, tmp_path)
+    assert await again.targets() == [changed] == [replace(wanted, revision=changed.revision)]
+    await again.close()
+
+
+async def test_blocks_come_back_by_name(store: SqlStore, tmp_path: Path) -> None:
+    first = Block(initiator="iqn.2026-11.test:b", until=5.5, note="n", created_at=1.0, created_by="admin")
+    second = Block(initiator="iqn.2026-11.test:a", created_at=2.0)
+    await store.put_block(first)
+    await store.put_block(second)
+    await store.put_block(replace(first, until=None))
+    again = await reopened(store, tmp_path)
+    assert await again.blocks() == [second, replace(first, until=None)]
+    await again.remove_block(second.initiator)
+    assert await again.blocks() == [replace(first, until=None)]
     await again.close()
 
 
@@ -143,7 +168,7 @@ async def test_volumes(store: SqlStore, tmp_path: Path) -> None:
 
 
 async def test_the_service(store: SqlStore, tmp_path: Path) -> None:
-    wanted = IscsiService(enabled=False, port=860, isns_address="192.0.2.1", discovery_open=True)
+    wanted = IscsiService(enabled=False, port=860, isns_address="192.0.2.1", discovery_open=True, draining=True)
     stored = await store.put_service(wanted)
     assert stored == replace(wanted, revision=stored.revision)
     again = await reopened(store, tmp_path)

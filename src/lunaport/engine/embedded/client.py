@@ -20,6 +20,9 @@ from lunaport.engine.interface import (
     EngineError,
     EngineStatus,
     EngineUnavailableError,
+    EventBatch,
+    EventMark,
+    RefusedLogin,
     SessionReport,
     StorageError,
     VolumeUsage,
@@ -68,11 +71,25 @@ class EmbeddedEngine:
             portals=portals,
             targets=tuple(targets.values()),
             discovery=change.discovery or before.discovery,
+            draining=before.draining if change.draining is None else change.draining,
+            blocks=before.blocks if change.blocks is None else change.blocks,
         )
 
     async def sessions(self) -> Sequence[SessionReport]:
         """See `Engine.sessions`."""
         return (await self._expect(messages.ListSessions(), messages.Sessions)).sessions
+
+    async def close_session(self, session_id: str) -> bool:
+        """See `Engine.close_session`."""
+        return (await self._expect(messages.CloseSession(session_id), messages.Closed)).found
+
+    async def refused_logins(self) -> Sequence[RefusedLogin]:
+        """See `Engine.refused_logins`."""
+        return (await self._expect(messages.ListRefusedLogins(), messages.RefusedLogins)).refused
+
+    async def events(self, after: EventMark) -> EventBatch:
+        """See `Engine.events`."""
+        return (await self._expect(messages.AwaitEvents(after), messages.Events, attempts=1)).batch
 
     async def status(self) -> EngineStatus:
         """See `Engine.status`."""

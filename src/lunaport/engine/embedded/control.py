@@ -11,7 +11,7 @@ from lunaport.engine.embedded import messages
 from lunaport.engine.embedded.loop import READABLE, WRITABLE, Loop
 from lunaport.engine.embedded.nas import Nas
 from lunaport.engine.embedded.workers import Workers
-from lunaport.engine.interface import EngineError, StorageError, VolumeUsage
+from lunaport.engine.interface import EngineError, EventMark, StorageError, VolumeUsage
 from lunaport.storage import errors as storage_errors
 from lunaport.storage import volume
 from lunaport.storage.encrypted import KeyFile
@@ -69,6 +69,7 @@ class ControlLine:
         self.received = bytearray()
         self.unsent = bytearray()
         self.open = True
+        self.stop_waiting: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Begin to listen to requests."""
@@ -118,6 +119,12 @@ class ControlLine:
                 self.nas.apply(change, partial(_answer_done, answer))
             case messages.ListSessions():
                 answer(messages.Sessions(self.nas.session_reports()))
+            case messages.CloseSession(session_id):
+                self.nas.close_session(session_id, lambda found: answer(messages.Closed(found)))
+            case messages.ListRefusedLogins():
+                answer(messages.RefusedLogins(self.nas.login_failures.newest()))
+            case messages.AwaitEvents(after):
+                self._await_events(after, answer)
             case messages.GetStatus():
                 answer(messages.Status(self.nas.status()))
             case messages.MakeVolume(path):
@@ -132,6 +139,10 @@ class ControlLine:
                 self._in_files(partial(volume.remove_file, path), answer)
             case messages.GetVolumeUsage(path):
                 self._volume_usage(path, answer)
+
+    def _await_events(self, after: EventMark, answer: Answer) -> None:
+        self.stop_waiting()
+        self.stop_waiting = self.nas.journal.wait(after, lambda batch: answer(messages.Events(batch)))
 
     def _in_files(self, work: Callable[[], None], answer: Answer) -> None:
         """File operations sync directories: they wait in a thread, not here."""
@@ -175,6 +186,7 @@ class ControlLine:
         """Hang up."""
         if self.open:
             self.open = False
+            self.stop_waiting()
             self.loop.unregister(self.sock.fileno())
             self.sock.close()
             self.closed(self)

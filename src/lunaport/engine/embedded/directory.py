@@ -33,10 +33,12 @@ class Directory:
         if target is None or target_name in self.nas.closing_targets:
             reason = f"{initiator_name} asked for an unknown target"
             raise LoginRefused(LoginStatus.NOT_FOUND, reason, refusal=Refusal.UNKNOWN_TARGET)
+        self.nas.steering.check(initiator_name, target)
         return target.policy()
 
     def find_discovery_policy(self, initiator_name: str) -> TargetPolicy:
         """Who offers CHAP proves what some target takes; others are let in, to see what asks for nothing."""
+        self.nas.steering.check(initiator_name, None)
         if self.nas.discovery.open:
             return TargetPolicy(name="")
         credentials = tuple(each for target in self.nas.targets for each in target.credentials())

@@ -14,8 +14,11 @@ from lunaport.engine.interface import (
     DesiredState,
     EngineError,
     EngineStatus,
+    EventBatch,
+    EventMark,
     PortalError,
     PortalSpec,
+    RefusedLogin,
     SessionReport,
     StorageError,
     StorageFault,
@@ -36,6 +39,20 @@ class Apply(msgspec.Struct, tag=True):
 
 class ListSessions(msgspec.Struct, tag=True):
     pass
+
+
+class CloseSession(msgspec.Struct, tag=True):
+    session_id: str
+
+
+class ListRefusedLogins(msgspec.Struct, tag=True):
+    pass
+
+
+class AwaitEvents(msgspec.Struct, tag=True):
+    """Answered when there are events after the mark, or after some seconds. One at a time: a new one ends the old."""
+
+    after: EventMark
 
 
 class GetStatus(msgspec.Struct, tag=True):
@@ -105,6 +122,18 @@ class Sessions(msgspec.Struct, tag=True):
     sessions: list[SessionReport]
 
 
+class Closed(msgspec.Struct, tag=True):
+    found: bool
+
+
+class RefusedLogins(msgspec.Struct, tag=True):
+    refused: list[RefusedLogin]
+
+
+class Events(msgspec.Struct, tag=True):
+    batch: EventBatch
+
+
 class Status(msgspec.Struct, tag=True):
     status: EngineStatus
 
@@ -117,6 +146,9 @@ RequestBody = (
     Start
     | Apply
     | ListSessions
+    | CloseSession
+    | ListRefusedLogins
+    | AwaitEvents
     | GetStatus
     | MakeVolume
     | GetVolumeUsage
@@ -125,7 +157,7 @@ RequestBody = (
     | MoveFile
     | RemoveFile
 )
-ReplyBody = Done | Failure | Sessions | Status | Usage
+ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | Events | Status | Usage
 
 
 class Request(msgspec.Struct):

@@ -9,126 +9,60 @@ import time
 from collections.abc import Callable
 from functools import partial
 from socket import socket
+from time import monotonic
 
 import structlog
 
 from lunaport.engine import plan
 from lunaport.engine.embedded.admission import Admission
 from lunaport.engine.embedded.directory import Directory, TextAnswers
+from lunaport.engine.embedded.failures import Failures
+from lunaport.engine.embedded.journal import Journal
 from lunaport.engine.embedded.limits import ConnectionBounds, DataLimits
+from lunaport.engine.embedded.login_failures import LoginFailures, printable
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.memory import Memory
 from lunaport.engine.embedded.pool import BufferPool
 from lunaport.engine.embedded.portals import Portals
 from lunaport.engine.embedded.pressure import Pressure
 from lunaport.engine.embedded.refusals import Refusals
+from lunaport.engine.embedded.session import Session, end_session
 from lunaport.engine.embedded.silence import Silence
-from lunaport.engine.embedded.steps import Finish, Queue, run_steps, run_together
-from lunaport.engine.embedded.targets import Target, TargetTable
+from lunaport.engine.embedded.steering import Steering
+from lunaport.engine.embedded.steps import Finish, Queue, run_steps
+from lunaport.engine.embedded.targets import TargetTable
 from lunaport.engine.embedded.transport import Transport
 from lunaport.engine.interface import (
+    BlockSpec,
     Change,
     DesiredState,
     DiscoverySpec,
     EngineError,
     EngineStatus,
     PortalSpec,
+    RefusedLogin,
     SessionReport,
     TargetSpec,
 )
-from lunaport.iscsi.announcements import announce_session_drop
 from lunaport.iscsi.connection import Connection
-from lunaport.iscsi.enums import TaskFunction, TaskResponse
 from lunaport.iscsi.limits import SILENCE_S_MAX
-from lunaport.iscsi.login import LoginOutcome, LoginPhase
+from lunaport.iscsi.login import LoginOutcome, LoginPhase, LoginStep
 from lunaport.iscsi.session import SessionTable
-from lunaport.iscsi.task import Task
-from lunaport.scsi.logical_unit import LogicalUnit
-from lunaport.scsi.nexus import Nexus
 
 log = structlog.get_logger()
 
 LOGOUT_WITHIN_S = 2
 """How long an initiator that is asked to log out may take."""
 ENDED_CHECK_S = 0.02
+RATE_S = 5.0
+"""What rates are averaged over."""
 RETRY_S = 2.0
 """Pause between attempts to open portals and files that could not be opened."""
-
-
-def refuse(task: Task) -> None:
-    """Execute nothing: a discovery session has no device server."""
-    raise AssertionError("a discovery session hands out no commands")
-
-
-class Session:
-    """A session with its one connection."""
-
-    __slots__ = ("connection", "end_all", "execute", "nexus", "outcome", "since", "target", "transport", "tsih")
-
-    def __init__(
-        self,
-        transport: Transport,
-        outcome: LoginOutcome,
-        tsih: int,
-        target: Target | None,
-        nexus: Nexus | None,
-        end_all: Callable[[], None],
-    ) -> None:
-        self.transport = transport
-        self.outcome = outcome
-        self.tsih = tsih
-        self.target = target
-        self.nexus = nexus
-        # Ends every session of the target, this one too, after what is laid down.
-        self.end_all = end_all
-        self.since = time.time()
-        self.connection: Connection | None = None
-        # See `iscsi.connection.DeviceServer.execute`: the nexus's own, without a call in between.
-        self.execute: Callable[[Task], None] = refuse
-        if nexus is not None:
-            self.execute = nexus.execute
-
-    def manage(self, function: int, lun: int, done: Callable[[TaskResponse], None]) -> None:
-        """See `iscsi.connection.DeviceServer.manage`."""
-        nexus = self.nexus
-        assert nexus is not None
-        complete = partial(done, TaskResponse.FUNCTION_COMPLETE)
-        if function in (TaskFunction.TARGET_WARM_RESET, TaskFunction.TARGET_COLD_RESET):
-
-            def reset_done(_: BaseException | None) -> None:
-                complete()
-                if function == TaskFunction.TARGET_COLD_RESET:
-                    self.end_all()  # RFC 7143 section 11.5.1
-
-            run_together([partial(reset, unit) for unit in nexus.target.units.values()], reset_done)
-            return
-        methods: dict[int, Callable[[int, Callable[[], None]], bool]] = {
-            TaskFunction.LOGICAL_UNIT_RESET: nexus.reset_unit,
-            TaskFunction.ABORT_TASK_SET: nexus.abort_task_set,
-            TaskFunction.CLEAR_TASK_SET: nexus.clear_task_set,
-        }
-        method = methods.get(function)
-        if method is None:
-            done(TaskResponse.FUNCTION_NOT_SUPPORTED)
-        elif not method(lun, complete):
-            done(TaskResponse.LUN_DOES_NOT_EXIST)
-
-
-def end_session(transport: Transport, reason: str) -> None:
-    """Tell the initiator that its session ends, and end it."""
-    if transport.connection is not None and not transport.ending:
-        announce_session_drop(transport.connection)
-    transport.end(reason)
 
 
 def host_of(address: str) -> str:
     """The host of host:port."""
     return address.rpartition(":")[0]
-
-
-def reset(unit: LogicalUnit, finish: Finish) -> None:
-    """Reset a logical unit as a step."""
-    unit.reset(lambda: finish(None))
 
 
 class Nas:
@@ -162,14 +96,20 @@ class Nas:
         self.closing_targets: set[str] = set()
         self.changes = Queue()
         self.since = time.time()
+        self.journal = Journal(loop, f"{os.getpid()}-{self.since:.6f}")
+        self.login_failures = LoginFailures()
+        self.steering = Steering(self)
+        self.failures = Failures(self.journal)
         self.retrying = False
         self.silence = Silence()
         loop.call_later(SILENCE_S_MAX, self._look_for_silence)
+        loop.call_later(RATE_S, self._look_at_counters)
 
     # Desired state
 
     def start(self, desired: DesiredState, finish: Finish) -> None:
         """Bring everything to the wire; what cannot be yet is tried again by itself."""
+        steer = partial(self._steer, desired.draining, desired.blocks)
 
         def change(done: Finish) -> None:
             wanted = {spec.name: spec for spec in desired.targets}
@@ -179,7 +119,7 @@ class Nas:
             self.discovery = desired.discovery
             self._set_portals(desired.portals, done, partly=True)
 
-        self.changes.add(lambda done: run_steps([change, listen], done), finish)
+        self.changes.add(lambda done: run_steps([steer, change, listen, self.steering.follow], done), finish)
 
     def apply(self, change: Change, finish: Finish) -> None:
         """Carry a change out; `finish` when it is on the wire, or with the error that prevented it."""
@@ -198,7 +138,15 @@ class Nas:
             self.discovery = change.discovery or self.discovery
             done(None)
 
-        self.changes.add(lambda done: run_steps([listen, change_targets, change_discovery], done), finish)
+        steer = partial(self._steer, change.draining, change.blocks)
+        self.changes.add(
+            lambda done: run_steps([listen, change_targets, change_discovery, steer, self.steering.follow], done),
+            finish,
+        )
+
+    def _steer(self, draining: bool | None, blocks: tuple[BlockSpec, ...] | None, finish: Finish) -> None:
+        self.steering.set(draining, blocks)
+        finish(None)
 
     def _set_portals(self, portals: tuple[PortalSpec, ...], finish: Finish, *, partly: bool) -> None:
         try:
@@ -212,7 +160,7 @@ class Nas:
             return
         for transport in list(self.admission.before_login):
             transport.close("the service was switched off")
-        self._end_sessions(list(self.by_transport), "the service was switched off", finish)
+        self.end_sessions(list(self.by_transport), "the service was switched off", finish)
 
     def _change_targets(self, steps: plan.Plan, finish: Finish, *, partly: bool) -> None:
         """Stop what goes (its sessions first), then update and start the rest; on an error start again what stopped."""
@@ -252,7 +200,7 @@ class Nas:
 
         run_steps(
             [
-                partial(self._end_sessions, leaving, "its target was removed"),
+                partial(self.end_sessions, leaving, "its target was removed"),
                 *(partial(self.targets.close, name) for name in steps.stop),
                 *(partial(self.targets.update, spec) for spec in steps.update),
                 *(partial(open_target, spec) for spec in steps.start),
@@ -260,7 +208,7 @@ class Nas:
             done,
         )
 
-    def _end_sessions(self, transports: list[Transport], reason: str, finish: Finish) -> None:
+    def end_sessions(self, transports: list[Transport], reason: str, finish: Finish) -> None:
         """Ask initiators to log out, end those that do not in time; `finish` when all have ended."""
 
         def end_all() -> None:
@@ -280,7 +228,13 @@ class Nas:
         deadline = self.loop.call_later(LOGOUT_WITHIN_S, end_all)
         check()
 
+    def close_session(self, session_id: str, answer: Callable[[bool], None]) -> None:
+        """Ask a session's initiator to log out, then close it; `answer` whether there was such a session."""
+        found = [transport for transport, session in self.by_transport.items() if session.id == session_id]
+        self.end_sessions(found, "closed by the administrator", lambda _: answer(bool(found)))
+
     def _retry_later(self) -> None:
+        self.failures.tell(self.portals, self.targets)
         missing = self.portals.errors or any(target.missing for target in self.targets)
         if missing and not self.retrying:
             self.retrying = True
@@ -338,6 +292,9 @@ class Nas:
         self.sessions.add(outcome, tsih, session)
         self.by_transport[transport] = session
         self.pressure.take_in(transport)
+        session.measure(self.loop)
+        self.steering.limit(session)
+        self.journal.add("login", **session.facts())
         log.info(
             "login",
             initiator=outcome.initiator_name,
@@ -354,6 +311,8 @@ class Nas:
         if session is None:
             address = transport.address
             self.refusals.note("connection ended before login", host_of(address), address, reason)
+            if transport.refused is not None:
+                self._note_refusal(transport, transport.refused)
             return
         self.sessions.remove(session.outcome, session)
         if session.nexus is not None:
@@ -365,6 +324,36 @@ class Nas:
             target=session.outcome.target_name or "(discovery)",
             reason=reason,
         )
+        self.journal.add("logout", **session.facts(), reason=reason)
+        self.steering.ended(session)
+
+    def _note_refusal(self, transport: Transport, step: LoginStep) -> None:
+        refused = RefusedLogin(
+            at=time.time(),
+            reason=step.refusal or "",
+            detail=printable(step.failed),
+            initiator=printable(step.initiator_name),
+            target=printable(step.target_name),
+            address=transport.address,
+            portal=transport.portal,
+        )
+        self.login_failures.add(refused)
+        self.journal.add(
+            "login_refused",
+            initiator=refused.initiator,
+            target=refused.target,
+            address=refused.address,
+            reason=refused.reason,
+            detail=refused.detail,
+        )
+
+    def _look_at_counters(self) -> None:
+        now = monotonic()
+        for session in self.by_transport.values():
+            if session.connection is not None:
+                session.meter.look(now, session.connection)
+        self.failures.tell(self.portals, self.targets)
+        self.loop.call_later(RATE_S, self._look_at_counters)
 
     def _end_target(self, name: str) -> None:
         """A cold reset of this target: all its sessions end, once this batch of answers is complete."""
@@ -406,26 +395,4 @@ class Nas:
 
     def session_reports(self) -> list[SessionReport]:
         """Every session now."""
-        return [self._report(session) for session in self.by_transport.values()]
-
-    def _report(self, session: Session) -> SessionReport:
-        connection = session.connection
-        outcome = session.outcome
-        assert connection is not None
-        return SessionReport(
-            id=f"{session.tsih}-{outcome.isid.hex()}",
-            target=outcome.target_name,
-            initiator=outcome.initiator_name,
-            initiator_alias=connection.parameters.initiator_alias,
-            address=session.transport.address,
-            portal=session.transport.portal,
-            since=session.since,
-            isid=outcome.isid.hex(),
-            tsih=session.tsih,
-            chap_user=outcome.chap_user,
-            negotiated=connection.parameters.negotiated(),
-            commands=connection.commands,
-            outstanding=len(connection.tasks),
-            bytes_read=connection.bytes_read,
-            bytes_written=connection.bytes_written,
-        )
+        return [session.report() for session in self.by_transport.values()]

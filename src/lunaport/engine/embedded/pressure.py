@@ -78,7 +78,9 @@ class Pressure:
         stalled = [
             transport
             for transport, moved in before.items()
-            if transport.peer_bytes and transport.moved_bytes - moved < limits.STALL_PROGRESS_BYTES
+            if transport.peer_bytes
+            and not transport.paused
+            and transport.moved_bytes - moved < limits.STALL_PROGRESS_BYTES
         ]
         for transport in sorted(stalled, key=lambda transport: transport.peer_bytes, reverse=True):
             transport.close(STALLED)

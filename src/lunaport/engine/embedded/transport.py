@@ -17,7 +17,7 @@ from lunaport.engine.embedded.memory import Memory
 from lunaport.engine.embedded.pool import RECEIVE_BYTES, BufferPool
 from lunaport.iscsi import limits
 from lunaport.iscsi.connection import IDLE_OUTPUT, Connection
-from lunaport.iscsi.login import LoginOutcome, LoginPhase
+from lunaport.iscsi.login import LoginOutcome, LoginPhase, LoginStep
 from lunaport.iscsi.output import Output
 from lunaport.iscsi.pdu import BHS, pad4
 from lunaport.iscsi.task import Task
@@ -86,11 +86,15 @@ class Transport:
         self.halted = False
         self.pending: deque[Output] = deque()
         self.mask = READABLE
+        # Left unread for a while, because its target has done as much as it may.
+        self.paused = False
         self.closed = False
         self.ending = ""
         self.timer: Timer | None = None
         self.login: LoginPhase | None = None
         self.connection: Connection | None = None
+        # How the login was refused, and whose it was.
+        self.refused: LoginStep | None = None
 
     def start(self) -> None:
         """Begin: wait for the login."""
@@ -276,6 +280,7 @@ class Transport:
                 self._append(response)
             if step.failed:
                 self.login = None
+                self.refused = step
                 self.flush()
                 if not self.closed:
                     self.end(step.failed)
@@ -360,6 +365,26 @@ class Transport:
         elif connection is not None:
             self._unblock(connection)
 
+    def pause(self) -> None:
+        """Receive and handle nothing until `resume`; what is to be sent goes out."""
+        self.paused = True
+        if self.connection is not None:
+            self.connection.blocked = True
+        self._watch(self.mask)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self.paused = False
+        if self.closed or self.ending or self.connection is None:
+            return
+        self.flush()
+        self._unblock(self.connection)
+
+    def ping(self) -> None:
+        """Let the initiator hear from us."""
+        if self.connection is not None and not self.closed and not self.ending:
+            self.connection.ping()
+
     def _shut(self) -> None:
         """Say that nothing more comes; the peer closes when it has read all."""
         try:
@@ -369,7 +394,7 @@ class Transport:
 
     def _unblock(self, connection: Connection) -> None:
         """All but the newest output is gone: handle what was left unhandled."""
-        if connection.blocked and not self.over_share:
+        if connection.blocked and not (self.over_share or self.paused):
             connection.blocked = False
             self.loop.call_soon(self._resume)
 
@@ -396,7 +421,7 @@ class Transport:
         return output.sent == output.filled
 
     def _watch(self, mask: int) -> None:
-        if self.over_share or self.halted:
+        if self.over_share or self.halted or self.paused:
             mask = self._allowed(mask)
         if mask != self.mask and not self.closed:
             self.mask = mask
@@ -412,8 +437,8 @@ class Transport:
 
     @property
     def is_kept_waiting(self) -> bool:
-        """Whether we do not read for want of memory."""
-        return self.over_share or self._is_halted()
+        """Whether we do not read, for want of memory or because its target has done as much as it may."""
+        return self.over_share or self.paused or self._is_halted()
 
     @property
     def peer_bytes(self) -> int:
@@ -547,7 +572,8 @@ class Transport:
         return not connection.held and (self.buffer is None or not connection.needed_bytes)
 
     def _allowed(self, mask: int) -> int:
-        return mask & ~READABLE if self.over_share or self._is_halted() else mask
+        waits = self.over_share or (self.paused and not self.ending) or self._is_halted()
+        return mask & ~READABLE if waits else mask
 
     # The end
 

@@ -4,7 +4,7 @@ from unittest.mock import create_autospec
 
 import pytest
 
-from lunaport.engine.embedded.nas import Session
+from lunaport.engine.embedded.session import Session
 from lunaport.engine.embedded.transport import Transport
 from lunaport.iscsi.enums import TaskFunction, TaskResponse
 from tests.unit.iscsi.full_feature import Peer

@@ -56,6 +56,7 @@ class Peer:
         self.peer_bytes = size
         self.moved_bytes = 0
         self.halted = False
+        self.paused = False
         self.reason = ""
         bench.peers.append(self)
         bench.memory.change(size)

@@ -1,0 +1,313 @@
+"""`lunaport target ...`."""
+
+import os
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from lunaport.cli.connection import read_secret
+from lunaport.cli.context import AsJson, TargetName, command, confirm, connected, group
+from lunaport.cli.errors import CliError, Exit
+
+if TYPE_CHECKING:  # loaded when a command runs
+    from lunaport.cli.client import Client
+
+app: Final = group("target", "Targets, each with its disk.")
+
+POLL_S: Final = 0.5
+OPTIONS: Final = {
+    "name": "--name",
+    "luns[0].size_bytes": "--size",
+    "luns[0].volume": "--volume",
+    "chap.one_way.username": "--chap-user",
+    "chap.one_way.secret": "--chap-secret-file",
+    "chap.mutual.username": "--mutual-user",
+    "chap.mutual.secret": "--mutual-secret-file",
+    "limits.iops": "--iops",
+    "limits.bytes_per_second": "--bytes-per-second",
+}
+Size = Annotated[str | None, typer.Option(help="Bytes, or with a unit: 10G, 10GiB (2^30), 10GB (10^9).")]
+HeaderDigest = Annotated[bool | None, typer.Option("--header-digest/--no-header-digest", help="CRC32C of headers.")]
+DataDigest = Annotated[bool | None, typer.Option("--data-digest/--no-data-digest", help="CRC32C of data.")]
+ChapUser = Annotated[str | None, typer.Option(help="Initiators have to log in by CHAP as this user.")]
+ChapSecret = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="The secret, 12 to 16 bytes; - reads standard input. Or LUNAPORT_CHAP_SECRET."),
+]
+MutualUser = Annotated[str | None, typer.Option(help="The target proves itself as this user.")]
+MutualSecret = Annotated[
+    str | None, typer.Option(metavar="FILE", help="The target's own secret. Or LUNAPORT_MUTUAL_SECRET.")
+]
+Iops = Annotated[int | None, typer.Option(help="Commands a second at most; 0: no limit.")]
+Throughput = Annotated[str | None, typer.Option(help="Bytes a second at most, also as 100M; 0: no limit.")]
+
+
+@app.command("list")
+@command
+def list_targets(context: typer.Context, as_json: AsJson = False) -> None:
+    """All targets."""
+    from lunaport.cli.output import amount, print_json, print_table
+
+    with connected(context) as client:
+        found = list(client.pages("/targets"))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            each["id"],
+            each["name"],
+            amount(each["luns"][0]["size_bytes"]),
+            each["luns"][0]["volume"],
+            each["chap"]["one_way"]["enabled"],
+            each["draining"],
+        )
+        for each in found
+    ]
+    print_table(("ID", "NAME", "SIZE", "VOLUME", "CHAP", "DRAINING"), rows, empty="There are no targets.")
+
+
+@app.command()
+@command
+def show(context: typer.Context, target: TargetName, as_json: AsJson = False) -> None:
+    """One target."""
+    with connected(context) as client:
+        print_target(find_target(client, target), as_json=as_json)
+
+
+@app.command()
+@command
+def create(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A full iSCSI name, or a short one that becomes one.")],
+    size: Annotated[str, typer.Option(help="Bytes, or with a unit: 10G, 10GiB (2^30), 10GB (10^9).")],
+    volume: Annotated[str | None, typer.Option(help="The volume it lies on. [default]")] = None,
+    header_digest: HeaderDigest = None,
+    data_digest: DataDigest = None,
+    chap_user: ChapUser = None,
+    chap_secret_file: ChapSecret = None,
+    mutual_user: MutualUser = None,
+    mutual_secret_file: MutualSecret = None,
+    iops: Iops = None,
+    bytes_per_second: Throughput = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a target with its disk; initiators can log in when this returns."""
+    body = document(
+        size, header_digest, data_digest, (chap_user, chap_secret_file), (mutual_user, mutual_secret_file), iops,
+        bytes_per_second,
+    )  # fmt: skip
+    body["name"] = name
+    if volume is not None:
+        body["luns"][0]["volume"] = volume
+    with connected(context) as client:
+        print_target(client.call("POST", "/targets", body, options=OPTIONS | {"name": "NAME"}), as_json=as_json)
+
+
+@app.command()
+@command
+def edit(
+    context: typer.Context,
+    target: TargetName,
+    name: Annotated[str | None, typer.Option(help="Another name. Its sessions end.")] = None,
+    header_digest: HeaderDigest = None,
+    data_digest: DataDigest = None,
+    chap_user: ChapUser = None,
+    chap_secret_file: ChapSecret = None,
+    no_chap: Annotated[bool, typer.Option("--no-chap", help="Initiators need not log in by CHAP.")] = False,
+    mutual_user: MutualUser = None,
+    mutual_secret_file: MutualSecret = None,
+    iops: Iops = None,
+    bytes_per_second: Throughput = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what the options name; the rest stays."""
+    body = document(
+        None, header_digest, data_digest, (chap_user, chap_secret_file), (mutual_user, mutual_secret_file), iops,
+        bytes_per_second,
+    )  # fmt: skip
+    if name is not None:
+        body["name"] = name
+    if no_chap:
+        if "chap" in body:
+            raise CliError(Exit.USAGE, "--no-chap: does not go with options that set CHAP")
+        body["chap"] = {"one_way": {"enabled": False}, "mutual": {"enabled": False}}
+    if not body:
+        raise CliError(Exit.USAGE, "no option says what to change; lunaport target edit --help lists them")
+    with connected(context) as client:
+        found = find_target(client, target)
+        print_target(client.call("PATCH", f"/targets/{found['id']}", body, options=OPTIONS), as_json=as_json)
+
+
+@app.command()
+@command
+def grow(
+    context: typer.Context,
+    target: TargetName,
+    size: Annotated[str, typer.Argument(help="The new size, such as 20G; or +5G for so much more.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a disk larger, live."""
+    more = size.startswith("+")
+    wanted = parse_size(size.removeprefix("+"), "SIZE")
+    with connected(context) as client:
+        found = find_target(client, target)
+        if more:
+            wanted += found["luns"][0]["size_bytes"]
+        # Read, then written: somebody else's change in between must not be added to.
+        body = {"luns": [{"size_bytes": wanted}]}
+        options = {"luns[0].size_bytes": "SIZE"}
+        path = f"/targets/{found['id']}"
+        print_target(
+            client.call("PATCH", path, body, options=options, revision=found["revision"] if more else None),
+            as_json=as_json,
+        )
+
+
+@app.command()
+@command
+def delete(
+    context: typer.Context,
+    target: TargetName,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a target. Its disk stays in the volume's trash for some days."""
+    with connected(context) as client:
+        found = find_target(client, target)
+        confirm(f"Delete {found['name']}, its sessions end?", yes=yes)
+        client.call("DELETE", f"/targets/{found['id']}")
+
+
+@app.command()
+@command
+def drain(
+    context: typer.Context,
+    target: TargetName,
+    undo: Annotated[bool, typer.Option("--undo", help="Let initiators in again.")] = False,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="Wait so long until nobody is left.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Ask all initiators of a target to log out, and let nobody in. With --wait, ends with 7 when some are left."""
+    with connected(context) as client:
+        path = f"/targets/{find_target(client, target)['id']}/drain"
+        drain_and_wait(client, path, undo=undo, wait_s=wait, as_json=as_json)
+
+
+def drain_and_wait(client: "Client", path: str, *, undo: bool, wait_s: float, as_json: bool) -> None:
+    """Drain, or end that, and wait until nobody is left. Raises CliError."""
+    from lunaport.cli.output import print_json
+
+    answer = client.call("PUT", path, {"draining": not undo})
+    end = time.monotonic() + wait_s
+    while not undo and answer["sessions"] and time.monotonic() < end:
+        time.sleep(POLL_S)
+        answer = client.call("GET", path)
+    if as_json:
+        print_json(answer)
+    else:
+        state = "is being drained" if answer["draining"] else "lets initiators in"
+        typer.echo(f"It {state}; sessions: {answer['sessions']}.")
+    if wait_s and not undo and answer["sessions"]:
+        raise CliError(Exit.TIMEOUT, f"after {wait_s:g} s there are sessions left; lunaport session list shows them")
+
+
+def find_target(client: "Client", text: str) -> Any:
+    """The target that a user means. Raises CliError."""
+    if text.isascii() and text.isdigit():
+        return client.call("GET", f"/targets/{text}")
+    for exact in client.pages("/targets", {"name": text.lower()}):
+        return exact
+    found = [each for each in client.pages("/targets") if each["name"].partition(":")[2] == text.lower()]
+    if len(found) > 1:
+        names = ", ".join(each["name"] for each in found[:10])
+        raise CliError(Exit.CONFLICT, f"TARGET: {text} could be any of {names}; right would be one of these")
+    if not found:
+        raise CliError(Exit.NOT_FOUND, f"TARGET: there is no target {text}; lunaport target list shows those there are")
+    return found[0]
+
+
+def document(
+    size: str | None,
+    header_digest: bool | None,
+    data_digest: bool | None,
+    one_way: tuple[str | None, str | None],
+    mutual: tuple[str | None, str | None],
+    iops: int | None,
+    bytes_per_second: str | None,
+) -> dict[str, Any]:
+    """What the options say, as API v1 takes it. Raises CliError."""
+    body: dict[str, Any] = {}
+    if size is not None:
+        body["luns"] = [{"size_bytes": parse_size(size, "--size")}]
+    if header_digest is not None:
+        body["header_digest"] = header_digest
+    if data_digest is not None:
+        body["data_digest"] = data_digest
+    chap = {
+        "one_way": chap_document(*one_way, "--chap-secret-file", "LUNAPORT_CHAP_SECRET"),
+        "mutual": chap_document(*mutual, "--mutual-secret-file", "LUNAPORT_MUTUAL_SECRET"),
+    }
+    if any(chap.values()):
+        body["chap"] = {direction: values for direction, values in chap.items() if values}
+    limits: dict[str, int] = {}
+    if iops is not None:
+        limits["iops"] = iops
+    if bytes_per_second is not None:
+        limits["bytes_per_second"] = (
+            0 if bytes_per_second == "0" else parse_size(bytes_per_second, "--bytes-per-second")
+        )
+    if limits:
+        body["limits"] = limits
+    return body
+
+
+def chap_document(user: str | None, secret_file: str | None, option: str, variable: str) -> dict[str, Any]:
+    """One direction of CHAP. The variable's secret counts where a user is given. Raises CliError."""
+    if user is None and secret_file is None:
+        return {}
+    values: dict[str, Any] = {"enabled": True}
+    if user is not None:
+        values["username"] = user
+    if secret_file is not None:
+        values["secret"] = read_secret(secret_file, option)
+    elif variable in os.environ:
+        values["secret"] = os.environ[variable]
+    return values
+
+
+def parse_size(text: str, option: str) -> int:
+    """A size in bytes. Raises CliError."""
+    from lunaport.model.errors import InvalidError
+    from lunaport.model.size import parse_size as parse
+
+    try:
+        return parse(text)
+    except InvalidError as error:
+        raise CliError(Exit.USAGE, f"{option}: {error.problems[0].message}") from error
+
+
+def print_target(target: Any, *, as_json: bool) -> None:
+    """One target."""
+    from lunaport.cli.output import amount, print_json, print_record
+
+    if as_json:
+        print_json(target)
+        return
+    lun, chap, limits = target["luns"][0], target["chap"], target["limits"]
+    print_record(
+        {
+            "id": target["id"],
+            "name": target["name"],
+            "size": f"{amount(lun['size_bytes'])} ({lun['size_bytes']} bytes)",
+            "volume": lun["volume"],
+            "header digest": target["header_digest"],
+            "data digest": target["data_digest"],
+            "CHAP": chap["one_way"]["username"] if chap["one_way"]["enabled"] else "no",
+            "mutual CHAP": chap["mutual"]["username"] if chap["mutual"]["enabled"] else "no",
+            "commands a second": limits["iops"] or "no limit",
+            "bytes a second": amount(limits["bytes_per_second"]) if limits["bytes_per_second"] else "no limit",
+            "draining": target["draining"],
+            "created": target["created_at"],
+        }
+    )

@@ -1,0 +1,156 @@
+"""A session of a data process: what runs between a login and its end, and how it is seen from outside."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+
+from lunaport.engine.embedded.loop import Loop
+from lunaport.engine.embedded.meter import LatencySampler, RateMeter
+from lunaport.engine.embedded.steps import Finish, run_together
+from lunaport.engine.embedded.targets import Target
+from lunaport.engine.embedded.throttle import Throttle
+from lunaport.engine.embedded.transport import Transport
+from lunaport.engine.interface import SessionReport
+from lunaport.iscsi.announcements import announce_session_drop
+from lunaport.iscsi.connection import Connection
+from lunaport.iscsi.enums import TaskFunction, TaskResponse
+from lunaport.iscsi.login import LoginOutcome
+from lunaport.iscsi.task import Task
+from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.nexus import Nexus
+
+
+def refuse(task: Task) -> None:
+    """Execute nothing: a discovery session has no device server."""
+    raise AssertionError("a discovery session hands out no commands")
+
+
+class Session:
+    """A session with its one connection."""
+
+    __slots__ = (
+        "connection",
+        "end_all",
+        "execute",
+        "meter",
+        "nexus",
+        "outcome",
+        "sampler",
+        "since",
+        "target",
+        "throttle",
+        "transport",
+        "tsih",
+    )
+
+    def __init__(
+        self,
+        transport: Transport,
+        outcome: LoginOutcome,
+        tsih: int,
+        target: Target | None,
+        nexus: Nexus | None,
+        end_all: Callable[[], None],
+    ) -> None:
+        self.transport = transport
+        self.outcome = outcome
+        self.tsih = tsih
+        self.target = target
+        self.nexus = nexus
+        # Ends every session of the target, this one too, after what is laid down.
+        self.end_all = end_all
+        self.since = time.time()
+        self.connection: Connection | None = None
+        # See `iscsi.connection.DeviceServer.execute`: the nexus's own, without a call in between.
+        self.execute: Callable[[Task], None] = refuse
+        self.meter = RateMeter(monotonic())
+        self.sampler: LatencySampler | None = None
+        self.throttle: Throttle | None = None
+        if nexus is not None:
+            self.execute = nexus.execute
+
+    def measure(self, loop: Loop) -> None:
+        """Begin to sample how long commands take."""
+        if self.nexus is not None:
+            self.sampler = LatencySampler(loop, self.nexus.execute, self._set_execute)
+            self.sampler.arm()
+
+    def _set_execute(self, execute: Callable[[Task], None]) -> None:
+        self.execute = execute
+
+    @property
+    def id(self) -> str:
+        """What it is called outside."""
+        return f"{self.tsih}-{self.outcome.isid.hex()}"
+
+    def report(self) -> SessionReport:
+        """The session as it is now."""
+        connection = self.connection
+        outcome = self.outcome
+        assert connection is not None
+        return SessionReport(
+            id=self.id,
+            target=outcome.target_name,
+            initiator=outcome.initiator_name,
+            initiator_alias=connection.parameters.initiator_alias,
+            address=self.transport.address,
+            portal=self.transport.portal,
+            since=self.since,
+            isid=outcome.isid.hex(),
+            tsih=self.tsih,
+            chap_user=outcome.chap_user,
+            negotiated=connection.parameters.negotiated(),
+            commands=connection.commands,
+            outstanding=len(connection.tasks),
+            bytes_read=connection.bytes_read,
+            bytes_written=connection.bytes_written,
+            rates=self.meter.rates,
+            latency=tuple(self.sampler.counts) if self.sampler is not None else (),
+        )
+
+    def facts(self) -> dict[str, str]:
+        """The session in an event."""
+        return {
+            "session": self.id,
+            "initiator": self.outcome.initiator_name,
+            "target": self.outcome.target_name,
+            "address": self.transport.address,
+        }
+
+    def manage(self, function: int, lun: int, done: Callable[[TaskResponse], None]) -> None:
+        """See `iscsi.connection.DeviceServer.manage`."""
+        nexus = self.nexus
+        assert nexus is not None
+        complete = partial(done, TaskResponse.FUNCTION_COMPLETE)
+        if function in (TaskFunction.TARGET_WARM_RESET, TaskFunction.TARGET_COLD_RESET):
+
+            def reset_done(_: BaseException | None) -> None:
+                complete()
+                if function == TaskFunction.TARGET_COLD_RESET:
+                    self.end_all()  # RFC 7143 section 11.5.1
+
+            run_together([partial(reset, unit) for unit in nexus.target.units.values()], reset_done)
+            return
+        methods: dict[int, Callable[[int, Callable[[], None]], bool]] = {
+            TaskFunction.LOGICAL_UNIT_RESET: nexus.reset_unit,
+            TaskFunction.ABORT_TASK_SET: nexus.abort_task_set,
+            TaskFunction.CLEAR_TASK_SET: nexus.clear_task_set,
+        }
+        method = methods.get(function)
+        if method is None:
+            done(TaskResponse.FUNCTION_NOT_SUPPORTED)
+        elif not method(lun, complete):
+            done(TaskResponse.LUN_DOES_NOT_EXIST)
+
+
+def end_session(transport: Transport, reason: str) -> None:
+    """Tell the initiator that its session ends, and end it."""
+    if transport.connection is not None and not transport.ending:
+        announce_session_drop(transport.connection)
+    transport.end(reason)
+
+
+def reset(unit: LogicalUnit, finish: Finish) -> None:
+    """Reset a logical unit as a step."""
+    unit.reset(lambda: finish(None))
