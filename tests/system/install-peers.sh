@@ -30,6 +30,10 @@ if test -n "$missing"; then
     # word splitting is wanted: one word a package
     # shellcheck disable=SC2086
     apt-get install -y -qq --no-install-recommends $missing >/dev/null || echo "peers: apt-get could not install:$missing" >&2
+    # The package starts a server for the whole network; the tests start their own.
+    case $missing in
+    *open-isns-server*) if test -d /run/systemd/system; then systemctl --quiet disable --now isnsd.service || :; fi ;;
+    esac
   fi
 fi
 

@@ -234,7 +234,8 @@ def test_several_servers_each_with_its_own_state(start_nas: StartNas, start_serv
     nas = start_nas()
     share = nas.create("shared")
     away = f"127.0.0.1:{free_port()}"
-    switch_on(nas, first.address, away, second.address)
+    by_name = f"localhost:{second.port}"
+    switch_on(nas, first.address, away, by_name)
     for server in (first, second):
         wait_listed(server, served(nas, share.iqn))
     wait_until(
@@ -242,10 +243,10 @@ def test_several_servers_each_with_its_own_state(start_nas: StartNas, start_serv
         timeout_s=SOON_S,
         what="states",
     )
-    switch_on(nas, second.address)
+    switch_on(nas, by_name)
     wait_listed(first, EMPTY)
     assert second.listing() == served(nas, share.iqn)
-    assert [each["address"] for each in states(nas)] == [second.address]
+    assert [each["address"] for each in states(nas)] == [by_name]
 
 
 def test_the_registration_outlives_its_period(start_nas: StartNas, start_server: StartServer) -> None:

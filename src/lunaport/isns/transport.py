@@ -19,6 +19,7 @@ from lunaport.isns.enums import RESPONSE
 from lunaport.isns.errors import AnswerError, FormatError, UnreachableError
 from lunaport.isns.limits import CALL_BYTES_MAX, CALLS_MAX
 from lunaport.isns.message import Message, MessageReader, serialize_message
+from lunaport.isns.resolve import resolve
 
 LOG = logging.getLogger(__name__)
 
@@ -125,12 +126,21 @@ async def connect(host: str, port: int, timeouts: Timeouts) -> Connection:
     """Connect to a server. Raises UnreachableError."""
     try:
         async with asyncio.timeout(timeouts.connect_s):
-            reader, writer = await asyncio.open_connection(host, port)
+            reader, writer = await _open(await resolve(host), port, timeouts.connect_s)
     except TimeoutError:
         raise UnreachableError(f"no connection within {timeouts.connect_s:g} s") from None
     except OSError as error:
         raise UnreachableError(f"no connection: {_reason(error)}") from error
     return Connection(reader, writer, timeouts)
+
+
+async def _open(addresses: list[str], port: int, timeout_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the first address that takes one; each has its share of the time. Raises the last's OSError."""
+    for address in addresses[:-1]:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(timeout_s / len(addresses)):
+                return await asyncio.open_connection(address, port)
+    return await asyncio.open_connection(addresses[-1], port)
 
 
 async def _abort(writer: asyncio.StreamWriter) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import ipaddress
 import logging
 import random
-import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -20,6 +19,7 @@ from lunaport.engine.interface import PortalSpec
 from lunaport.isns.calls import Call
 from lunaport.isns.entity import Entity, Node, Portal
 from lunaport.isns.keeper import Keeper, Surroundings
+from lunaport.isns.resolve import resolve
 from lunaport.isns.transport import Listener, Timeouts, connect
 from lunaport.model.address import HostPort
 from lunaport.service.registration import IsnsServerReport, Registration
@@ -28,6 +28,7 @@ LOG = logging.getLogger(__name__)
 
 LOOK_INTERVAL_S: Final = 10.0
 LEAVE_TIMEOUT_S: Final = 2.0
+RESOLVE_TIMEOUT_S: Final = 5.0
 PORTALS_MAX: Final = 32
 """Of those that wildcards stand for; more would not fit into what servers take at once."""
 
@@ -185,13 +186,11 @@ class IsnsRegistrar:
 async def _resolve(host: str) -> list[str]:
     """The address on which a portal with a host name listens, as the engine takes it: the first one."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except OSError as error:
-        LOG.warning("the address of portal %s is not known: %s", host, error.strerror)
+        async with asyncio.timeout(RESOLVE_TIMEOUT_S):
+            return (await resolve(host))[:1]
+    except (OSError, TimeoutError) as error:
+        LOG.warning("the address of portal %s is not known: %s", host, str(error) or "no answer in time")
         return []
-    return [str(found[0][4][0])]
 
 
 def _alias(name: str) -> str:

@@ -112,12 +112,23 @@ async def test_nobody_listens() -> None:
 
 
 async def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def unknown(*_: object, **__: object) -> None:
+    def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(asyncio, "open_connection", unknown)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(UnreachableError, match=r"^no connection: Name or service not known$"):
         await connect("nowhere.example.org", 3205, SHORT)
+
+
+async def test_a_name_with_several_addresses_of_which_one_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolved(_host: str) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    monkeypatch.setattr(transport, "resolve", resolved)
+    async with serving() as (server, _):
+        connection = await connect("isns.example.org", server.port, SHORT)
+        assert connection.peer == "127.0.0.1"
+        await connection.close()
 
 
 async def test_no_connection_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

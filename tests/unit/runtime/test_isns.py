@@ -115,17 +115,15 @@ async def test_more_addresses_than_servers_take(registrar: IsnsRegistrar, server
 
 
 async def test_portals_by_name(registrar: IsnsRegistrar, server: TcpServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    portals = (PortalSpec(host="localhost", port=3260), PortalSpec(host="unknown.invalid", port=3260))
-    loop = asyncio.get_running_loop()
+    async def resolved(host: str) -> list[str]:
+        if host == "nas.example.org":
+            return ["127.0.0.1", "192.0.2.1"]
+        raise OSError("Name or service not known")
 
-    async def resolve(host: str, *_: object, **__: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
-        if host == "localhost":
-            return [(2, 1, 6, "", ("127.0.0.1", 0))]
-        raise OSError(-2, "Name or service not known")
-
-    monkeypatch.setattr(loop, "getaddrinfo", resolve)
-    addresses = await registrar._portals(portals)
-    assert addresses == [("127.0.0.1", 3260)]
+    monkeypatch.setattr("lunaport.runtime.isns.resolve", resolved)
+    portals = (PortalSpec(host="nas.example.org", port=3260), PortalSpec(host="unknown.example.org", port=3260))
+    await registrar.follow(wanted(server, portals=portals))
+    await soon(lambda: holds(server, ("127.0.0.1", 3260)))
 
 
 async def test_servers_can_call_back_on_each_portal_of_this_machine(
