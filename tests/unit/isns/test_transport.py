@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -21,16 +22,19 @@ from tests.unit.isns.strategies import entity
 
 pytestmark = pytest.mark.anyio
 
-SHORT = Timeouts(connect_s=0.5, answer_s=0.2, conversation_s=0.5)
+PATIENT = Timeouts(connect_s=20, answer_s=20, conversation_s=20)
+HASTY = Timeouts(connect_s=20, answer_s=0.2, conversation_s=20)
 INQUIRY = Message(function=Function.ESI, transaction_id=3, attributes=(number(17, 3260),), from_server=True)
 
 
 @asynccontextmanager
-async def serving(spoil: Callable[[bytes], bytes | None] = bytes) -> AsyncIterator[tuple[TcpServer, Connection]]:
+async def serving(
+    spoil: Callable[[bytes], bytes | None] = bytes, timeouts: Timeouts = PATIENT
+) -> AsyncIterator[tuple[TcpServer, Connection]]:
     """A server and a connection to it."""
     server = TcpServer(spoil=spoil)
     await server.start()
-    connection = await connect("127.0.0.1", server.port, SHORT)
+    connection = await connect("127.0.0.1", server.port, timeouts)
     try:
         yield server, connection
     finally:
@@ -74,7 +78,7 @@ async def test_answers_that_are_none(
     spoil: Callable[[bytes], bytes | None], error: type[IsnsError], reason: str
 ) -> None:
     account = Account()
-    async with serving(spoil) as (_, connection):
+    async with serving(spoil, HASTY if error is UnreachableError else PATIENT) as (_, connection):
         with pytest.raises(error, match=reason):
             await connection.converse(bring(account, entity("a")))
     assert not account.is_certain
@@ -96,7 +100,7 @@ async def test_a_server_that_is_slow_for_ever() -> None:
 
     server = Slow()
     await server.start()
-    connection = await connect("127.0.0.1", server.port, SHORT)
+    connection = await connect("127.0.0.1", server.port, replace(PATIENT, conversation_s=0.5))
     many = entity(*(f"a-target-with-a-name-{n:04}" for n in range(200)))
     with pytest.raises(UnreachableError, match=r"did not take our registration within 0.5 s"):
         await connection.converse(bring(Account(), many))
@@ -108,7 +112,7 @@ async def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(UnreachableError, match=r"^no connection: Connection refused$"):
-        await connect("127.0.0.1", port, SHORT)
+        await connect("127.0.0.1", port, PATIENT)
 
 
 async def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +121,7 @@ async def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(UnreachableError, match=r"^no connection: Name or service not known$"):
-        await connect("nowhere.example.org", 3205, SHORT)
+        await connect("nowhere.example.org", 3205, PATIENT)
 
 
 async def test_a_name_with_several_addresses_of_which_one_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +130,7 @@ async def test_a_name_with_several_addresses_of_which_one_answers(monkeypatch: p
 
     monkeypatch.setattr(transport, "resolve", resolved)
     async with serving() as (server, _):
-        connection = await connect("isns.example.org", server.port, SHORT)
+        connection = await connect("isns.example.org", server.port, PATIENT)
         assert connection.peer == "127.0.0.1"
         await connection.close()
 
@@ -136,8 +140,8 @@ async def test_no_connection_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.sleep(60)
 
     monkeypatch.setattr(asyncio, "open_connection", silent)
-    with pytest.raises(UnreachableError, match=r"no connection within 0.5 s"):
-        await connect("192.0.2.1", 3205, SHORT)
+    with pytest.raises(UnreachableError, match=r"no connection within 0.1 s"):
+        await connect("192.0.2.1", 3205, replace(PATIENT, connect_s=0.1))
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 ENTITY = "lunaport-1"
 NAME = "iqn.2026-11.io.lunaport:disk"
-SHORT = Timeouts(connect_s=1, answer_s=1, conversation_s=5)
+PATIENT = Timeouts(connect_s=20, answer_s=20, conversation_s=20)
 LOOPBACK = (PortalSpec(host="127.0.0.1", port=3260),)
 ANY4 = "0.0.0.0"  # noqa: S104 - a portal's address; nothing binds to it here
 
@@ -32,7 +32,7 @@ async def server() -> AsyncIterator[TcpServer]:
 
 @pytest.fixture
 async def registrar() -> AsyncIterator[IsnsRegistrar]:
-    made = IsnsRegistrar(own_addresses=lambda: ("192.0.2.1", "2001:db8::1"), timeouts=SHORT)
+    made = IsnsRegistrar(own_addresses=lambda: ("192.0.2.1", "2001:db8::1"), timeouts=PATIENT)
     yield made
     await made.close()
 
@@ -60,7 +60,7 @@ def holds(server: TcpServer, *portals: tuple[str, int], names: Sequence[str] = (
 
 async def soon(condition: Callable[[], object]) -> None:
     """Wait until it holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - a server in memory has no events to wait for
             await asyncio.sleep(0.005)
 
