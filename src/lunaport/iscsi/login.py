@@ -25,6 +25,7 @@ from lunaport.iscsi.errors import (
     NegotiationError,
     Refusal,
     RemoteProtocolError,
+    TargetMoved,
     quoted,
 )
 from lunaport.iscsi.keys import KEYS, Phase
@@ -104,7 +105,7 @@ class LoginStep:
 
 
 class TargetDirectory(Protocol):
-    """Who knows the targets. Every method may raise LoginRefused."""
+    """Who knows the targets. Every method may raise LoginRefused, TargetMoved too."""
 
     def find_target(self, target_name: str, initiator_name: str) -> TargetPolicy:
         """The policy of a target for an initiator; names are in lower case."""
@@ -346,6 +347,8 @@ class LoginPhase:
 
     def _fail(self, request: LoginRequest, status: LoginStatus, error: RemoteProtocolError) -> LoginStep:
         self._over = True
+        # Section 11.13.5: a refusal has no keys, but for where to go instead. No portal group tag: section 13.8.
+        moved = serialize_text([("TargetAddress", error.target_address)]) if isinstance(error, TargetMoved) else b""
         response = LoginResponse(
             current_stage=request.current_stage,
             isid=request.isid,
@@ -355,6 +358,7 @@ class LoginPhase:
             exp_cmd_sn=request.cmd_sn,
             max_cmd_sn=request.cmd_sn,
             status=status,
+            data=moved,
         )
         return LoginStep(
             responses=(response.serialize(),),
