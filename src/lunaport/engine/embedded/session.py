@@ -130,7 +130,7 @@ class Session:
                 if function == TaskFunction.TARGET_COLD_RESET:
                     self.end_all()  # RFC 7143 section 11.5.1
 
-            run_together([partial(reset, unit) for unit in nexus.target.units.values()], reset_done)
+            run_together([partial(reset, unit) for unit in nexus.units.values()], reset_done)
             return
         methods: dict[int, Callable[[int, Callable[[], None]], bool]] = {
             TaskFunction.LOGICAL_UNIT_RESET: nexus.reset_unit,
