@@ -52,6 +52,12 @@ class ScsiTarget:
         """The same by LUN as on the wire, in every form it can have there."""
         return self._forms
 
+    @property
+    def is_reserved(self) -> bool:
+        """Whether somebody holds a reservation on one of the units, of either kind."""
+        units = self._units.values()
+        return any(unit.holder is not None or unit.reservations.now.type is not None for unit in units)
+
     def find(self, lun: int) -> LogicalUnit | None:
         """The unit of a LUN as on the wire."""
         return self._forms.get(lun)

@@ -100,6 +100,8 @@ class Session:
             isid=outcome.isid.hex(),
             tsih=self.tsih,
             chap_user=outcome.chap_user,
+            read_only=self.nexus is not None and self.nexus.rights.read_only,
+            luns=tuple(self.nexus.units) if self.nexus is not None else (),
             negotiated=connection.parameters.negotiated(),
             commands=connection.commands,
             outstanding=len(connection.tasks),
