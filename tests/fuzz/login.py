@@ -89,7 +89,7 @@ class Run:
         if step.outcome:
             discovery = step.outcome.session_type == "Discovery"
             policy = self.directory.discovery if discovery else self.policy
-            assert not policy.credentials or policy.chap_is_optional or self.proven, "in without a proof"
+            assert policy.credentials is None or policy.chap_is_optional or self.proven, "in without a proof"
             assert step.outcome.proven is None or self.proven, "known without a proof"
             assert step.outcome.parameters.first_burst_length <= step.outcome.parameters.max_burst_length
             assert step.outcome.initiator_name == INITIATOR or len(step.outcome.initiator_name) <= limits.NAME_BYTES_MAX

@@ -65,8 +65,10 @@ def nas_field(path: Path) -> str:
 
 def v1_field(path: Path) -> str:
     """API v1's name for a field of the model."""
-    if path and path[0] in {"one_way", "mutual"}:
+    if path and path[0] in {"one_way", "mutual", "credentials"}:
         return dotted(("chap", *path))
+    if len(path) > 1 and path[0] == "discovery" and path[1] in {"one_way", "mutual"}:
+        return dotted(("discovery", "chap", *path[1:]))
     return _V1_PLACES.get(path, dotted(path))
 
 

@@ -1,8 +1,8 @@
 """What each fault is called on the wire: the NAS API's integer code, and the HTTP status in either API.
 
 The codes are stable for ever and listed in docs/nas-api.md; a test compares the two. Numbers are grouped: 10xx the
-body, 11xx fields, 12xx names, 13xx sizes, 14xx volumes, 15xx CHAP, 16xx LUNs and their users, 17xx the service, 18xx
-the thing asked for, 19xx the caller, 20xx the NAS itself.
+body, 11xx fields, 12xx names, 13xx sizes, 14xx volumes, 15xx CHAP and access, 16xx LUNs and their users, 17xx the
+service, 18xx the thing asked for, 19xx the caller, 20xx the NAS itself.
 """
 
 from dataclasses import dataclass
@@ -47,6 +47,9 @@ WIRE: Final[dict[Fault, Wire]] = {
     Fault.CHAP_INCOMPLETE: Wire(1503, 400, 422),
     Fault.CHAP_MUTUAL_ALONE: Wire(1504, 400, 422),
     Fault.CHAP_SECRETS_EQUAL: Wire(1505, 400, 422),
+    Fault.CHAP_OVERLAP_INVALID: Wire(1506, 400, 422),
+    Fault.CHAP_CREDENTIALS_INVALID: Wire(1507, 400, 422),
+    Fault.ACCESS_INVALID: Wire(1551, 400, 422),
     Fault.LUNS_INVALID: Wire(1601, 400, 422),
     Fault.PORT_INVALID: Wire(1701, 400, 422),
     Fault.PORT_UNAVAILABLE: Wire(1702, 409, 409),

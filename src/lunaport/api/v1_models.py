@@ -6,45 +6,29 @@ refused, types are taken strictly. How a document becomes an action, or a value 
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from lunaport.api.v1_access import (
+    AccessIn,
+    AccessPatch,
+    ChapPairIn,
+    ChapPairOut,
+    ChapPairPatch,
+    DiscoveryChapIn,
+    DiscoveryChapOut,
+    DiscoveryPatch,
+)
+from lunaport.api.v1_access import (
+    Document as Document,
+)
 from lunaport.model.volume import OVERCOMMIT_FACTOR_DEFAULT
-
-Secret = Annotated[
-    str | None,
-    Field(description="12 to 16 bytes. Left out or null: the stored one stays.", json_schema_extra={"writeOnly": True}),
-]
 
 
 def example(document: Any) -> ConfigDict:
     """The configuration of a document that is shown with an example."""
     return ConfigDict(extra="forbid", json_schema_extra={"example": document})
-
-
-class Document(BaseModel):
-    """Base of all documents."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class ChapIn(Document):
-    """One direction of CHAP."""
-
-    enabled: bool = False
-    username: str = Field(default="", description="1 to 255 bytes of UTF-8.")
-    secret: Secret = None
-
-
-class ChapPairIn(Document):
-    """CHAP in both directions."""
-
-    one_way: ChapIn = Field(default_factory=ChapIn, description="The target authenticates initiators.")
-    mutual: ChapIn = Field(
-        default_factory=ChapIn,
-        description="The target authenticates itself too; needs one-way CHAP and another secret.",
-    )
 
 
 class LunIn(Document):
@@ -91,22 +75,8 @@ class TargetIn(Document):
     data_digest: bool = Field(default=False, description="CRC32C with every initiator that offers it.")
     luns: list[LunIn] = Field(min_length=1, max_length=1)
     chap: ChapPairIn = Field(default_factory=ChapPairIn)
+    access: AccessIn = Field(default_factory=AccessIn)
     limits: LimitsIn = Field(default_factory=LimitsIn)
-
-
-class ChapPatch(Document):
-    """Changes to one direction of CHAP."""
-
-    enabled: bool | None = None
-    username: str | None = None
-    secret: Secret = None
-
-
-class ChapPairPatch(Document):
-    """Changes to CHAP."""
-
-    one_way: ChapPatch = Field(default_factory=ChapPatch)
-    mutual: ChapPatch = Field(default_factory=ChapPatch)
 
 
 class TargetPatch(Document):
@@ -119,29 +89,8 @@ class TargetPatch(Document):
     data_digest: bool | None = None
     luns: list[LunIn] | None = Field(default=None, min_length=1, max_length=1)
     chap: ChapPairPatch = Field(default_factory=ChapPairPatch)
+    access: AccessPatch = Field(default_factory=AccessPatch)
     limits: LimitsPatch = Field(default_factory=LimitsPatch)
-
-
-class SecretState(Document):
-    """Whether a secret is set, and since when; never the secret."""
-
-    set: bool
-    changed_at: datetime | None
-
-
-class ChapOut(Document):
-    """One direction of CHAP."""
-
-    enabled: bool
-    username: str
-    secret: SecretState
-
-
-class ChapPairOut(Document):
-    """CHAP in both directions."""
-
-    one_way: ChapOut
-    mutual: ChapOut
 
 
 class LunOut(Document):
@@ -163,6 +112,8 @@ class TargetOut(Document):
     data_digest: bool
     luns: list[LunOut]
     chap: ChapPairOut
+    access: AccessIn
+    warnings: list[str] = Field(description="What an administrator may not have meant, in words.")
     limits: LimitsIn
     draining: bool = Field(description="Its initiators are asked to log out, and nobody is let in.")
     created_at: datetime
@@ -255,6 +206,13 @@ class IsnsOut(Document):
     servers: list[IsnsServerOut] = Field(description="Empty while it is switched off.")
 
 
+class DiscoveryOut(Document):
+    """What initiators are told in discovery."""
+
+    open: bool
+    chap: DiscoveryChapOut
+
+
 class DiscoveryIn(Document):
     """What initiators are told in discovery."""
 
@@ -263,6 +221,7 @@ class DiscoveryIn(Document):
         description="False: nobody is told of a target that he may not use, be it for want of CHAP. "
         "True: everybody is told of all.",
     )
+    chap: DiscoveryChapIn = Field(default_factory=DiscoveryChapIn)
 
 
 class ServiceIn(Document):
@@ -284,7 +243,7 @@ class ServicePatch(Document):
     enabled: bool | None = None
     port: int | None = Field(default=None, description="For all portals; 0: each portal's own.")
     isns: IsnsIn | None = None
-    discovery: DiscoveryIn | None = None
+    discovery: DiscoveryPatch = Field(default_factory=DiscoveryPatch)
 
 
 class PortalOut(Document):
@@ -301,7 +260,7 @@ class ServiceOut(Document):
     enabled: bool
     port: int | None
     isns: IsnsOut
-    discovery: DiscoveryIn
+    discovery: DiscoveryOut
     portals: list[PortalOut]
     revision: int
 
@@ -334,6 +293,8 @@ class SessionOut(Document):
     isid: str
     tsih: int
     chap_user: str
+    read_only: bool
+    luns: list[int] = Field(description="The LUNs that are there for it.")
     negotiated: dict[str, str] = Field(description="RFC 7143 keys and the values in force.")
     commands: int
     outstanding: int

@@ -94,6 +94,8 @@ def session_out(session: SessionReport) -> v1.SessionOut:
         isid=session.isid,
         tsih=session.tsih,
         chap_user=session.chap_user,
+        read_only=session.read_only,
+        luns=list(session.luns),
         negotiated=session.negotiated,
         commands=session.commands,
         outstanding=session.outstanding,

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +13,21 @@ from starlette.requests import Request
 from lunaport.api import v1_models as v1
 from lunaport.api.answers import RequestError, refuse
 from lunaport.api.body import parse_object
-from lunaport.model.chap import Chap, ChapChange
+from lunaport.api.v1_access import ChapPairOut, DiscoveryChapOut
+from lunaport.api.v1_access_words import (
+    access_change,
+    access_out,
+    chap_change,
+    chap_out,
+    credential_change,
+    credential_out,
+    one_way_change,
+    one_way_out,
+    warnings,
+)
+from lunaport.api.v1_access_words import (
+    when as when,
+)
 from lunaport.model.errors import Fault, Problem
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
 from lunaport.model.limits import LimitsChange
@@ -92,10 +106,6 @@ def parse_id(text: str) -> int:
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) else -1
 
 
-def _chap_change(chap: v1.ChapIn | v1.ChapPatch) -> ChapChange:
-    return ChapChange(enabled=chap.enabled, username=chap.username, secret=chap.secret)
-
-
 def target_change(document: v1.TargetIn | v1.TargetPatch) -> TargetChange:
     """The change that a document asks for."""
     lun = document.luns[0] if document.luns else None
@@ -106,8 +116,12 @@ def target_change(document: v1.TargetIn | v1.TargetPatch) -> TargetChange:
         encrypted=lun.encrypted if lun else None,
         header_digest=document.header_digest,
         data_digest=document.data_digest,
-        one_way=_chap_change(document.chap.one_way),
-        mutual=_chap_change(document.chap.mutual),
+        one_way=one_way_change(document.chap.one_way),
+        mutual=chap_change(document.chap.mutual),
+        credentials=None
+        if document.chap.credentials is None
+        else tuple(map(credential_change, document.chap.credentials)),
+        access=access_change(document.access),
         limits=LimitsChange(iops=document.limits.iops, bytes_per_second=document.limits.bytes_per_second),
     )
 
@@ -120,7 +134,9 @@ def service_change(document: v1.ServiceIn | v1.ServicePatch) -> ServiceChange:
             port="" if document.port == 0 else document.port,
             isns=document.isns.enabled if document.isns else None,
             isns_address=document.isns.address if document.isns else None,
-            discovery_open=document.discovery.open if document.discovery else None,
+            discovery_open=document.discovery.open,
+            discovery_one_way=one_way_change(document.discovery.chap.one_way),
+            discovery_mutual=chap_change(document.discovery.chap.mutual),
         )
     return ServiceChange(
         enabled=document.enabled,
@@ -128,12 +144,9 @@ def service_change(document: v1.ServiceIn | v1.ServicePatch) -> ServiceChange:
         isns=document.isns.enabled,
         isns_address=document.isns.address,
         discovery_open=document.discovery.open,
+        discovery_one_way=one_way_change(document.discovery.chap.one_way),
+        discovery_mutual=chap_change(document.discovery.chap.mutual),
     )
-
-
-def when(seconds: float) -> datetime:
-    """A time as documents tell it."""
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _maybe(seconds: float | None) -> datetime | None:
@@ -153,15 +166,6 @@ def parse_when(text: str | None, field: str) -> float | None:
     raise refuse(Fault.TIME_INVALID, "is no time with its zone; right would be 2030-01-31T12:00:00Z", field)
 
 
-def _chap_out(chap: Chap) -> v1.ChapOut:
-    is_set = bool(chap.secret)
-    return v1.ChapOut(
-        enabled=chap.enabled,
-        username=chap.username,
-        secret=v1.SecretState(set=is_set, changed_at=when(chap.secret_changed_at) if is_set else None),
-    )
-
-
 def target_out(target: Target) -> v1.TargetOut:
     """A target as a document."""
     return v1.TargetOut(
@@ -173,7 +177,13 @@ def target_out(target: Target) -> v1.TargetOut:
             v1.LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume, encrypted=lun.encrypted)
             for lun in target.luns
         ],
-        chap=v1.ChapPairOut(one_way=_chap_out(target.one_way), mutual=_chap_out(target.mutual)),
+        chap=ChapPairOut(
+            one_way=one_way_out(target.one_way),
+            mutual=chap_out(target.mutual),
+            credentials=[credential_out(each) for each in target.credentials],
+        ),
+        access=access_out(target.access),
+        warnings=warnings(target),
         limits=v1.LimitsIn(iops=target.limits.iops, bytes_per_second=target.limits.bytes_per_second),
         draining=target.draining,
         created_at=when(target.created_at),
@@ -222,7 +232,12 @@ def service_out(
             address=service.isns_address,
             servers=[_isns_server_out(each) for each in isns_servers],
         ),
-        discovery=v1.DiscoveryIn(open=service.discovery_open),
+        discovery=v1.DiscoveryOut(
+            open=service.discovery_open,
+            chap=DiscoveryChapOut(
+                one_way=one_way_out(service.discovery_one_way), mutual=chap_out(service.discovery_mutual)
+            ),
+        ),
         portals=[
             v1.PortalOut(
                 portal=f"[{each.host}]:{each.port}" if ":" in each.host else f"{each.host}:{each.port}",

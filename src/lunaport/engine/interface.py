@@ -11,10 +11,25 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """A CHAP name and its secret (RFC 7143 section 12.1.3)."""
+    """A CHAP name and its secret (RFC 7143 section 12.1.3). `initiators`: names or patterns of whom it is for."""
 
     username: str
     secret: str = field(repr=False)
+    initiators: tuple[str, ...] = ()
+    """None: for all."""
+    valid_until: float | None = None
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRule:
+    """Fits when one of the names or patterns does, and one of the networks does; where there are none, all do."""
+
+    initiators: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    read_only: bool = False
+    luns: tuple[int, ...] | None = None
+    """What may be seen; None: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +56,18 @@ class LimitsSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSpec:
-    """A target as it shall be. No credentials: no CHAP is asked for."""
+    """A target as it shall be. No credentials: no CHAP is asked for. No rules: everybody may use it.
+
+    The first rule that fits counts. `single_initiator`: one at a time, unless it holds a reservation.
+    """
 
     name: str
     header_digest: bool = False
     data_digest: bool = False
     credentials: tuple[Credential, ...] = ()
     mutual: Credential | None = None
+    rules: tuple[AccessRule, ...] = ()
+    single_initiator: bool = False
     luns: tuple[LunSpec, ...] = ()
     limits: LimitsSpec = LimitsSpec()
     draining: bool = False
@@ -72,9 +92,14 @@ class PortalSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoverySpec:
-    """Who is told of which targets. Unless `open`, everybody of those that he may use, and nobody of more."""
+    """Who is told of which targets. Unless `open`, everybody of those that he may use, and nobody of more.
+
+    With `credentials`, discovery asks for CHAP; who proves one of these is told of targets that ask for other secrets.
+    """
 
     open: bool = False
+    credentials: tuple[Credential, ...] = ()
+    mutual: Credential | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +157,9 @@ class SessionReport:
     tsih: int
     chap_user: str
     """Empty where no CHAP was asked for."""
+    read_only: bool = False
+    luns: tuple[int, ...] = ()
+    """The LUNs it sees."""
     negotiated: dict[str, str]
     """RFC 7143 key to the value in force."""
     commands: int

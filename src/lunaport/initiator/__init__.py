@@ -11,6 +11,7 @@ from lunaport.initiator.errors import (
     InitiatorError,
     LoginError,
     RejectedError,
+    TargetMovedError,
 )
 from lunaport.initiator.session import Session, Submitted, connect
 from lunaport.iscsi.initiator_discovery import DiscoveredTarget
@@ -44,6 +45,7 @@ __all__ = [
     "RejectedError",
     "Session",
     "Submitted",
+    "TargetMovedError",
     "connect",
     "lun_field",
 ]

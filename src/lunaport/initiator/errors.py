@@ -2,12 +2,14 @@
 
 InitiatorError
 ├── LoginError            the target refused the login, or broke its rules
+│   └── TargetMovedError  it is somewhere else
 ├── ConnectionEndedError  the connection is gone, and the requests under way with it
 ├── CommandError          a command ended with another status than GOOD
 ├── RejectedError         the target rejected a request
 └── AbortedError          a command was ended by task management
 """
 
+from lunaport.iscsi.enums import LoginStatus
 from lunaport.iscsi.initiator_events import CommandResult
 from lunaport.iscsi.initiator_login import LoginFailure
 from lunaport.iscsi.pdu import Reject
@@ -23,6 +25,16 @@ class LoginError(InitiatorError):
     def __init__(self, failure: LoginFailure) -> None:
         super().__init__(failure.reason)
         self.failure = failure
+
+
+class TargetMovedError(LoginError):
+    """The target is at `host` and `port` now; not `permanently`: ask here again the next time."""
+
+    def __init__(self, failure: LoginFailure, host: str, port: int) -> None:
+        super().__init__(failure)
+        self.host = host
+        self.port = port
+        self.permanently = failure.status == LoginStatus.TARGET_MOVED_PERMANENTLY
 
 
 class ConnectionEndedError(InitiatorError):

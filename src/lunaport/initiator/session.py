@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -20,10 +20,12 @@ from lunaport.initiator.errors import (
     InitiatorError,
     LoginError,
     RejectedError,
+    TargetMovedError,
 )
 from lunaport.iscsi.enums import LogoutReason, TaskFunction
+from lunaport.iscsi.errors import TextError
 from lunaport.iscsi.initiator import Initiator
-from lunaport.iscsi.initiator_discovery import DiscoveredTarget, parse_send_targets
+from lunaport.iscsi.initiator_discovery import DiscoveredTarget, parse_send_targets, parse_target_address
 from lunaport.iscsi.initiator_events import (
     Announced,
     CommandResult,
@@ -39,6 +41,7 @@ from lunaport.iscsi.initiator_events import (
     TextResult,
 )
 from lunaport.iscsi.initiator_faults import Delay
+from lunaport.iscsi.initiator_login import LoginFailure
 from lunaport.iscsi.initiator_options import Options
 from lunaport.iscsi.initiator_task import CommandRequest, lun_field
 from lunaport.iscsi.negotiation import SessionParameters
@@ -93,7 +96,7 @@ class Session:
         return self.initiator.parameters
 
     async def log_in(self) -> None:
-        """Log in. Raises LoginError, ConnectionEndedError."""
+        """Log in. Raises LoginError (TargetMovedError where the target says where it is now), ConnectionEndedError."""
         for job in (self._receive(), self._send()):
             task = asyncio.create_task(job)
             task.add_done_callback(self._job_ended)
@@ -102,7 +105,7 @@ class Session:
         self._has_output.set()
         event = await self._login
         if isinstance(event, LoginFailed):
-            raise LoginError(event.failure)
+            raise _login_error(event.failure)
 
     # Requests
 
@@ -337,20 +340,43 @@ class Session:
             future.set_exception(error)
 
 
-async def connect(host: str, port: int, options: Options, *, timeout_s: float = LOGIN_TIMEOUT_S) -> Session:
+async def connect(
+    host: str, port: int, options: Options, *, timeout_s: float = LOGIN_TIMEOUT_S, redirections_max: int = 0
+) -> Session:
     """Connect and log in: `async with await connect(host, port, Options(...)) as session`.
 
-    Raises LoginError, ConnectionEndedError, OSError, and TimeoutError when it takes longer than `timeout_s`.
+    A target that has moved is followed `redirections_max` times; once more, and it is a TargetMovedError. Raises
+    LoginError, ConnectionEndedError, OSError, and TimeoutError when all of it takes longer than `timeout_s`.
     """
     async with asyncio.timeout(timeout_s):
-        reader, writer = await asyncio.open_connection(host, port)
-        session = Session(Initiator(options, secrets.token_bytes), reader, writer)
-        try:
-            await session.log_in()
-        except BaseException:
-            await session.close()
-            raise
+        while True:
+            try:
+                return await _connect_once(host, port, options)
+            except TargetMovedError as moved:
+                if redirections_max <= 0:
+                    raise
+                redirections_max -= 1
+                host, port = moved.host, moved.port
+
+
+async def _connect_once(host: str, port: int, options: Options) -> Session:
+    reader, writer = await asyncio.open_connection(host, port)
+    session = Session(Initiator(options, secrets.token_bytes), reader, writer)
+    try:
+        await session.log_in()
+    except BaseException:
+        await session.close()
+        raise
     return session
+
+
+def _login_error(failure: LoginFailure) -> LoginError:
+    if not failure.target_address:
+        return LoginError(failure)
+    try:
+        return TargetMovedError(failure, *parse_target_address(failure.target_address))
+    except TextError as error:
+        return LoginError(replace(failure, reason=f"{failure.reason}, but {error}"))
 
 
 def _good(result: CommandResult) -> CommandResult:

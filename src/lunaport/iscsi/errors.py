@@ -8,6 +8,7 @@
         ├── AuthenticationError  it did not prove who it is
         ├── DigestError          what it sent arrived damaged
         └── LoginRefused         its login ends; carries the login status that answers it
+            └── TargetMoved      and the address where it may try again
 
 Remote errors are answered to the peer and told to the administrator; none leaves the package. A reason never holds a
 secret, and holds no more of the peer's bytes than `quoted` lets through.
@@ -99,6 +100,18 @@ class LoginRefused(RemoteProtocolError):  # noqa: N818 - an outcome in the words
     def __init__(self, status: LoginStatus, reason: str, *, refusal: Refusal = Refusal.PROTOCOL_ERROR) -> None:
         super().__init__(reason, refusal=refusal)
         self.status = status
+
+
+class TargetMoved(LoginRefused):
+    """The target is at another address now (RFC 7143 section 13.8): an IP address without brackets, or a host name.
+
+    Temporarily: the initiator comes here again for its next login. Permanently: it need not.
+    """
+
+    def __init__(self, host: str, port: int, *, permanently: bool) -> None:
+        status = LoginStatus.TARGET_MOVED_PERMANENTLY if permanently else LoginStatus.TARGET_MOVED_TEMPORARILY
+        self.target_address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        super().__init__(status, f"the target is at {self.target_address} now", refusal=Refusal.MOVED)
 
 
 def quoted(text: str, characters_max: int = 64) -> str:

@@ -1,9 +1,15 @@
-"""What SendTargets is answered with, read (RFC 7143 appendix C)."""
+"""What SendTargets is answered with, and where a target has moved to, read (RFC 7143 appendix C, section 13.8)."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from lunaport.iscsi.errors import TextError, quoted
 from lunaport.iscsi.limits import SEND_TARGETS_BYTES_MAX
+
+PORT: Final = 3260
+"""Of an address that does not name one."""
+_ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::([0-9]{1,5}))?(?:,[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +39,11 @@ def parse_send_targets(data: bytes) -> list[DiscoveredTarget]:
         else:
             raise TextError(f"{quoted(key)} where TargetName or TargetAddress is due")
     return [DiscoveredTarget(name=name, addresses=tuple(addresses)) for name, addresses in found]
+
+
+def parse_target_address(text: str) -> tuple[str, int]:
+    """Host (IPv6 without brackets) and port of a TargetAddress; a portal group tag is dropped. Raises TextError."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or not 1 <= int(match[3] or PORT) <= 65535:
+        raise TextError(f"{quoted(text)} is no address of a target")
+    return match[1] or match[2], int(match[3] or PORT)

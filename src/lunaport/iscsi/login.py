@@ -25,6 +25,7 @@ from lunaport.iscsi.errors import (
     NegotiationError,
     Refusal,
     RemoteProtocolError,
+    TargetMoved,
     quoted,
 )
 from lunaport.iscsi.keys import KEYS, Phase
@@ -49,13 +50,16 @@ AHS_LENGTH_OFFSET: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetPolicy:
-    """What a target, or discovery, asks of a login. No credentials: AuthMethod None is enough, and all there is."""
+    """What a target, or discovery, asks of a login. `credentials` None: AuthMethod None is enough, and all there is.
+
+    An empty tuple: CHAP is asked for, and there is nothing that this initiator could prove.
+    """
 
     name: str
     portal_group_tag: int = 1
     header_digest: bool = False
     data_digest: bool = False
-    credentials: tuple[ChapCredential, ...] = ()
+    credentials: tuple[ChapCredential, ...] | None = None
     chap_is_optional: bool = False
     """Who offers CHAP has to prove one of the credentials all the same."""
 
@@ -104,7 +108,7 @@ class LoginStep:
 
 
 class TargetDirectory(Protocol):
-    """Who knows the targets. Every method may raise LoginRefused."""
+    """Who knows the targets. Every method may raise LoginRefused, TargetMoved too."""
 
     def find_target(self, target_name: str, initiator_name: str) -> TargetPolicy:
         """The policy of a target for an initiator; names are in lower case."""
@@ -262,7 +266,7 @@ class LoginPhase:
     def _authenticated(self, policy: TargetPolicy) -> bool:
         if self._chap is not None:
             return self._chap.state is ChapState.AUTHENTICATED
-        return not policy.credentials or policy.chap_is_optional
+        return policy.credentials is None or policy.chap_is_optional
 
     def _receive_security(
         self, request: LoginRequest, pairs: Mapping[str, str], policy: TargetPolicy
@@ -292,13 +296,13 @@ class LoginPhase:
         if self._method:
             raise NegotiationError("AuthMethod is negotiated twice in one login")
         methods = parse_list(offered)
-        self._method = "CHAP" if policy.credentials else "None"
+        self._method = "None" if policy.credentials is None else "CHAP"
         if policy.chap_is_optional and "CHAP" not in methods:
             self._method = "None"
         if self._method not in methods:
             reason = f"the initiator offers AuthMethod {quoted(offered)}, the target takes {self._method} only"
             raise AuthenticationError(reason, refusal=Refusal.NO_AUTHENTICATION)
-        if self._method == "CHAP":
+        if policy.credentials is not None and self._method == "CHAP":
             self._chap = ChapExchange(policy.credentials, self._random_bytes)
         return self._method
 
@@ -346,6 +350,8 @@ class LoginPhase:
 
     def _fail(self, request: LoginRequest, status: LoginStatus, error: RemoteProtocolError) -> LoginStep:
         self._over = True
+        # Section 11.13.5: a refusal has no keys, but for where to go instead. No portal group tag: section 13.8.
+        moved = serialize_text([("TargetAddress", error.target_address)]) if isinstance(error, TargetMoved) else b""
         response = LoginResponse(
             current_stage=request.current_stage,
             isid=request.isid,
@@ -355,6 +361,7 @@ class LoginPhase:
             exp_cmd_sn=request.cmd_sn,
             max_cmd_sn=request.cmd_sn,
             status=status,
+            data=moved,
         )
         return LoginStep(
             responses=(response.serialize(),),

@@ -1,9 +1,10 @@
 """The iSCSI service as a whole: on or off, on which port, its iSNS servers, and what discovery tells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from lunaport.model.address import ISNS_PORT, HostPort, parse_host_port, parse_port
+from lunaport.model.chap import Chap, ChapChange, check_pair, merge_chap
 from lunaport.model.errors import Collector, Fault, InvalidError, invalid
 
 SERVICE_ID = 1
@@ -15,7 +16,8 @@ ISNS_SERVERS_MAX: Final = 8
 class IscsiService:
     """The service object. `port` None: each portal's own port. `isns_address`: as typed, empty for none.
 
-    `discovery_open`: every initiator is told of every target, not only of those that he may use.
+    `discovery_open`: every initiator is told of every target, not only of those that he may use. `discovery_one_way`:
+    where enabled, discovery asks for CHAP, and whoever proves this secret is told of what needs other secrets to use.
     """
 
     enabled: bool = True
@@ -25,6 +27,8 @@ class IscsiService:
     draining: bool = False
     """Initiators of all targets are asked to go, and nobody is let in."""
     discovery_open: bool = False
+    discovery_one_way: Chap = field(default_factory=Chap)
+    discovery_mutual: Chap = field(default_factory=Chap)
     revision: int = 0
 
     @property
@@ -43,6 +47,8 @@ class ServiceChange:
     isns_address: str | None = None
     draining: bool | None = None
     discovery_open: bool | None = None
+    discovery_one_way: ChapChange = field(default_factory=ChapChange)
+    discovery_mutual: ChapChange = field(default_factory=ChapChange)
 
 
 def parse_isns_address(text: str) -> tuple[HostPort, ...]:
@@ -61,7 +67,7 @@ def parse_isns_address(text: str) -> tuple[HostPort, ...]:
     return servers
 
 
-def merge_service(current: IscsiService, change: ServiceChange) -> IscsiService:
+def merge_service(current: IscsiService, change: ServiceChange, *, now: float) -> IscsiService:
     """`current` as `change` makes it. Raises InvalidError with every problem."""
     problems = Collector()
     port = current.port
@@ -84,6 +90,7 @@ def merge_service(current: IscsiService, change: ServiceChange) -> IscsiService:
             "is empty while isns is true; right would be the address of the iSNS server, such as 192.0.2.7",
             "isns_address",
         )
+    one_way, mutual = _merge_discovery(current, change, now, problems)
     problems.raise_any()
     return IscsiService(
         enabled=current.enabled if change.enabled is None else change.enabled,
@@ -92,5 +99,28 @@ def merge_service(current: IscsiService, change: ServiceChange) -> IscsiService:
         isns_address=address,
         draining=current.draining if change.draining is None else change.draining,
         discovery_open=current.discovery_open if change.discovery_open is None else change.discovery_open,
+        discovery_one_way=one_way,
+        discovery_mutual=mutual,
         revision=current.revision,
     )
+
+
+def _merge_discovery(
+    current: IscsiService, change: ServiceChange, now: float, problems: Collector
+) -> tuple[Chap, Chap]:
+    one_way, mutual = current.discovery_one_way, current.discovery_mutual
+    found = len(problems.problems)
+    try:
+        one_way = merge_chap(one_way, change.discovery_one_way, now)
+    except InvalidError as error:
+        problems.take(error, "discovery", "one_way")
+    try:
+        mutual = merge_chap(mutual, change.discovery_mutual, now)
+    except InvalidError as error:
+        problems.take(error, "discovery", "mutual")
+    if len(problems.problems) == found:
+        try:
+            check_pair(one_way, mutual)
+        except InvalidError as error:
+            problems.take(error, "discovery")
+    return one_way, mutual

@@ -22,6 +22,7 @@ DEFAULT_IQN_PREFIX: Final = "iqn.2026-11.io.lunaport"
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _IQN_PREFIX = re.compile(rf"iqn\.[0-9]{{4}}-(?:0[1-9]|1[0-2])\.{_LABEL}(?:\.{_LABEL})*")
+_WILDCARD = re.compile(r"([*?])")
 _EUI = re.compile(r"eui\.[0-9a-f]{16}")
 _NAA = re.compile(r"naa\.(?:[0-9a-f]{16}|[0-9a-f]{32})")
 
@@ -100,6 +101,35 @@ def parse_name(text: str, prefix: str = DEFAULT_IQN_PREFIX) -> str:
         raise _refuse(f"is {length} bytes long as a full name; at most {NAME_BYTES_MAX} are allowed", prefix)
     _check_format(name, prefix)
     return name
+
+
+def parse_initiator(text: str) -> str:
+    """An initiator's full name, normalised, or a pattern for such: `*` is any text, `?` any character.
+
+    Raises InvalidError.
+    """
+    if not 0 < len(text) <= NAME_BYTES_MAX:
+        raise _refuse_initiator(f"is {len(text)} characters long")
+    if "*" not in text and "?" not in text:
+        if not text.lower().startswith(("iqn.", "eui.", "naa.")):
+            raise _refuse_initiator("is not a full iSCSI name")
+        try:
+            return parse_name(text)
+        except InvalidError:
+            raise _refuse_initiator("is not an iSCSI name") from None
+    try:
+        parts = [part if part in {"*", "?"} else _prepare(part, "") for part in _WILDCARD.split(text)]
+    except InvalidError:
+        raise _refuse_initiator("holds what is not allowed in iSCSI names") from None
+    return "".join(parts)
+
+
+def _refuse_initiator(reason: str) -> InvalidError:
+    return invalid(
+        Fault.NAME_INVALID,
+        f"{reason}; right would be an initiator's name such as iqn.1993-08.org.debian:01:abc, "
+        "or a pattern such as iqn.1993-08.org.debian:*",
+    )
 
 
 def _check_format(name: str, prefix: str) -> None:

@@ -1,4 +1,4 @@
-"""A target as it is kept: its name, digests, CHAP and LUNs; and how a request changes it.
+"""A target as it is kept: its name, digests, CHAP, access and LUNs; and how a request changes it.
 
 `merge_target` is the one place where a request meets what is stored: creation is a merge into nothing. It is pure; what
 needs the database or the disk (unique names, known volumes, room) is checked by the use cases.
@@ -7,7 +7,16 @@ needs the database or the disk (unique names, known volumes, room) is checked by
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from lunaport.model.chap import Chap, ChapChange, check_pair, merge_chap
+from lunaport.model.access import Access, AccessChange, merge_access
+from lunaport.model.chap import (
+    Chap,
+    ChapChange,
+    Credential,
+    CredentialChange,
+    check_pair,
+    merge_chap,
+    merge_credentials,
+)
 from lunaport.model.errors import Collector, Fault, InvalidError
 from lunaport.model.limits import Limits, LimitsChange, merge_limits
 from lunaport.model.name import parse_name
@@ -52,12 +61,19 @@ class Target:
     data_digest: bool = False
     one_way: Chap = field(default_factory=Chap)
     mutual: Chap = field(default_factory=Chap)
+    credentials: tuple[Credential, ...] = ()
+    access: Access = field(default_factory=Access)
     luns: tuple[Lun, ...] = ()
     limits: Limits = field(default_factory=Limits)
     draining: bool = False
     """Its initiators are asked to go, and nobody is let in."""
     created_at: float = 0.0
     revision: int = 0
+
+    @property
+    def asks_for_chap(self) -> bool:
+        """Whether initiators have to authenticate."""
+        return self.one_way.enabled or bool(self.credentials)
 
     @property
     def disk(self) -> Lun:
@@ -77,6 +93,9 @@ class TargetChange:
     data_digest: bool | None = None
     one_way: ChapChange = field(default_factory=ChapChange)
     mutual: ChapChange = field(default_factory=ChapChange)
+    credentials: tuple[CredentialChange, ...] | None = None
+    """Replaces the whole list."""
+    access: AccessChange = field(default_factory=AccessChange)
     limits: LimitsChange = field(default_factory=LimitsChange)
     draining: bool | None = None
 
@@ -93,6 +112,8 @@ class TargetDraft:
     one_way: Chap
     mutual: Chap
     encrypted: bool = False
+    credentials: tuple[Credential, ...] = ()
+    access: Access = field(default_factory=Access)
     limits: Limits = field(default_factory=Limits)
     draining: bool = False
 
@@ -145,24 +166,12 @@ def merge_target(current: Target | None, change: TargetChange, *, iqn_prefix: st
             "create another disk and copy the data",
             "encrypted",
         )
-    one_way = current.one_way if current else Chap()
-    mutual = current.mutual if current else Chap()
-    pair_is_whole = True
+    one_way, mutual, credentials = _merge_chap(current, change, now, problems)
+    access = current.access if current else Access()
     try:
-        one_way = merge_chap(one_way, change.one_way, now)
+        access = merge_access(access, change.access)
     except InvalidError as error:
-        problems.take(error, "one_way")
-        pair_is_whole = False
-    try:
-        mutual = merge_chap(mutual, change.mutual, now)
-    except InvalidError as error:
-        problems.take(error, "mutual")
-        pair_is_whole = False
-    if pair_is_whole:
-        try:
-            check_pair(one_way, mutual)
-        except InvalidError as error:
-            problems.take(error)
+        problems.take(error, "access")
     limits = current.limits if current else Limits()
     try:
         limits = merge_limits(limits, change.limits)
@@ -178,9 +187,38 @@ def merge_target(current: Target | None, change: TargetChange, *, iqn_prefix: st
         data_digest=_either(change.data_digest, current.data_digest if current else False),
         one_way=one_way,
         mutual=mutual,
+        credentials=credentials,
+        access=access,
         limits=limits,
         draining=_either(change.draining, current.draining if current else False),
     )
+
+
+def _merge_chap(
+    current: Target | None, change: TargetChange, now: float, problems: Collector
+) -> tuple[Chap, Chap, tuple[Credential, ...]]:
+    one_way = current.one_way if current else Chap()
+    mutual = current.mutual if current else Chap()
+    credentials = current.credentials if current else ()
+    found = len(problems.problems)
+    try:
+        one_way = merge_chap(one_way, change.one_way, now)
+    except InvalidError as error:
+        problems.take(error, "one_way")
+    try:
+        mutual = merge_chap(mutual, change.mutual, now)
+    except InvalidError as error:
+        problems.take(error, "mutual")
+    try:
+        credentials = merge_credentials(credentials, change.credentials, now)
+    except InvalidError as error:
+        problems.take(error, "credentials")
+    if len(problems.problems) == found:
+        try:
+            check_pair(one_way, mutual, credentials)
+        except InvalidError as error:
+            problems.take(error)
+    return one_way, mutual, credentials
 
 
 def _either(wanted: bool | None, now: bool) -> bool:
@@ -196,6 +234,8 @@ def with_draft(target: Target, draft: TargetDraft) -> Target:
         data_digest=draft.data_digest,
         one_way=draft.one_way,
         mutual=draft.mutual,
+        credentials=draft.credentials,
+        access=draft.access,
         limits=draft.limits,
         draining=draft.draining,
         luns=(replace(target.disk, size_bytes=draft.size_bytes), *target.luns[1:]),

@@ -50,6 +50,8 @@ class Command:
     """Legal after it has failed: leads out of that."""
     ignores_attention: bool = False
     """Runs while a unit attention is pending, and leaves it (SPC-4 5.14)."""
+    writes: bool = False
+    """Changes what is stored: refused to a nexus that may only read."""
     encrypted_only: bool = False
     """Exists on encrypted units only."""
     thin_only: bool = False
@@ -100,12 +102,16 @@ class CommandTable:
             raise ScsiError(invalid_opcode())
         return row
 
-    def dispatch(self, otherwise: Handler) -> list[tuple[Handler, int]]:
-        """Handler and illegal bits for each operation code; `otherwise` where that is not enough to choose by."""
+    def dispatch(self, otherwise: Handler, *, writes: Handler | None = None) -> list[tuple[Handler, int]]:
+        """Handler and illegal bits for each operation code; `otherwise` where that is not enough to choose by.
+
+        `writes` takes the place of each command that writes.
+        """
         table: list[tuple[Handler, int]] = [(otherwise, 0)] * 256
         for row in self.rows:
             if row.service_action is None:
-                table[row.opcode] = (row.handler, row.illegal)
+                handler = writes if row.writes and writes is not None else row.handler
+                table[row.opcode] = (handler, row.illegal)
         return table
 
 

@@ -192,10 +192,10 @@ _MEDIUM = (
     Command(
         usage=_usage("88 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=read.read_16, access=Access.READING
     ),
-    Command(usage=_usage("0A 1F FF FF FF 00"), handler=write.write_6),
-    Command(usage=_usage("2A 18 FF FF FF FF 00 FF FF 00"), handler=write.write_10),
-    Command(usage=_usage("AA 18 FF FF FF FF FF FF FF FF 00 00"), handler=write.write_12),
-    Command(usage=_usage("8A 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=write.write_16),
+    Command(usage=_usage("0A 1F FF FF FF 00"), handler=write.write_6, writes=True),
+    Command(usage=_usage("2A 18 FF FF FF FF 00 FF FF 00"), handler=write.write_10, writes=True),
+    Command(usage=_usage("AA 18 FF FF FF FF FF FF FF FF 00 00"), handler=write.write_12, writes=True),
+    Command(usage=_usage("8A 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=write.write_16, writes=True),
     Command(usage=_usage("2F 16 FF FF FF FF 00 FF FF 00"), handler=verify.verify_10, access=Access.READING),
     Command(usage=_usage("AF 16 FF FF FF FF FF FF FF FF 00 00"), handler=verify.verify_12, access=Access.READING),
     Command(
@@ -214,17 +214,20 @@ _MEDIUM = (
     Command(
         usage=_usage("42 00 00 00 00 00 00 FF FF 00"),
         handler=provisioning.unmap,
+        writes=True,
         thin_only=True,
         recommended_timeout_s=_LONG_S,
     ),
     Command(
         usage=_usage("41 08 FF FF FF FF 00 FF FF 00"),
         handler=provisioning.write_same_10,
+        writes=True,
         recommended_timeout_s=_LONG_S,
     ),
     Command(
         usage=_usage("93 09 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
         handler=provisioning.write_same_16,
+        writes=True,
         recommended_timeout_s=_LONG_S,
     ),
 )
@@ -252,6 +255,7 @@ _COPY = (
         usage=_usage("83 11 00 00 00 00 FF FF FF FF FF FF FF FF 00 00"),
         service_action=CopyOut.WRITE_USING_TOKEN,
         handler=rod_token.write_using_token,
+        writes=True,
         recommended_timeout_s=_LONG_S,
     ),
     Command(
@@ -300,6 +304,7 @@ _ERASE = (
     Command(
         usage=_usage("04 3F 00 00 00 00"),
         handler=format_unit.format_unit,
+        writes=True,
         when_erasure_failed=True,
         recommended_timeout_s=_DAYS_S,
     ),
@@ -307,6 +312,7 @@ _ERASE = (
         usage=_usage("48 A1 00 00 00 00 00 FF FF 00"),
         service_action=Sanitize.OVERWRITE,
         handler=sanitize.sanitize_overwrite,
+        writes=True,
         when_erasure_failed=True,
         recommended_timeout_s=_DAYS_S,
     ),
@@ -314,6 +320,7 @@ _ERASE = (
         usage=_usage("48 A2 00 00 00 00 00 FF FF 00"),
         service_action=Sanitize.BLOCK_ERASE,
         handler=sanitize.sanitize_block_erase,
+        writes=True,
         when_erasure_failed=True,
         recommended_timeout_s=_LONG_S,
     ),
@@ -321,6 +328,7 @@ _ERASE = (
         usage=_usage("48 A3 00 00 00 00 00 FF FF 00"),
         service_action=Sanitize.CRYPTOGRAPHIC_ERASE,
         handler=sanitize.sanitize_cryptographic_erase,
+        writes=True,
         when_erasure_failed=True,
         encrypted_only=True,
         recommended_timeout_s=_LONG_S,

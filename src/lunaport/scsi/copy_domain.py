@@ -14,7 +14,6 @@ import struct
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lunaport.blockdev.copying import CopiesFrom
 from lunaport.blockdev.device import BlockDevice, Buffer
@@ -23,9 +22,6 @@ from lunaport.scsi.inquiry import naa_designator
 from lunaport.scsi.limits import TOKENS_PER_UNIT_MAX
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
-
-if TYPE_CHECKING:  # the target needs this module
-    from lunaport.scsi.target import ScsiTarget
 
 TOKEN_BYTES = 512
 ROD_TYPE_CHANGE_VULNERABLE = 0x00800001
@@ -178,7 +174,7 @@ class CopyDomain:
         mine = self._nexuses.get(nexus.identity, set()) - {nexus}
         found: list[Reach] = []
         for each in (nexus, *mine):
-            unit = _unit_of(each.target, naa)
+            unit = _unit_of(each, naa)
             if unit is not None:
                 found.append(Reach(nexus=each, unit=unit))
         # Of several ways one that works now: another may be in the way of a reservation.
@@ -223,8 +219,8 @@ class CopyDomain:
         _guard_of(token.unit).forget(token)
 
 
-def _unit_of(target: "ScsiTarget", naa: bytes) -> LogicalUnit | None:
-    return next((unit for unit in target.units.values() if naa_designator(unit.uuid) == naa), None)
+def _unit_of(nexus: Nexus, naa: bytes) -> LogicalUnit | None:
+    return next((unit for unit in nexus.units.values() if naa_designator(unit.uuid) == naa), None)
 
 
 def _guard_of(unit: LogicalUnit) -> TokenGuard:

@@ -19,6 +19,7 @@ _DBD = 0x08
 _LLBAA = 0x10
 _LONGLBA = 0x01
 _DPOFUA = 0x10
+_WP = 0x80
 _BLOCKS_MAX = 0xFFFFFFFF
 _NO_SUBPAGE = 0x00
 _ALL_SUBPAGES = 0xFF
@@ -51,7 +52,7 @@ def mode_sense_6(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     pages = _pages(cdb)
     descriptor = b"" if cdb[1] & _DBD else _short_descriptor(unit)
     length = _HEADER_6.size - 1 + len(descriptor) + len(pages)
-    send(task, _HEADER_6.pack(length, 0, _DPOFUA, len(descriptor)) + descriptor + pages, cdb[4])
+    send(task, _HEADER_6.pack(length, 0, _specific(nexus), len(descriptor)) + descriptor + pages, cdb[4])
 
 
 def mode_sense_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
@@ -63,8 +64,13 @@ def mode_sense_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
         long_lba = _LONGLBA if cdb[1] & _LLBAA else 0
         descriptor = _long_descriptor(unit) if long_lba else _short_descriptor(unit)
     length = _HEADER_10.size - 2 + len(descriptor) + len(pages)
-    header = _HEADER_10.pack(length, 0, _DPOFUA, long_lba, len(descriptor))
+    header = _HEADER_10.pack(length, 0, _specific(nexus), long_lba, len(descriptor))
     send(task, header + descriptor + pages, int.from_bytes(cdb[7:9]))
+
+
+def _specific(nexus: Nexus) -> int:
+    """The device-specific parameter (SBC-3 6.4.1)."""
+    return _DPOFUA | (_WP if nexus.rights.read_only else 0)
 
 
 def _pages(cdb: bytes) -> bytes:

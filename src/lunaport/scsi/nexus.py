@@ -2,7 +2,9 @@
 
 Invariant: `_ready` holds exactly the LUNs this nexus may use with no question asked: no unit attention pending, no
 reservation of others in its way, not stopped, not draining. All other commands go the careful way, so the usual one
-pays one dict look-up for all of this. Who may only read goes the careful way for that too.
+pays one dict look-up for all of this. Those whom a reservation lets only read go the careful way for that too.
+LUNs that its rights do not show are not in `_ready` and not found either; a nexus whose rights are to read only has a
+dispatch table in which every command that writes is refused.
 
 Unit attentions at login: none. SAM-5 6.3.1 asks for POWER ON OCCURRED on every nexus after power on. A nexus here comes
 into being with its login and no earlier: there is nothing it can have known that a power cycle made untrue. Boot
@@ -10,6 +12,7 @@ firmware and simple initiators take a CHECK CONDITION as the answer to their fir
 libiscsi accept both.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lunaport.blockdev.device import DeviceError
@@ -17,14 +20,18 @@ from lunaport.scsi.command import CDB_BYTES, Command, check_fields
 from lunaport.scsi.enums import Access, Status
 from lunaport.scsi.logical_unit import Done, LogicalUnit
 from lunaport.scsi.reservations import NexusId
+from lunaport.scsi.rights import Rights
 from lunaport.scsi.sense import (
     ScsiError,
     Sense,
     commands_cleared_by_another_initiator,
     initializing_command_required,
     logical_unit_not_supported,
+    mode_parameters_changed,
     persistent_reservation_information_lost,
+    reported_luns_data_has_changed,
     sense_of,
+    write_protected,
 )
 from lunaport.scsi.task import Task
 
@@ -36,15 +43,19 @@ if TYPE_CHECKING:  # the target makes nexuses, and an erasure needs this module
 class Nexus:
     """Made by `ScsiTarget.attach`."""
 
-    __slots__ = ("_attentions", "_dispatch", "_ready", "id", "identity", "target")
+    __slots__ = ("_attentions", "_dispatch", "_forms", "_ready", "id", "identity", "rights", "target", "units")
 
-    def __init__(self, target: "ScsiTarget", nexus_id: NexusId, identity: str = "") -> None:
+    def __init__(self, target: "ScsiTarget", nexus_id: NexusId, identity: str, rights: Rights) -> None:
         self.target = target
         self.id = nexus_id
         self.identity = identity
         """Whose nexus this is, in the transport's words: one initiator's nexuses to all targets have the same. May be
         empty."""
-        self._dispatch = target.dispatch
+        self.rights = rights
+        self.units: Mapping[int, LogicalUnit] = {}
+        """The logical units that it sees, by LUN, in order."""
+        self._dispatch = target.read_only_dispatch if rights.read_only else target.dispatch
+        self._forms: dict[int, LogicalUnit] = {}
         self._attentions: dict[LogicalUnit, list[Sense]] = {}
         self._ready: dict[int, LogicalUnit] = {}
 
@@ -89,9 +100,29 @@ class Nexus:
 
         abort_all(left, drained)
 
+    def set_rights(self, rights: Rights) -> None:
+        """Change what this nexus may do, live. What it holds of a unit that it sees no longer ends; it is told."""
+        before, self.rights = self.rights, rights
+        self._dispatch = self.target.read_only_dispatch if rights.read_only else self.target.dispatch
+        seen = set(self.units.values())
+        self.refresh()
+        for unit in seen - set(self.units.values()):
+            if unit.holder is self:
+                unit.set_state(holder=None, stopped=unit.stopped)
+            unit.abort(self._tasks_in(unit), lambda: None)
+        for unit in self.units.values():
+            if before.luns != rights.luns:
+                self.raise_attention(unit, reported_luns_data_has_changed())
+            if before.read_only != rights.read_only:
+                self.raise_attention(unit, mode_parameters_changed())
+
+    def find(self, lun: int) -> LogicalUnit | None:
+        """The unit of a LUN as on the wire, if this nexus sees it."""
+        return self._forms.get(lun)
+
     def reset_unit(self, lun: int, done: Done) -> bool:
         """LOGICAL UNIT RESET. False, and no `done`, where there is no such unit; so for the other functions."""
-        unit = self.target.find(lun)
+        unit = self.find(lun)
         if unit is None:
             return False
         unit.reset(done)
@@ -99,7 +130,7 @@ class Nexus:
 
     def abort_task(self, lun: int, task: Task, done: Done) -> bool:
         """ABORT TASK for a task of this nexus."""
-        unit = self.target.find(lun)
+        unit = self.find(lun)
         if unit is None:
             return False
         unit.abort([task], done)
@@ -107,7 +138,7 @@ class Nexus:
 
     def abort_task_set(self, lun: int, done: Done) -> bool:
         """ABORT TASK SET: the tasks of this nexus."""
-        unit = self.target.find(lun)
+        unit = self.find(lun)
         if unit is None:
             return False
         unit.abort(self._tasks_in(unit), done)
@@ -115,7 +146,7 @@ class Nexus:
 
     def clear_task_set(self, lun: int, done: Done) -> bool:
         """CLEAR TASK SET: the tasks of every nexus (TST is 0); the others are told."""
-        unit = self.target.find(lun)
+        unit = self.find(lun)
         if unit is None:
             return False
         for nexus in {nexus for nexus in unit.task_set.values() if nexus is not self}:
@@ -150,6 +181,7 @@ class Nexus:
         """Whether a command that reads or writes `unit` would be carried out for this nexus now."""
         return (
             unit in self._attentions
+            and not (writing and self.rights.read_only)
             and not unit.closing
             and unit.erasure is None
             and not unit.stopped
@@ -161,11 +193,13 @@ class Nexus:
 
     def refresh(self) -> None:
         """Work out again which LUNs need no question. The target calls it when its units change."""
-        units = set(self.target.units.values())
+        self.units = {lun: unit for lun, unit in self.target.units.items() if self.rights.sees(lun)}
+        units = set(self.units.values())
         self._attentions = {unit: self._attentions.get(unit, []) for unit in units}
+        self._forms = {lun: unit for lun, unit in self.target.forms.items() if unit in units}
         self._ready = {
             lun: unit
-            for lun, unit in self.target.forms.items()
+            for lun, unit in self._forms.items()
             if not self._attentions[unit]
             and unit.erasure is None
             and not unit.stopped
@@ -176,7 +210,7 @@ class Nexus:
 
     def _execute_carefully(self, task: Task) -> None:
         try:
-            unit = self.target.find(task.lun)
+            unit = self.find(task.lun)
             if unit is None:
                 self._execute_absent(task)
             else:
@@ -206,6 +240,7 @@ class Nexus:
         check_fields(cdb, row.illegal)
         if unit.stopped and not row.when_stopped:
             raise ScsiError(initializing_command_required())
+        self._check_may_write(row)
         row.handler(self, unit, task)
 
     def _is_shut_out(self, unit: LogicalUnit, row: Command, cdb: bytes) -> bool:
@@ -236,10 +271,20 @@ class Nexus:
         """What the operation code alone does not decide: service actions, and codes that no command has."""
         row = self.target.commands.find(task.cdb)
         check_fields(task.cdb, row.illegal)
+        self._check_may_write(row)
         row.handler(self, unit, task)
+
+    def _check_may_write(self, row: Command) -> None:
+        if row.writes and self.rights.read_only:
+            raise ScsiError(write_protected())
 
     def _tasks_in(self, unit: LogicalUnit) -> list[Task]:
         return [task for task, nexus in unit.task_set.items() if nexus is self]
+
+
+def refuse_write(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    """Stands for every command that writes, for a nexus that may only read."""
+    raise ScsiError(write_protected())
 
 
 def abort_all(tasks: list[tuple[LogicalUnit, list[Task]]], done: Done) -> None:

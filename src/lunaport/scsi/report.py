@@ -35,7 +35,7 @@ def report_luns_absent(nexus: Nexus, task: Task) -> None:
     allocation_length = int.from_bytes(task.cdb[6:10])
     match task.cdb[2]:
         case SelectReport.ADDRESSABLE | SelectReport.ALL:
-            luns = sorted(nexus.target.units)
+            luns = sorted(nexus.units)
         case SelectReport.WELL_KNOWN:
             luns = []
         case _:

@@ -287,6 +287,10 @@ def commands_cleared_by_another_initiator() -> Sense:
     return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2F00)
 
 
+def mode_parameters_changed() -> Sense:
+    return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2A01)
+
+
 def reported_luns_data_has_changed() -> Sense:
     return Sense(key=SenseKey.UNIT_ATTENTION, code=0x3F0E)
 

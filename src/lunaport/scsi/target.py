@@ -10,8 +10,9 @@ from lunaport.scsi.commands import COMMANDS
 from lunaport.scsi.copy_domain import CopyDomain
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.lun import lun_forms
-from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.nexus import Nexus, refuse_write
 from lunaport.scsi.reservations import NexusId
+from lunaport.scsi.rights import ALL_RIGHTS, Rights
 from lunaport.scsi.sense import reported_luns_data_has_changed
 
 
@@ -37,6 +38,7 @@ class ScsiTarget:
         self.nexuses: set[Nexus] = set()
         self.commands = commands
         self.dispatch = commands.dispatch(Nexus.execute_found)
+        self.read_only_dispatch = commands.dispatch(Nexus.execute_found, writes=refuse_write)
         self._units = dict(units)
         self._forms = _forms(units)
 
@@ -50,13 +52,22 @@ class ScsiTarget:
         """The same by LUN as on the wire, in every form it can have there."""
         return self._forms
 
+    @property
+    def is_reserved(self) -> bool:
+        """Whether somebody holds a reservation on one of the units, of either kind."""
+        units = self._units.values()
+        return any(unit.holder is not None or unit.reservations.now.type is not None for unit in units)
+
     def find(self, lun: int) -> LogicalUnit | None:
         """The unit of a LUN as on the wire."""
         return self._forms.get(lun)
 
-    def attach(self, initiator_port: str, target_port: int = 1, *, identity: str = "") -> Nexus:
+    def attach(
+        self, initiator_port: str, target_port: int = 1, *, identity: str = "", rights: Rights = ALL_RIGHTS
+    ) -> Nexus:
         """A new nexus, at login to one of `ports`. `identity`: see `Nexus.identity`."""
-        nexus = Nexus(self, NexusId(initiator_port=initiator_port, target_port=target_port), identity)
+        nexus_id = NexusId(initiator_port=initiator_port, target_port=target_port)
+        nexus = Nexus(self, nexus_id, identity, rights)
         self.domain.enter(nexus)
         self.nexuses.add(nexus)
         for unit in self._units.values():

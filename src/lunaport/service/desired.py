@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lunaport.engine.interface import (
+    AccessRule,
     BlockSpec,
     Credential,
     DesiredState,
@@ -14,9 +15,11 @@ from lunaport.engine.interface import (
     PortalSpec,
     TargetSpec,
 )
+from lunaport.model import access as model_access
+from lunaport.model import chap as model
 from lunaport.model.address import HostPort
 from lunaport.model.block import Block
-from lunaport.model.chap import Chap
+from lunaport.model.chap import Chap, OldSecret
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Lun, Target
 from lunaport.model.volume import Volume
@@ -42,6 +45,27 @@ def _credential(chap: Chap) -> Credential | None:
     return Credential(username=chap.username, secret=chap.secret) if chap.enabled else None
 
 
+def _old(old: OldSecret | None, initiators: tuple[str, ...] = ()) -> list[Credential]:
+    if old is None:
+        return []
+    return [Credential(username=old.username, secret=old.secret, initiators=initiators, valid_until=old.valid_until)]
+
+
+def _credentials(one_way: Chap, others: Iterable[model.Credential] = ()) -> tuple[Credential, ...]:
+    """All that initiators may prove, old secrets behind new ones."""
+    found = []
+    if one_way.enabled:
+        found += [Credential(username=one_way.username, secret=one_way.secret), *_old(one_way.old)]
+    for each in others:
+        found.append(Credential(username=each.username, secret=each.secret, initiators=each.initiators))
+        found += _old(each.old, each.initiators)
+    return tuple(found)
+
+
+def _rule(rule: model_access.AccessRule) -> AccessRule:
+    return AccessRule(initiators=rule.initiators, networks=rule.networks, read_only=rule.read_only, luns=rule.luns)
+
+
 def _lun_spec(lun: Lun, places: Places) -> LunSpec:
     return LunSpec(
         lun=lun.lun, uuid=lun.uuid, path=places.path(lun.volume, lun.file), size_bytes=lun.size_bytes, key=lun.key
@@ -50,13 +74,14 @@ def _lun_spec(lun: Lun, places: Places) -> LunSpec:
 
 def target_spec(target: Target, places: Places) -> TargetSpec:
     """The target as the engine shall serve it."""
-    one_way = _credential(target.one_way)
     return TargetSpec(
         name=target.name,
         header_digest=target.header_digest,
         data_digest=target.data_digest,
-        credentials=(one_way,) if one_way else (),
+        credentials=_credentials(target.one_way, target.credentials),
         mutual=_credential(target.mutual),
+        rules=tuple(_rule(rule) for rule in target.access.rules),
+        single_initiator=target.access.single_initiator,
         luns=tuple(_lun_spec(lun, places) for lun in target.luns),
         limits=LimitsSpec(iops=target.limits.iops, bytes_per_second=target.limits.bytes_per_second),
         draining=target.draining,
@@ -73,7 +98,11 @@ def portal_specs(service: IscsiService, portals: Iterable[HostPort]) -> tuple[Po
 
 def discovery_spec(service: IscsiService) -> DiscoverySpec:
     """What discovery tells."""
-    return DiscoverySpec(open=service.discovery_open)
+    return DiscoverySpec(
+        open=service.discovery_open,
+        credentials=_credentials(service.discovery_one_way),
+        mutual=_credential(service.discovery_mutual),
+    )
 
 
 def block_specs(blocks: Iterable[Block]) -> tuple[BlockSpec, ...]:

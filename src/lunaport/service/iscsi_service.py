@@ -17,7 +17,7 @@ async def update_service(context: Context, action: UpdateService) -> IscsiServic
     """Carry out UpdateService."""
     current = await context.store.service()
     check_revision(current.revision, action.revisions)
-    wanted = merge_service(current, action.change)
+    wanted = merge_service(current, action.change, now=context.clock())
     if wanted == replace(current, revision=wanted.revision):
         return current
     before, after = _wire(context, current), _wire(context, wanted)

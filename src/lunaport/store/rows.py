@@ -1,12 +1,15 @@
 """From rows to the model's values and back."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import RowMapping
 
+from lunaport.model.access import Access, AccessRule
 from lunaport.model.block import Block
-from lunaport.model.chap import Chap
+from lunaport.model.chap import Chap, Credential, OldSecret
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.limits import Limits
 from lunaport.model.target import Lun, LunState, Target
@@ -15,36 +18,110 @@ from lunaport.model.volume import Volume
 from lunaport.store.key import SecretBox
 
 DIRECTIONS = ("one_way", "mutual")
+DISCOVERY = "discovery"
+"""Whose CHAP it is, beside the ids of targets."""
 
 
-def _context(target_id: int, direction: str) -> str:
-    return f"chap:{target_id}:{direction}"
+def _old_of(row: RowMapping, box: SecretBox, context: str) -> OldSecret | None:
+    sealed = row["old_secret"]
+    if sealed is None:
+        return None
+    return OldSecret(
+        username=row["old_username"],
+        secret=box.decrypt(sealed, f"{context}:old"),
+        valid_until=row["old_valid_until"],
+    )
 
 
-def chap_of(row: RowMapping, box: SecretBox) -> Chap:
-    """One direction of CHAP, its secret in clear."""
+def _old_values(old: OldSecret | None, box: SecretBox, context: str) -> dict[str, Any]:
+    return {
+        "old_username": old.username if old else "",
+        "old_secret": box.encrypt(old.secret, f"{context}:old") if old else None,
+        "old_valid_until": old.valid_until if old else 0.0,
+    }
+
+
+def chap_of(row: RowMapping, box: SecretBox, owner: int | str) -> Chap:
+    """One direction of CHAP of a target or of discovery, its secret in clear."""
+    context = f"chap:{owner}:{row['direction']}"
     sealed = row["secret"]
     return Chap(
         enabled=row["enabled"],
         username=row["username"],
-        secret=box.decrypt(sealed, _context(row["target_id"], row["direction"])) if sealed is not None else "",
+        secret=box.decrypt(sealed, context) if sealed is not None else "",
         secret_changed_at=row["secret_changed_at"],
+        old=_old_of(row, box, context),
     )
 
 
-def chap_rows(target: Target, box: SecretBox, target_id: int) -> list[dict[str, Any]]:
-    """Both directions of a target's CHAP, secrets encrypted."""
-    return [
-        {
-            "target_id": target_id,
-            "direction": direction,
-            "enabled": chap.enabled,
-            "username": chap.username,
-            "secret": box.encrypt(chap.secret, _context(target_id, direction)) if chap.secret else None,
-            "secret_changed_at": chap.secret_changed_at,
-        }
-        for direction, chap in zip(DIRECTIONS, (target.one_way, target.mutual), strict=True)
-    ]
+def chap_rows(one_way: Chap, mutual: Chap, box: SecretBox, owner: int | str) -> list[dict[str, Any]]:
+    """Both directions of CHAP, secrets encrypted. `owner`: the target's id, or DISCOVERY."""
+    found = []
+    for direction, chap in zip(DIRECTIONS, (one_way, mutual), strict=True):
+        context = f"chap:{owner}:{direction}"
+        found.append(
+            {
+                "direction": direction,
+                "enabled": chap.enabled,
+                "username": chap.username,
+                "secret": box.encrypt(chap.secret, context) if chap.secret else None,
+                "secret_changed_at": chap.secret_changed_at,
+                **_old_values(chap.old, box, context),
+            }
+        )
+    return found
+
+
+def credential_of(row: RowMapping, box: SecretBox) -> Credential:
+    """A CHAP name of a target beside the one-way one, its secret in clear."""
+    context = f"credential:{row['target_id']}:{row['username']}"
+    return Credential(
+        username=row["username"],
+        secret=box.decrypt(row["secret"], context),
+        secret_changed_at=row["secret_changed_at"],
+        initiators=tuple(json.loads(row["initiators"])),
+        old=_old_of(row, box, context),
+    )
+
+
+def credential_rows(credentials: Sequence[Credential], box: SecretBox, target_id: int) -> list[dict[str, Any]]:
+    """A target's CHAP names beside the one-way one, secrets encrypted."""
+    found = []
+    for number, each in enumerate(credentials):
+        context = f"credential:{target_id}:{each.username}"
+        found.append(
+            {
+                "target_id": target_id,
+                "username": each.username,
+                "number": number,
+                "initiators": json.dumps(each.initiators),
+                "secret": box.encrypt(each.secret, context),
+                "secret_changed_at": each.secret_changed_at,
+                **_old_values(each.old, box, context),
+            }
+        )
+    return found
+
+
+def _access_of(row: RowMapping) -> Access:
+    rules = tuple(
+        AccessRule(
+            initiators=tuple(rule["initiators"]),
+            networks=tuple(rule["networks"]),
+            read_only=rule["read_only"],
+            luns=None if rule["luns"] is None else tuple(rule["luns"]),
+        )
+        for rule in json.loads(row["rules"])
+    )
+    return Access(rules=rules, single_initiator=row["single_initiator"])
+
+
+def access_values(access: Access) -> dict[str, Any]:
+    """A target's access, as columns of its row."""
+    return {
+        "rules": json.dumps([asdict(rule) for rule in access.rules]),
+        "single_initiator": access.single_initiator,
+    }
 
 
 def _key_context(uuid: str) -> str:
@@ -80,8 +157,14 @@ def lun_row(target_id: int, lun: Lun, box: SecretBox) -> dict[str, Any]:
     }
 
 
-def target_of(row: RowMapping, luns: Sequence[RowMapping], chap: Mapping[str, Chap], box: SecretBox) -> Target:
-    """A target from its row, the rows of its LUNs in order, and its CHAP by direction."""
+def target_of(
+    row: RowMapping,
+    luns: Sequence[RowMapping],
+    chap: Mapping[str, Chap],
+    credentials: Sequence[Credential],
+    box: SecretBox,
+) -> Target:
+    """A target from its row, the rows of its LUNs in order, its CHAP by direction, and its other CHAP names."""
     return Target(
         id=row["id"],
         name=row["name"],
@@ -89,6 +172,8 @@ def target_of(row: RowMapping, luns: Sequence[RowMapping], chap: Mapping[str, Ch
         data_digest=row["data_digest"],
         one_way=chap.get("one_way", Chap()),
         mutual=chap.get("mutual", Chap()),
+        credentials=tuple(credentials),
+        access=_access_of(row),
         luns=tuple(lun_of(each, box) for each in luns),
         limits=Limits(iops=row["iops_max"], bytes_per_second=row["bytes_per_second_max"]),
         draining=row["draining"],
@@ -123,8 +208,8 @@ def volume_of(row: RowMapping) -> Volume:
     )
 
 
-def service_of(row: RowMapping) -> IscsiService:
-    """The service object."""
+def service_of(row: RowMapping, chap: Mapping[str, Chap]) -> IscsiService:
+    """The service object from its row, and the CHAP of discovery by direction."""
     return IscsiService(
         enabled=row["enabled"],
         port=row["port"],
@@ -132,6 +217,8 @@ def service_of(row: RowMapping) -> IscsiService:
         isns_address=row["isns_address"],
         discovery_open=row["discovery_open"],
         draining=row["draining"],
+        discovery_one_way=chap.get("one_way", Chap()),
+        discovery_mutual=chap.get("mutual", Chap()),
         revision=row["revision"],
     )
 
@@ -145,6 +232,7 @@ def target_values(target: Target) -> dict[str, Any]:
         "iops_max": target.limits.iops,
         "bytes_per_second_max": target.limits.bytes_per_second,
         "draining": target.draining,
+        **access_values(target.access),
     }
 
 

@@ -21,7 +21,7 @@ from lunaport.store import audit, blocks, rows, targets, users
 from lunaport.store.database import Database, open_database
 from lunaport.store.errors import KeyWrongError, StoreError
 from lunaport.store.key import RandomBytes, SecretBox, load_key
-from lunaport.store.tables import IDENTITY, REVISION, SERVICE, VOLUME
+from lunaport.store.tables import DISCOVERY_CHAP, IDENTITY, REVISION, SERVICE, VOLUME
 
 DATABASE_FILE: Final = "lunaport.db"
 KEY_FILE: Final = "secret.key"
@@ -125,11 +125,11 @@ class SqlStore:
 
     async def service(self) -> IscsiService:
         """The service object."""
-        return await self._database.run(_service)
+        return await self._database.run(lambda c: _service(c, self._box))
 
     async def put_service(self, service: IscsiService) -> IscsiService:
         """Store the service object."""
-        return await self._database.run(lambda c: _put_service(c, service))
+        return await self._database.run(lambda c: _put_service(c, self._box, service))
 
     async def nas_uuid(self) -> str:
         """The identifier of this NAS."""
@@ -256,11 +256,15 @@ def _remove_volume(connection: Connection, name: str) -> None:
     connection.execute(delete(VOLUME).where(VOLUME.c.name == name))
 
 
-def _service(connection: Connection) -> IscsiService:
-    return rows.service_of(connection.execute(select(SERVICE)).mappings().one())
+def _service(connection: Connection, box: SecretBox) -> IscsiService:
+    chap = {
+        row["direction"]: rows.chap_of(row, box, rows.DISCOVERY)
+        for row in connection.execute(select(DISCOVERY_CHAP)).mappings()
+    }
+    return rows.service_of(connection.execute(select(SERVICE)).mappings().one(), chap)
 
 
-def _put_service(connection: Connection, service: IscsiService) -> IscsiService:
+def _put_service(connection: Connection, box: SecretBox, service: IscsiService) -> IscsiService:
     connection.execute(
         update(SERVICE)
         .where(SERVICE.c.id == SERVICE_ID)
@@ -274,7 +278,10 @@ def _put_service(connection: Connection, service: IscsiService) -> IscsiService:
             revision=targets.next_revision(connection),
         )
     )
-    return _service(connection)
+    connection.execute(delete(DISCOVERY_CHAP))
+    for row in rows.chap_rows(service.discovery_one_way, service.discovery_mutual, box, rows.DISCOVERY):
+        connection.execute(insert(DISCOVERY_CHAP).values(row))
+    return _service(connection, box)
 
 
 def _check_key(connection: Connection, box: SecretBox) -> None:

@@ -29,7 +29,18 @@ METADATA = MetaData(
     }
 )
 
+_DIRECTIONS = "direction IN ('one_way', 'mutual')"
 _STATES = "state IN ('creating', 'active', 'trashed')"
+
+
+def _old_secret() -> tuple[Column[str], Column[bytes], Column[float]]:
+    """What a secret has replaced and what is valid for a while: nothing where there is no secret."""
+    return (
+        Column("old_username", String, nullable=False, server_default=text("''")),
+        Column("old_secret", LargeBinary, nullable=True),
+        Column("old_valid_until", Float, nullable=False, server_default=text("0")),
+    )
+
 
 REVISION = Table(
     "revision",
@@ -63,6 +74,8 @@ TARGET = Table(
     Column("iops_max", Integer, nullable=False, server_default=text("0")),
     Column("bytes_per_second_max", Integer, nullable=False, server_default=text("0")),
     Column("draining", Boolean, nullable=False, server_default=text("0")),
+    Column("rules", String, nullable=False, server_default=text("'[]'")),
+    Column("single_initiator", Boolean, nullable=False, server_default=text("0")),
     sqlite_autoincrement=True,
 )
 Index("uq_target_name", TARGET.c.name, unique=True, sqlite_where=text("state != 'trashed'"))
@@ -90,13 +103,38 @@ CHAP = Table(
     Column(
         "direction",
         String,
-        CheckConstraint("direction IN ('one_way', 'mutual')", name="direction"),
+        CheckConstraint(_DIRECTIONS, name="direction"),
         primary_key=True,
     ),
     Column("enabled", Boolean, nullable=False),
     Column("username", String, nullable=False),
     Column("secret", LargeBinary, nullable=True),
     Column("secret_changed_at", Float, nullable=False),
+    *_old_secret(),
+)
+
+CREDENTIAL = Table(
+    "credential",
+    METADATA,
+    Column("target_id", Integer, ForeignKey("target.id", ondelete="CASCADE"), primary_key=True),
+    Column("username", String, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("initiators", String, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("secret_changed_at", Float, nullable=False),
+    *_old_secret(),
+)
+"""CHAP names of a target beside the one in `chap`, in the order of their numbers; initiators and rules are JSON."""
+
+DISCOVERY_CHAP = Table(
+    "discovery_chap",
+    METADATA,
+    Column("direction", String, CheckConstraint(_DIRECTIONS, name="direction"), primary_key=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("username", String, nullable=False),
+    Column("secret", LargeBinary, nullable=True),
+    Column("secret_changed_at", Float, nullable=False),
+    *_old_secret(),
 )
 
 SERVICE = Table(

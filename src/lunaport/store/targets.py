@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select, update
 
-from lunaport.model.chap import Chap
+from lunaport.model.chap import Chap, Credential
 from lunaport.model.target import Lun, LunState, Target
 from lunaport.model.trash import TrashedTarget
 from lunaport.store import rows
 from lunaport.store.key import SecretBox
-from lunaport.store.tables import CHAP, LUN, REVISION, TARGET
+from lunaport.store.tables import CHAP, CREDENTIAL, LUN, REVISION, TARGET
 
 CREATING, ACTIVE, TRASHED = LunState.CREATING.value, LunState.ACTIVE.value, LunState.TRASHED.value
 
@@ -32,7 +32,17 @@ def _luns(connection: Connection, target_ids: Select[tuple[int]]) -> Mapping[int
 def _chap(connection: Connection, box: SecretBox, target_ids: Select[tuple[int]]) -> Mapping[int, dict[str, Chap]]:
     found: dict[int, dict[str, Chap]] = defaultdict(dict)
     for row in connection.execute(select(CHAP).where(CHAP.c.target_id.in_(target_ids))).mappings():
-        found[row["target_id"]][row["direction"]] = rows.chap_of(row, box)
+        found[row["target_id"]][row["direction"]] = rows.chap_of(row, box, row["target_id"])
+    return found
+
+
+def _credentials(
+    connection: Connection, box: SecretBox, target_ids: Select[tuple[int]]
+) -> Mapping[int, list[Credential]]:
+    found: dict[int, list[Credential]] = defaultdict(list)
+    statement = select(CREDENTIAL).where(CREDENTIAL.c.target_id.in_(target_ids)).order_by(CREDENTIAL.c.number)
+    for row in connection.execute(statement).mappings():
+        found[row["target_id"]].append(rows.credential_of(row, box))
     return found
 
 
@@ -54,10 +64,14 @@ def read(
         ids = ids.where(TARGET.c.name == name)
     if count_max is not None:
         ids = ids.limit(count_max)
-    luns, chap = _luns(connection, ids), _chap(connection, box, ids)
+    luns, chap, credentials = (
+        _luns(connection, ids),
+        _chap(connection, box, ids),
+        _credentials(connection, box, ids),
+    )
     statement = select(TARGET).where(TARGET.c.id.in_(ids)).order_by(TARGET.c.id)
     return [
-        rows.target_of(row, luns.get(row["id"], ()), chap.get(row["id"], {}), box)
+        rows.target_of(row, luns.get(row["id"], ()), chap.get(row["id"], {}), credentials.get(row["id"], ()), box)
         for row in connection.execute(statement).mappings()
     ]
 
@@ -98,8 +112,11 @@ def add(connection: Connection, box: SecretBox, target: Target) -> Target:
 
 def _put_chap(connection: Connection, box: SecretBox, target_id: int, target: Target) -> None:
     connection.execute(delete(CHAP).where(CHAP.c.target_id == target_id))
-    for row in rows.chap_rows(target, box, target_id):
-        connection.execute(insert(CHAP).values(row))
+    for row in rows.chap_rows(target.one_way, target.mutual, box, target_id):
+        connection.execute(insert(CHAP).values(target_id=target_id, **row))
+    connection.execute(delete(CREDENTIAL).where(CREDENTIAL.c.target_id == target_id))
+    for row in rows.credential_rows(target.credentials, box, target_id):
+        connection.execute(insert(CREDENTIAL).values(row))
 
 
 def _set_state(connection: Connection, target_id: int, before: str, after: str, trashed_at: float | None) -> None:

@@ -168,7 +168,12 @@ async def test_the_service_is_changed_in_part(client: httpx.AsyncClient) -> None
     assert (patched["enabled"], patched["port"]) == (False, 860)
     assert (await client.patch("/api/v1/service", json={"port": 0})).json()["port"] is None
     opened = (await client.patch("/api/v1/service", json={"discovery": {"open": True}})).json()
-    assert (opened["discovery"], opened["enabled"]) == ({"open": True}, False)
+    assert (opened["discovery"]["open"], opened["enabled"]) == (True, False)
+    chap = {"one_way": {"enabled": True, "username": "finder", "secret": "finder-secret-1"}}
+    guarded = (await client.patch("/api/v1/service", json={"discovery": {"chap": chap}})).json()["discovery"]
+    assert (guarded["open"], guarded["chap"]["one_way"]["enabled"]) == (True, True)
+    kept = (await client.patch("/api/v1/service", json={"discovery": {"open": False}})).json()["discovery"]
+    assert kept == guarded | {"open": False}
     assert (await client.patch("/api/v1/service", json={"port": 70000})).status_code == 422
 
 

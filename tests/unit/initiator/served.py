@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from lunaport.iscsi.chap import ChapCredential
+from lunaport.iscsi.errors import LoginRefused
 from lunaport.iscsi.login import TargetPolicy
 from tests.unit.iscsi.full_feature import Disk
 from tests.unit.iscsi.initiator import TARGET, Directory
@@ -22,12 +23,13 @@ class Served:
 
     def __init__(self, policy: TargetPolicy) -> None:
         self.policy = policy
+        self.refusal: LoginRefused | None = None
         self.disk: Disk = SizedDisk()
         self.targets: list[Target] = []
         self.port = 0
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        target = Target(Directory(policy=self.policy, discovery=self.policy), self.disk, 3)
+        target = Target(Directory(policy=self.policy, discovery=self.policy, refusal=self.refusal), self.disk, 3)
         self.targets.append(target)
         loop = asyncio.get_running_loop()
 

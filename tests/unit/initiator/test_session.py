@@ -18,9 +18,11 @@ from lunaport.initiator import (
     PingReceived,
     Rejected,
     RejectedError,
+    TargetMovedError,
     connect,
 )
 from lunaport.iscsi.enums import LoginStatus, LogoutReason, LogoutResponse, Opcode, TaskFunction, TaskResponse
+from lunaport.iscsi.errors import TargetMoved
 from lunaport.iscsi.initiator_faults import (
     Chunk,
     OutgoingPdu,
@@ -203,3 +205,32 @@ async def test_closing_without_a_logout() -> None:
         await session.close()
         with pytest.raises(ConnectionEndedError, match="closed by the initiator"):
             await waiting.wait()
+
+
+@pytest.mark.parametrize("permanently", [False, True])
+async def test_a_target_that_has_moved_is_followed(permanently: bool) -> None:
+    async with serving() as here, serving() as there:
+        here.refusal = TargetMoved(HOST, there.port, permanently=permanently)
+        with pytest.raises(TargetMovedError) as moved:
+            await connect(HOST, here.port, OPTIONS)
+        assert (moved.value.host, moved.value.port, moved.value.permanently) == (HOST, there.port, permanently)
+        async with await connect(HOST, here.port, OPTIONS, redirections_max=1) as session:
+            assert await session.ping(b"there") == b"there"
+        assert there.targets[0].closing == "logout"
+
+
+async def test_targets_that_send_one_round_in_circles_are_left() -> None:
+    async with serving() as here, serving() as there:
+        here.refusal = TargetMoved(HOST, there.port, permanently=False)
+        there.refusal = TargetMoved(HOST, here.port, permanently=False)
+        with pytest.raises(TargetMovedError):
+            await connect(HOST, here.port, OPTIONS, redirections_max=4)
+        assert len(here.targets) + len(there.targets) == 5
+
+
+async def test_an_address_that_is_none_is_not_followed() -> None:
+    async with serving() as here:
+        here.refusal = TargetMoved("not a host", 1, permanently=False)
+        with pytest.raises(LoginError, match="is no address of a target") as failed:
+            await connect(HOST, here.port, OPTIONS, redirections_max=1)
+        assert not isinstance(failed.value, TargetMovedError)

@@ -6,7 +6,7 @@ import pytest
 
 from lunaport.iscsi.chap import ChapCredential, chap_response
 from lunaport.iscsi.enums import ChapAlgorithm, LoginStatus
-from lunaport.iscsi.errors import Refusal
+from lunaport.iscsi.errors import Refusal, TargetMoved
 from lunaport.iscsi.login import LoginStep, TargetPolicy
 from lunaport.iscsi.negotiation import SessionParameters
 from lunaport.iscsi.pdu import LoginResponse
@@ -280,6 +280,37 @@ def test_discovery_with_chap() -> None:
     initiator.send(SECURITY, FULL_FEATURE, {"CHAP_N": "alice", "CHAP_R": proof(7)})
     assert initiator.response is not None
     assert initiator.response.transit
+
+
+@pytest.mark.parametrize(
+    ("host", "permanently", "status", "address"),
+    [
+        ("192.0.2.9", False, 0x0101, "192.0.2.9:3260"),
+        ("2001:db8::9", True, 0x0102, "[2001:db8::9]:3260"),
+        ("nas.example.org", True, 0x0102, "nas.example.org:3260"),
+    ],
+)
+@pytest.mark.parametrize("at", ["find", "admit"])
+def test_a_target_that_has_moved_says_where_to(
+    at: str, host: str, permanently: bool, status: int, address: str
+) -> None:
+    moved = TargetMoved(host, 3260, permanently=permanently)
+    directory = Directory(OPEN, refusal=moved) if at == "admit" else MovedDirectory(OPEN, refusal=moved)
+    initiator = Initiator(directory)
+    step = initiator.send(SECURITY, FULL_FEATURE, NAMES | {"AuthMethod": "None"})
+    assert (step.status, step.refusal, step.outcome) == (status, Refusal.MOVED, None)
+    assert address in step.failed
+    assert initiator.response is not None
+    assert (initiator.response.status, initiator.response.transit) == (status, False)
+    assert initiator.answers == {"TargetAddress": address}
+
+
+class MovedDirectory(Directory):
+    """Refuses as soon as the target is named."""
+
+    def find_target(self, target_name: str, initiator_name: str) -> TargetPolicy:
+        assert self.refusal is not None
+        raise self.refusal
 
 
 OPTIONAL = TargetPolicy(name="", credentials=ALICE, chap_is_optional=True)

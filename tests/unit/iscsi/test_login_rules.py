@@ -307,7 +307,7 @@ def test_anything_in_any_state_is_a_step(pdus: list[tuple[bytes, bytes]], policy
         assert bool(step.failed) == (step.status != LoginStatus.SUCCESS)
         over = bool(step.failed or step.outcome)
         if step.outcome:
-            assert step.outcome.session_type == "Discovery" or not policy.credentials
+            assert step.outcome.session_type == "Discovery" or policy.credentials is None
         for wire in step.responses:
             assert len(wire) <= 48 + limits.LOGIN_DATA_SEGMENT_BYTES_MAX
             assert wire[0] == Opcode.LOGIN_RESPONSE

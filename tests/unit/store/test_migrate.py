@@ -71,6 +71,14 @@ def test_what_is_stored_survives_each_step(tmp_path: Path) -> None:
         with engine.begin() as connection:
             upgrade(connection, revision)
             connection.exec_driver_sql("UPDATE service SET port = 860, isns_address = '192.0.2.1'")
+            connection.exec_driver_sql(
+                "INSERT INTO target (name, state, header_digest, data_digest, created_at, revision) "
+                "VALUES ('iqn.2026-11.test:a', 'active', 0, 0, 1, 2)"
+            )
+            connection.exec_driver_sql(
+                "INSERT INTO chap (target_id, direction, enabled, username, secret_changed_at) "
+                "VALUES (1, 'one_way', 0, 'alice', 0)"
+            )
         with engine.begin() as connection:
             migrate(connection)
             assert current_revision(connection) == REVISIONS[-1]
@@ -78,6 +86,10 @@ def test_what_is_stored_survives_each_step(tmp_path: Path) -> None:
             assert compare_metadata(context, METADATA) == []
             row = connection.exec_driver_sql("SELECT * FROM service").mappings().one()
             assert (row["port"], row["isns_address"], row["discovery_open"]) == (860, "192.0.2.1", 0)
+            target = connection.exec_driver_sql("SELECT * FROM target").mappings().one()
+            assert (target["name"], target["rules"], target["single_initiator"]) == ("iqn.2026-11.test:a", "[]", 0)
+            chap = connection.exec_driver_sql("SELECT * FROM chap").mappings().one()
+            assert (chap["username"], chap["old_secret"], chap["old_valid_until"]) == ("alice", None, 0)
         engine.dispose()
 
 

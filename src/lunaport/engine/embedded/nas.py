@@ -15,7 +15,8 @@ import structlog
 
 from lunaport.engine import plan
 from lunaport.engine.embedded.admission import Admission
-from lunaport.engine.embedded.directory import Directory, TextAnswers
+from lunaport.engine.embedded.directory import Directory, TextAnswers, asker_of
+from lunaport.engine.embedded.exclusive import ExclusiveUse
 from lunaport.engine.embedded.failures import Failures
 from lunaport.engine.embedded.journal import Journal
 from lunaport.engine.embedded.limits import ConnectionBounds, DataLimits
@@ -45,9 +46,11 @@ from lunaport.engine.interface import (
     TargetSpec,
 )
 from lunaport.iscsi.connection import Connection
+from lunaport.iscsi.errors import LoginRefused
 from lunaport.iscsi.limits import SILENCE_S_MAX
 from lunaport.iscsi.login import LoginOutcome, LoginPhase, LoginStep
 from lunaport.iscsi.session import SessionTable
+from lunaport.scsi.rights import Rights
 
 log = structlog.get_logger()
 
@@ -74,13 +77,16 @@ class Nas:
         limits: DataLimits = DataLimits(),  # noqa: B008 - frozen
         *,
         descriptors: int = 1 << 20,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.loop = loop
+        self.clock = clock
         self.pool = BufferPool()
         self.memory = Memory(limits.memory_mib << 20)
         self.pressure = Pressure(loop, self.memory, lambda: self.by_transport)
-        self.targets = TargetTable(loop)
+        self.targets = TargetTable(loop, clock)
         self.portals = Portals(loop, self._accept)
+        self.exclusive = ExclusiveUse(self)
         self.discovery = DiscoverySpec()
         self.sessions: SessionTable[Session] = SessionTable(
             limits.sessions,
@@ -92,7 +98,7 @@ class Nas:
         self.refusals = Refusals(time.monotonic)
         self.by_transport: dict[Transport, Session] = {}
         # TSIHs handed out to logins whose last response is being built.
-        self.admitted: dict[Transport, tuple[int, Session | None]] = {}
+        self.admitted: dict[Transport, tuple[int, Session | None, Rights]] = {}
         self.closing_targets: set[str] = set()
         self.changes = Queue()
         self.since = time.time()
@@ -202,11 +208,31 @@ class Nas:
             [
                 partial(self.end_sessions, leaving, "its target was removed"),
                 *(partial(self.targets.close, name) for name in steps.stop),
-                *(partial(self.targets.update, spec) for spec in steps.update),
+                *(partial(self._update_target, spec) for spec in steps.update),
                 *(partial(open_target, spec) for spec in steps.start),
             ],
             done,
         )
+
+    def _update_target(self, spec: TargetSpec, finish: Finish) -> None:
+        """Change a target and what its sessions may do; those that may do nothing any more end."""
+
+        def updated(error: BaseException | None) -> None:
+            if error is not None:
+                finish(error)
+                return
+            access = self.targets.targets[spec.name].access
+            ending = []
+            for transport, session in self.by_transport.items():
+                if session.nexus is None or session.outcome.target_name != spec.name:
+                    continue
+                try:
+                    session.nexus.set_rights(access.rights_of(asker_of(transport, session.outcome.initiator_name)))
+                except LoginRefused:
+                    ending.append(transport)
+            self.end_sessions(ending, "its initiator may not use the target any more", finish)
+
+        self.targets.update(spec, updated)
 
     def end_sessions(self, transports: list[Transport], reason: str, finish: Finish) -> None:
         """Ask initiators to log out, end those that do not in time; `finish` when all have ended."""
@@ -269,7 +295,7 @@ class Nas:
     def begin_session(self, transport: Transport, outcome: LoginOutcome) -> Connection:
         """See `transport.Owner`."""
         self.admission.end_login(transport)
-        tsih, replaced = self.admitted.pop(transport)
+        tsih, replaced, rights = self.admitted.pop(transport)
         if replaced is not None:
             replaced.transport.close("the initiator logged in again in its place")
         target = self.targets.targets.get(outcome.target_name)
@@ -279,6 +305,7 @@ class Nas:
                 f"{outcome.initiator_name},i,0x{outcome.isid.hex()}",
                 # Without CHAP anyone can call himself anything: the name alone does not make two sessions one host's.
                 identity=f"{outcome.initiator_name} {transport.address.rsplit(':', 1)[0]}",
+                rights=rights,
             )
         session = Session(transport, outcome, tsih, target, nexus, partial(self._end_target, outcome.target_name))
         connection = Connection(

@@ -36,6 +36,11 @@ def parse_address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def peer_address(text: str) -> IPv4Address | IPv6Address:
+    """The address in what `format_address` made, without its scope."""
+    return ip_address(parse_address(text)[0].partition("%")[0])
+
+
 def reachable(listening: Iterable[tuple[str, int]], reached: tuple[str, int]) -> list[tuple[str, int]]:
     """Those of the addresses we listen on that a peer can use which came to `reached`, the one it came to first.
 

@@ -100,6 +100,8 @@ class Session:
             isid=outcome.isid.hex(),
             tsih=self.tsih,
             chap_user=outcome.chap_user,
+            read_only=self.nexus is not None and self.nexus.rights.read_only,
+            luns=tuple(self.nexus.units) if self.nexus is not None else (),
             negotiated=connection.parameters.negotiated(),
             commands=connection.commands,
             outstanding=len(connection.tasks),
@@ -130,7 +132,7 @@ class Session:
                 if function == TaskFunction.TARGET_COLD_RESET:
                     self.end_all()  # RFC 7143 section 11.5.1
 
-            run_together([partial(reset, unit) for unit in nexus.target.units.values()], reset_done)
+            run_together([partial(reset, unit) for unit in nexus.units.values()], reset_done)
             return
         methods: dict[int, Callable[[int, Callable[[], None]], bool]] = {
             TaskFunction.LOGICAL_UNIT_RESET: nexus.reset_unit,

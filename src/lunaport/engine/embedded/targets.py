@@ -9,12 +9,11 @@ from functools import partial
 import structlog
 
 from lunaport.blockdev.device import BlockDevice, DeviceError
+from lunaport.engine.embedded.access import Access
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.steps import Finish, run_steps, run_together
 from lunaport.engine.embedded.workers import Workers
 from lunaport.engine.interface import EngineError, LunSpec, StorageError, TargetSpec
-from lunaport.iscsi.chap import ChapCredential
-from lunaport.iscsi.login import TargetPolicy
 from lunaport.scsi.copy_domain import CopyDomain
 from lunaport.scsi.erasure import UNREADABLE, parse_plan, resume_erasure
 from lunaport.scsi.logical_unit import LogicalUnit
@@ -72,29 +71,10 @@ class Target:
     """A target on the wire. `missing`: LUNs whose file could not be opened, with the reason."""
 
     spec: TargetSpec
+    access: Access
     scsi: ScsiTarget
     disks: dict[int, Disk] = field(default_factory=dict)
     missing: dict[int, str] = field(default_factory=dict)
-
-    def policy(self) -> TargetPolicy:
-        """What a login has to meet."""
-        spec = self.spec
-        return TargetPolicy(
-            name=spec.name,
-            portal_group_tag=PORTAL_GROUP_TAG,
-            header_digest=spec.header_digest,
-            data_digest=spec.data_digest,
-            credentials=self.credentials(),
-        )
-
-    def credentials(self) -> tuple[ChapCredential, ...]:
-        """What a login has to prove one of; none: no CHAP is asked for."""
-        mutual = self.spec.mutual
-        ours = (mutual.username, mutual.secret.encode()) if mutual is not None else None
-        return tuple(
-            ChapCredential(user=entry.username, secret=entry.secret.encode(), mutual=ours)
-            for entry in self.spec.credentials
-        )
 
 
 def open_disk(loop: Loop, spec: LunSpec) -> Disk:
@@ -155,9 +135,10 @@ def _resume_erasure(spec: LunSpec, unit: LogicalUnit, journal: Companion) -> Non
 class TargetTable:
     """The targets that run, by name."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, clock: Callable[[], float]) -> None:
         self.loop = loop
         self.domain = CopyDomain(time.monotonic, os.urandom)
+        self.clock = clock
         self.targets: dict[str, Target] = {}
 
     def __iter__(self) -> Iterator[Target]:
@@ -185,7 +166,7 @@ class TargetTable:
                 log.error("disk cannot be opened", target=spec.name, lun=lun.lun, reason=str(error))
                 missing[lun.lun] = str(error)
         scsi = ScsiTarget({lun: disk.unit for lun, disk in disks.items()}, name=spec.name, domain=self.domain)
-        self.targets[spec.name] = Target(spec, scsi, disks, missing)
+        self.targets[spec.name] = Target(spec, Access(spec, self.clock), scsi, disks, missing)
 
     def open_missing(self) -> None:
         """Try the LUNs again whose file could not be opened."""
@@ -216,6 +197,7 @@ class TargetTable:
         def grown(error: BaseException | None) -> None:
             if error is None:
                 target.spec = spec
+                target.access = Access(spec, self.clock)
             finish(error)
 
         run_steps(growing, grown)

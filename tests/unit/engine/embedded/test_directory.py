@@ -1,16 +1,29 @@
 """Who is told of what, with our own initiator at a data process with real files and portals."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lunaport.engine.embedded.client import EmbeddedEngine
-from lunaport.engine.interface import Change, Credential, DesiredState, DiscoverySpec, PortalSpec, TargetSpec
-from lunaport.initiator import ChapOptions, LoginError, Options, Session, connect
-from lunaport.iscsi.enums import LoginStatus
+from lunaport.engine.interface import (
+    AccessRule,
+    Change,
+    Credential,
+    DesiredState,
+    DiscoverySpec,
+    PortalSpec,
+    TargetSpec,
+)
+from lunaport.initiator import Announced, ChapOptions, CommandError, LoginError, Options, Session, connect
+from lunaport.iscsi.enums import AsyncEvent, LoginStatus
+from lunaport.iscsi.errors import Refusal
+from lunaport.iscsi.login import LoginPhase, LoginStep
+from lunaport.iscsi.pdu import ReadableBuffer
 from tests.unit.engine.embedded.test_line import free_port, make_target, running
 
 pytestmark = pytest.mark.anyio
@@ -140,3 +153,230 @@ async def test_a_normal_session_is_told_of_its_own_target(tmp_path: Path) -> Non
         options = Options(initiator_name=ME, target_name=served.targets["alice"].name, chap=proof(ALICE))
         async with await served.connect(options) as session:
             assert [each.name for each in await session.send_targets()] == [options.target_name]
+
+
+NEAR, FAR = "127.0.0.0/8", "192.0.2.0/24"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Who asks for what, and what he is told."""
+
+    change: TargetSpec
+    """What is different about the target `asked`, which is open otherwise."""
+    chap: ChapOptions | None = None
+    discovery_chap: ChapOptions | None = None
+    told: bool
+    """In discovery."""
+    status: int
+    refusal: Refusal | None = None
+
+
+def asked(**change: Any) -> TargetSpec:
+    return TargetSpec(name="iqn.2026-11.test:asked", **change)
+
+
+REFUSED, DENIED = LoginStatus.AUTHENTICATION_FAILURE, LoginStatus.AUTHORIZATION_FAILURE
+CAROL = Credential(username="carol", secret="carol-secret-1", initiators=("iqn.2026-11.test:other",))
+ROWS = {
+    "no rule": Row(change=asked(), told=True, status=0),
+    "name allowed": Row(change=asked(rules=(AccessRule(initiators=(ME,)),)), told=True, status=0),
+    "pattern allowed": Row(change=asked(rules=(AccessRule(initiators=("iqn.2026-11.*",)),)), told=True, status=0),
+    "name not allowed": Row(
+        change=asked(rules=(AccessRule(initiators=("iqn.2026-11.test:other",)),)),
+        told=False,
+        status=DENIED,
+        refusal=Refusal.NAME_NOT_ALLOWED,
+    ),
+    "address allowed": Row(change=asked(rules=(AccessRule(networks=(FAR, NEAR)),)), told=True, status=0),
+    "address not allowed": Row(
+        change=asked(rules=(AccessRule(initiators=(ME,), networks=(FAR,)),)),
+        told=False,
+        status=DENIED,
+        refusal=Refusal.ADDRESS_NOT_ALLOWED,
+    ),
+    "no authentication": Row(
+        change=asked(credentials=(ALICE,)), told=False, status=REFUSED, refusal=Refusal.NO_AUTHENTICATION
+    ),
+    "right secret": Row(
+        change=asked(credentials=(ALICE,)), chap=proof(ALICE), discovery_chap=proof(ALICE), told=True, status=0
+    ),
+    "wrong secret": Row(
+        change=asked(credentials=(ALICE,)),
+        chap=proof(OTHER_ALICE),
+        told=False,
+        status=REFUSED,
+        refusal=Refusal.WRONG_SECRET,
+    ),
+    "unknown user": Row(
+        change=asked(credentials=(ALICE,)), chap=proof(BOB), told=False, status=REFUSED, refusal=Refusal.UNKNOWN_USER
+    ),
+    "user of another initiator": Row(
+        change=asked(credentials=(CAROL,)), chap=proof(CAROL), told=False, status=REFUSED, refusal=Refusal.UNKNOWN_USER
+    ),
+    "user of another initiator, without CHAP": Row(
+        change=asked(credentials=(CAROL,)), told=False, status=REFUSED, refusal=Refusal.NO_AUTHENTICATION
+    ),
+    "right secret, name not allowed": Row(
+        change=asked(credentials=(ALICE,), rules=(AccessRule(initiators=("iqn.2026-11.test:other",)),)),
+        chap=proof(ALICE),
+        told=False,
+        status=DENIED,
+        refusal=Refusal.NAME_NOT_ALLOWED,
+    ),
+    "second of several users": Row(
+        change=asked(credentials=(ALICE, BOB)), chap=proof(BOB), discovery_chap=proof(BOB), told=True, status=0
+    ),
+    "old secret in its time": Row(
+        change=asked(credentials=(ALICE, replace(OTHER_ALICE, valid_until=2**40))),
+        chap=proof(OTHER_ALICE),
+        discovery_chap=proof(OTHER_ALICE),
+        told=True,
+        status=0,
+    ),
+    "old secret after its time": Row(
+        change=asked(credentials=(ALICE, replace(OTHER_ALICE, valid_until=1.0))),
+        chap=proof(OTHER_ALICE),
+        told=False,
+        status=REFUSED,
+        refusal=Refusal.WRONG_SECRET,
+    ),
+}
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+async def test_who_asks_for_what_and_what_he_is_told(tmp_path: Path, row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[LoginStep] = []
+
+    def remembered(phase: LoginPhase, bhs: ReadableBuffer, data: ReadableBuffer) -> LoginStep:
+        step = receive(phase, bhs, data)
+        steps.append(step)
+        return step
+
+    receive = LoginPhase.receive
+    monkeypatch.setattr(LoginPhase, "receive", remembered)
+    async with running(tmp_path) as (engine, _, volume):
+        port = free_port()
+        await engine.start(DesiredState(portals=(PortalSpec(host=HOST, port=port),)))
+        target = await make_target(engine, volume, "asked")
+        served = Served(engine=engine, port=port, targets={})
+        await served.put(asked=replace(row.change, luns=target.luns))
+        assert await served.told(row.discovery_chap) == ({"asked"} if row.told else set())
+        options = Options(initiator_name=ME, target_name=target.name, chap=row.chap)
+        if row.status == 0:
+            await (await served.connect(options)).close()
+            return
+        with pytest.raises(LoginError) as refused:
+            await served.connect(options)
+        assert refused.value.failure.status == row.status
+        assert steps[-1].refusal is row.refusal
+        assert steps[-1].failed
+
+
+async def test_an_unknown_target(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        with pytest.raises(LoginError) as refused:
+            await served.connect(Options(initiator_name=ME, target_name="iqn.2026-11.test:none"))
+        assert refused.value.failure.status == LoginStatus.NOT_FOUND
+
+
+async def test_the_secret_of_discovery_tells_of_what_needs_others(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        own = Credential(username="finder", secret="finder-secret-1")
+        await served.engine.apply(Change(discovery=DiscoverySpec(credentials=(own,), mutual=THE_NAS)))
+        await served.put(bob=replace(served.targets["bob"], rules=(AccessRule(networks=(FAR,)),)))
+        assert await served.told(proof(own, THE_NAS)) == {"open", "alice", "other"}
+        assert await served.told(proof(ALICE)) == {"open", "alice"}
+        with pytest.raises(LoginError) as refused:
+            await served.told()
+        assert refused.value.failure.status == REFUSED
+        await served.engine.apply(Change(discovery=DiscoverySpec(credentials=(own,), open=True)))
+        assert await served.told(proof(own)) == {"open", "alice", "other", "bob"}
+        with pytest.raises(LoginError):
+            await served.told(proof(ALICE))
+
+
+WRITE_PROTECTED = "70000700000000 0a 00000000 2700".replace(" ", "")
+
+
+def wants(name: str, target: TargetSpec) -> Options:
+    return Options(initiator_name=name, target_name=target.name)
+
+
+async def test_rights_change_under_a_session(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        target = served.targets["open"]
+        async with await served.connect(wants(ME, target)) as session:
+            await session.write(0, 0, b"x" * 512)
+            await served.put(open=replace(target, rules=(AccessRule(initiators=(ME,), read_only=True),)))
+            [report] = await served.engine.sessions()
+            assert (report.read_only, report.luns) == (True, (0,))
+            assert (await session.command(bytes(6))).sense[12:14] == bytes.fromhex("2a01")
+            with pytest.raises(CommandError) as refused:
+                await session.write(0, 0, b"y" * 512)
+            assert refused.value.result.sense.hex().startswith(WRITE_PROTECTED)
+            assert await session.read(0, 0, 1) == b"x" * 512
+            await served.put(open=replace(target, rules=(AccessRule(luns=(7,)),)))
+            assert (await session.command(bytes(6))).sense[12:14] == bytes.fromhex("2500")
+            await served.put(open=target)
+            while (await session.command(bytes(6))).status:
+                pass
+            await session.write(0, 0, b"z" * 512)
+            assert len(await served.engine.sessions()) == 1
+
+
+async def test_who_is_no_longer_allowed_is_asked_to_leave_and_others_stay(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        target = served.targets["open"]
+        other = "iqn.2026-11.test:other"
+        staying, leaving = await served.connect(wants(ME, target)), await served.connect(wants(other, target))
+        changing = asyncio.create_task(served.put(open=replace(target, rules=(AccessRule(initiators=(ME,)),))))
+        notice = await leaving.next_notice()
+        assert isinstance(notice, Announced)
+        assert notice.message.event == AsyncEvent.LOGOUT_REQUEST
+        await leaving.logout()
+        await changing
+        assert [session.initiator for session in await served.engine.sessions()] == [ME]
+        assert (await staying.command(bytes(6))).status == 0
+        await staying.close()
+        await leaving.close()
+
+
+async def test_a_target_for_one_initiator_at_a_time(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        target = replace(served.targets["open"], single_initiator=True)
+        await served.put(open=target)
+        other = wants("iqn.2026-11.test:other", target)
+        async with await served.connect(wants(ME, target)) as first:
+            second_path = replace(wants(ME, target), isid=bytes.fromhex("800000000002"))
+            await (await served.connect(second_path)).close()
+            with pytest.raises(LoginError) as refused:
+                await served.connect(other)
+            assert refused.value.failure.status == LoginStatus.OUT_OF_RESOURCES
+            assert (await first.command(bytes.fromhex("160000000000"))).status == 0, "RESERVE"
+            await (await served.connect(other)).close()
+            assert (await first.command(bytes.fromhex("170000000000"))).status == 0, "RELEASE"
+            with pytest.raises(LoginError):
+                await served.connect(other)
+        async with await served.connect(other) as session:
+            assert (await session.command(bytes(6))).status == 0
+
+
+async def test_a_dead_initiator_makes_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lunaport.engine.embedded.exclusive.PROBE_S", 0.2)
+    async with serving(tmp_path) as served:
+        target = replace(served.targets["open"], single_initiator=True)
+        await served.put(open=target)
+        dead = await served.connect(replace(wants(ME, target), answers_pings=False))
+        other = wants("iqn.2026-11.test:other", target)
+        for _ in range(2):
+            with pytest.raises(LoginError):
+                await served.connect(other)
+        await dead.wait_ended()
+        async with await served.connect(other) as session:
+            assert (await session.command(bytes(6))).status == 0
+            with pytest.raises(LoginError):
+                await served.connect(wants(ME, target))
+            await asyncio.sleep(0.4)
+            assert (await session.command(bytes(6))).status == 0, "one that answers stays"
+        await dead.close()
