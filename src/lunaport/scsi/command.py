@@ -48,6 +48,8 @@ class Command:
     """Runs while a unit attention is pending, and leaves it (SPC-4 5.14)."""
     thin_only: bool = False
     """Exists on thin units only."""
+    removable_only: bool = False
+    """Exists on units whose medium can be taken out."""
 
     @property
     def opcode(self) -> int:

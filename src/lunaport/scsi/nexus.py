@@ -21,7 +21,6 @@ from lunaport.scsi.sense import (
     ScsiError,
     Sense,
     commands_cleared_by_another_initiator,
-    initializing_command_required,
     logical_unit_not_supported,
     persistent_reservation_information_lost,
     sense_of,
@@ -57,7 +56,7 @@ class Nexus:
                 check_fields(cdb, illegal)
             handler(self, unit, task)
         except (ScsiError, DeviceError) as error:
-            task.finish(Status.CHECK_CONDITION, sense_of(error).fixed())
+            task.finish(Status.CHECK_CONDITION, unit.sense_data(sense_of(error)))
 
     def close(self, done: Done) -> None:
         """I_T nexus loss (SAM-5 6.3.4): abort its tasks, release what RESERVE gave it. `done` when they have ended."""
@@ -68,6 +67,8 @@ class Nexus:
         left = []
         for unit in units:
             unit.nexuses.discard(self)
+            unit.preventing.discard(self)
+            unit.echo.pop(self, None)
             if unit.holder is self:
                 unit.set_state(holder=None, stopped=unit.stopped)
             tasks = self._tasks_in(unit)
@@ -147,21 +148,22 @@ class Nexus:
             lun: unit
             for lun, unit in self.target.forms.items()
             if not self._attentions[unit]
-            and not unit.stopped
+            and unit.ready
             and not unit.draining
             and unit.holder in (None, self)
             and unit.reservations.now.is_unrestricted(self.id)
         }
 
     def _execute_carefully(self, task: Task) -> None:
+        unit = self.target.find(task.lun)
         try:
-            unit = self.target.find(task.lun)
             if unit is None:
                 self._execute_absent(task)
             else:
                 self._execute_checked(unit, task)
         except (ScsiError, DeviceError) as error:
-            task.finish(Status.CHECK_CONDITION, sense_of(error).fixed())
+            sense = sense_of(error)
+            task.finish(Status.CHECK_CONDITION, sense.fixed() if unit is None else unit.sense_data(sense))
 
     def _execute_checked(self, unit: LogicalUnit, task: Task) -> None:
         # In the order of SAM-5 5.13 and SPC-4 5.7: a unit attention hides everything else, an unknown command is never
@@ -181,8 +183,8 @@ class Nexus:
             task.finish(Status.RESERVATION_CONFLICT)
             return
         check_fields(cdb, row.illegal)
-        if unit.stopped and not row.when_stopped:
-            raise ScsiError(initializing_command_required())
+        if not row.when_stopped:
+            unit.check_ready()
         row.handler(self, unit, task)
 
     def _is_shut_out(self, unit: LogicalUnit, row: Command, cdb: bytes) -> bool:

@@ -7,6 +7,7 @@ changes nothing. FUA first flushes what may be newer in the cache than on the me
 from lunaport.scsi.extent import BLOCKS_6, FIELDS_10, FIELDS_12, FIELDS_16, check_extent
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.ranges import Span
 from lunaport.scsi.reply import run
 from lunaport.scsi.task import Task
 
@@ -54,4 +55,4 @@ def _read_in_background(nexus: Nexus, unit: LogicalUnit, task: Task, offset: int
             device.flush()
         device.read(offset, buffers)
 
-    run(nexus, unit, task, work)
+    run(nexus, unit, task, work, over=Span(offset, task.data_in_length, writes=False))

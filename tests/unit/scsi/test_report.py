@@ -7,6 +7,8 @@ from lunaport.scsi.enums import Status
 
 from .support import Bench
 
+FIXED = [row for row in COMMANDS.rows if not row.removable_only]
+"""What a unit has whose medium stays in."""
 ALL_COMMANDS = "A3 0C 00 00 0000 00010000 00 00"
 
 
@@ -49,7 +51,7 @@ def test_report_luns_refuses(cdb: str, pointer: tuple[int, int | None]) -> None:
 
 def test_all_commands() -> None:
     data = Bench().run(ALL_COMMANDS).data
-    assert int.from_bytes(data[:4]) == len(data) - 4 == 8 * len(list(COMMANDS.rows))
+    assert int.from_bytes(data[:4]) == len(data) - 4 == 8 * len(FIXED)
     descriptors = [data[start : start + 8] for start in range(4, len(data), 8)]
     assert descriptors[0] == bytes.fromhex("00 00 0000 00 00 0006")
     assert bytes.fromhex("9E 00 0010 00 01 0010") in descriptors
@@ -58,7 +60,7 @@ def test_all_commands() -> None:
 
 def test_all_commands_with_timeouts() -> None:
     data = Bench().run("A3 0C 80 00 0000 00010000 00 00").data
-    assert int.from_bytes(data[:4]) == len(data) - 4 == 20 * len(list(COMMANDS.rows))
+    assert int.from_bytes(data[:4]) == len(data) - 4 == 20 * len(FIXED)
     assert data[4:24] == bytes.fromhex("00 00 0000 00 02 0006 000A 00 00 00000000 0000001E")
 
 
@@ -76,6 +78,7 @@ def test_a_thick_unit_has_no_unmap() -> None:
         ("A3 0C 81 28 0000 00010000 00 00", "00 83 000A 2818FFFFFFFF00FFFF00 000A 00 00 00000000 0000001E"),
         ("A3 0C 01 29 0000 00010000 00 00", "00 01 0000"),
         ("A3 0C 02 9E 0010 00010000 00 00", "00 03 0010 9E10 0000000000000000 FFFFFFFF 0000"),
+        ("A3 0C 02 9E 0012 00010000 00 00", "00 03 0010 9E12 FFFFFFFFFFFFFFFF FFFFFFFF 0000"),
         ("A3 0C 02 9E 0011 00010000 00 00", "00 01 0000"),
         ("A3 0C 03 9E 0010 00010000 00 00", "00 03 0010 9E10 0000000000000000 FFFFFFFF 0000"),
         ("A3 0C 03 28 0000 00010000 00 00", "00 03 000A 2818FFFFFFFF00FFFF00"),
@@ -99,3 +102,9 @@ def test_one_command(cdb: str, data: str) -> None:
 def test_one_command_refuses(cdb: str) -> None:
     task = Bench().run(cdb)
     assert (task.status, task.sense_code, task.field_pointer) == (Status.CHECK_CONDITION, 0x2400, (2, 2))
+
+
+@pytest.mark.parametrize(("flags", "data"), [("00", "DA000000"), ("80", "DA00000C" + "00" * 12)])
+def test_task_management_functions(flags: str, data: str) -> None:
+    assert Bench().run(f"A3 0D {flags} 000000 00000100 00 00").data == bytes.fromhex(data)
+    assert Bench().run(f"A3 0D {flags} 000000 00000003 00 00").field_pointer == (6, None)

@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from lunaport.engine.embedded.kept_modes import load_modes
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.steps import Finish, run_steps, run_together
 from lunaport.engine.embedded.workers import Workers
@@ -100,6 +101,7 @@ def open_disk(loop: Loop, spec: LunSpec) -> Disk:
     reservations, damage = load_reservations(store)
     if damage:
         log.error("reservations are lost; the disk refuses access until they are replaced", lun=spec.lun, reason=damage)
+    saved_modes, save_modes = load_modes(device)
     unit = LogicalUnit(
         device,
         workers,
@@ -107,6 +109,8 @@ def open_disk(loop: Loop, spec: LunSpec) -> Disk:
         serial=spec.uuid,
         block_size_bytes=spec.block_size_bytes,
         reservations=ReservationBook(store, reservations),
+        saved_modes=saved_modes,
+        save_modes=save_modes,
     )
     return Disk(spec, device, workers, unit)
 
