@@ -66,6 +66,8 @@ def v1_field(path: Path) -> str:
     """API v1's name for a field of the model."""
     if path and path[0] in {"one_way", "mutual"}:
         return dotted(("chap", *path))
+    if len(path) == 3 and path[0] == "luns" and path[2] == "size":
+        path = (*path[:2], "size_bytes")
     return _V1_PLACES.get(path, dotted(path))
 
 

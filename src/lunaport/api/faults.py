@@ -47,6 +47,8 @@ WIRE: Final[dict[Fault, Wire]] = {
     Fault.CHAP_MUTUAL_ALONE: Wire(1504, 400, 422),
     Fault.CHAP_SECRETS_EQUAL: Wire(1505, 400, 422),
     Fault.LUNS_INVALID: Wire(1601, 400, 422),
+    Fault.LUN_KIND_INVALID: Wire(1602, 400, 422),
+    Fault.LUN_KIND_FIXED: Wire(1603, 409, 409),
     Fault.PORT_INVALID: Wire(1701, 400, 422),
     Fault.PORT_UNAVAILABLE: Wire(1702, 409, 409),
     Fault.ISNS_ADDRESS_INVALID: Wire(1703, 400, 422),

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -15,6 +16,7 @@ from lunaport.api.body import parse_object
 from lunaport.model.chap import Chap, ChapChange
 from lunaport.model.errors import Fault, Problem
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
+from lunaport.model.lun import KIND_FIELDS, LunChange
 from lunaport.model.target import Target, TargetChange
 from lunaport.service.nas import PortalReport, SessionReport
 from lunaport.service.volumes import VolumeReport
@@ -94,13 +96,17 @@ def _chap_change(chap: v1.ChapIn | v1.ChapPatch) -> ChapChange:
     return ChapChange(enabled=chap.enabled, username=chap.username, secret=chap.secret)
 
 
+def _lun_change(lun: v1.LunIn) -> LunChange:
+    kind = {name: value for name in KIND_FIELDS if (value := getattr(lun, name)) is not None}
+    return LunChange(lun=lun.lun, size=lun.size_bytes, volume=lun.volume, kind=kind)
+
+
 def target_change(document: v1.TargetIn | v1.TargetPatch) -> TargetChange:
     """The change that a document asks for."""
-    lun = document.luns[0] if document.luns else None
     return TargetChange(
         name=document.name,
-        size=lun.size_bytes if lun else None,
-        volume=lun.volume if lun else None,
+        luns=tuple(map(_lun_change, document.luns)) if document.luns else None,
+        whole=isinstance(document, v1.TargetIn) or None,
         header_digest=document.header_digest,
         data_digest=document.data_digest,
         one_way=_chap_change(document.chap.one_way),
@@ -141,7 +147,8 @@ def target_out(target: Target) -> v1.TargetOut:
         header_digest=target.header_digest,
         data_digest=target.data_digest,
         luns=[
-            v1.LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume) for lun in target.luns
+            v1.LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume, **asdict(lun.kind))
+            for lun in target.luns
         ],
         chap=v1.ChapPairOut(one_way=_chap_out(target.one_way), mutual=_chap_out(target.mutual)),
         created_at=when(target.created_at),

@@ -39,6 +39,8 @@ class Fault(StrEnum):
     CHAP_MUTUAL_ALONE = "chap_mutual_alone"
     CHAP_SECRETS_EQUAL = "chap_secrets_equal"
     LUNS_INVALID = "luns_invalid"
+    LUN_KIND_INVALID = "lun_kind_invalid"
+    LUN_KIND_FIXED = "lun_kind_fixed"
     PORT_INVALID = "port_invalid"
     PORT_UNAVAILABLE = "port_unavailable"
     ISNS_ADDRESS_INVALID = "isns_address_invalid"

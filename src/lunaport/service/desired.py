@@ -2,13 +2,14 @@
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from lunaport.engine.interface import Credential, DesiredState, DiscoverySpec, LunSpec, PortalSpec, TargetSpec
 from lunaport.model.address import HostPort
 from lunaport.model.chap import Chap
 from lunaport.model.iscsi_service import IscsiService
-from lunaport.model.target import Lun, Target
+from lunaport.model.lun import Lun
+from lunaport.model.target import Target
 from lunaport.model.volume import Volume
 
 
@@ -33,7 +34,13 @@ def _credential(chap: Chap) -> Credential | None:
 
 
 def _lun_spec(lun: Lun, places: Places) -> LunSpec:
-    return LunSpec(lun=lun.lun, uuid=lun.uuid, path=places.path(lun.volume, lun.file), size_bytes=lun.size_bytes)
+    return LunSpec(
+        lun=lun.lun,
+        uuid=lun.uuid,
+        path=places.path(lun.volume, lun.file),
+        size_bytes=lun.size_bytes,
+        **asdict(lun.kind),
+    )
 
 
 def target_spec(target: Target, places: Places) -> TargetSpec:

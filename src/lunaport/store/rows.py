@@ -1,13 +1,16 @@
 """From rows to the model's values and back."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import RowMapping
 
 from lunaport.model.chap import Chap
 from lunaport.model.iscsi_service import IscsiService
-from lunaport.model.target import Lun, LunState, Target
+from lunaport.model.lun import Lun, LunKind, LunState
+from lunaport.model.target import Target
 from lunaport.model.trash import TrashedLun, TrashedTarget
 from lunaport.model.volume import Volume
 from lunaport.store.key import SecretBox
@@ -54,6 +57,7 @@ def lun_of(row: RowMapping) -> Lun:
         file=row["file"],
         size_bytes=row["size_bytes"],
         state=LunState(row["state"]),
+        kind=LunKind(**json.loads(row["kind"])),
     )
 
 
@@ -68,7 +72,13 @@ def lun_row(target_id: int, lun: Lun) -> dict[str, Any]:
         "trash_file": "",
         "size_bytes": lun.size_bytes,
         "state": lun.state.value,
+        "kind": _kind_column(lun.kind),
     }
+
+
+def _kind_column(kind: LunKind) -> str:
+    usual = asdict(LunKind())
+    return json.dumps({name: value for name, value in asdict(kind).items() if value != usual[name]})
 
 
 def target_of(row: RowMapping, luns: Sequence[RowMapping], chap: Mapping[str, Chap]) -> Target:

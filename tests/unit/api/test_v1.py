@@ -1,6 +1,6 @@
 """API v1: nested documents, entity tags, pages, errors by field."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import httpx
@@ -8,6 +8,7 @@ import pytest
 
 from lunaport.api.v1_words import make_cursor, parse_cursor
 from lunaport.engine.interface import EngineUnavailableError, StorageError
+from lunaport.model.lun import LunKind
 from tests.unit.api.http import NAME, TARGETS, Json, v1_errors
 from tests.unit.service.stand import Stand
 from tests.unit.service.test_nas import SESSION
@@ -29,7 +30,7 @@ ANSWER = {
     "name": NAME,
     "header_digest": True,
     "data_digest": True,
-    "luns": [{"lun": 0, "uuid": f"{1:032x}", "size_bytes": 1 << 30, "volume": "default"}],
+    "luns": [{"lun": 0, "uuid": f"{1:032x}", "size_bytes": 1 << 30, "volume": "default"} | asdict(LunKind())],
     "chap": {
         "one_way": {"enabled": True, "username": "alice", "secret": {"set": True, "changed_at": NOW}},
         "mutual": {"enabled": True, "username": "nas", "secret": {"set": True, "changed_at": NOW}},
@@ -142,7 +143,10 @@ def lun(**change: Any) -> Json:
         (NEW | {"header_digest": 1}, 422, [("header_digest", "wrong_type")]),
         (NEW | {"luns": []}, 422, [("luns", "wrong_type")]),
         (NEW | {"luns": [{}]}, 422, [("luns[0].size_bytes", "missing_field")]),
-        (lun(lun=1), 422, [("luns[0].lun", "wrong_type")]),
+        (lun(lun=16384), 422, [("luns[0].lun", "wrong_type")]),
+        (NEW | {"luns": [{"size_bytes": 1}, {"size_bytes": 1}]}, 422, [("luns[1].lun", "luns_invalid")]),
+        (lun(block_size_bytes=1000), 422, [("luns[0].block_size_bytes", "lun_kind_invalid")]),
+        (lun(serial="ä"), 422, [("luns[0].serial", "lun_kind_invalid")]),
         (lun(size_bytes="1G"), 422, [("luns[0].size_bytes", "wrong_type")]),
         (lun(size_bytes=True), 422, [("luns[0].size_bytes", "wrong_type")]),
         (lun(size_bytes=0), 422, [("luns[0].size_bytes", "size_not_positive")]),
@@ -318,3 +322,20 @@ async def test_a_wrong_verb(client: httpx.AsyncClient, method: str, path: str, a
 async def test_nothing_there(client: httpx.AsyncClient) -> None:
     response = await client.get("/api/v1/nothing")
     assert (response.status_code, v1_errors(response)[0]["code"]) == (404, "not_found")
+
+
+async def test_luns_of_several_kinds(client: httpx.AsyncClient) -> None:
+    kind = {"block_size_bytes": 4096, "read_only": True, "vendor": "ACME", "serial": "S-1"}
+    luns = [{"lun": 4, "size_bytes": 5000} | kind, {"lun": 1, "size_bytes": 512, "removable": True}]
+    made = await client.post(TARGETS, json=NEW | {"luns": luns})
+    assert made.status_code == 201, made.text
+    first, second = made.json()["luns"]
+    assert (first["lun"], first["removable"], first["size_bytes"]) == (1, True, 512)
+    assert second.items() >= (kind | {"lun": 4, "size_bytes": 8192, "unmap": True}).items()
+    again = await client.put(f"{TARGETS}/{made.json()['id']}", json=NEW | {"luns": luns})
+    assert (again.status_code, again.json()["luns"]) == (200, made.json()["luns"])
+    other = await client.patch(
+        f"{TARGETS}/{made.json()['id']}", json={"luns": [{"lun": 4, "size_bytes": 8192, "read_only": False}]}
+    )
+    assert other.status_code == 409
+    assert [(each["field"], each["code"]) for each in v1_errors(other)] == [("luns[0].read_only", "lun_kind_fixed")]

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from lunaport.model.iscsi_service import IscsiService
-from lunaport.model.target import LunState, Target
+from lunaport.model.lun import LunKind, LunState
+from lunaport.model.target import Target
 from lunaport.model.trash import TrashedLun, TrashedTarget
 from lunaport.model.user import User
 from lunaport.model.volume import Volume
@@ -191,3 +192,13 @@ async def test_a_key_without_a_database_is_used(tmp_path: Path) -> None:
     store = await open_store(tmp_path, random_bytes=os.urandom)
     await store.close()
     assert (tmp_path / KEY_FILE).read_text() == "ab" * 32 + "\n"
+
+
+async def test_the_kind_of_a_lun_is_kept(store: SqlStore) -> None:
+    kind = LunKind(block_size_bytes=4096, read_only=True, removable=True, unmap=False, vendor="ACME", serial="S-1")
+    target = new_target()
+    (lun,) = target.luns
+    made = await store.reserve_target(replace(target, luns=(replace(lun, lun=5, kind=kind),)))
+    await store.activate_target(made.id)
+    (found,) = await store.targets()
+    assert (found.luns[0].lun, found.luns[0].kind) == (5, kind)

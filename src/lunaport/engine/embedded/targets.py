@@ -15,6 +15,7 @@ from lunaport.engine.interface import EngineError, LunSpec, StorageError, Target
 from lunaport.iscsi.chap import ChapCredential
 from lunaport.iscsi.login import TargetPolicy
 from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.mode_pages import Modes
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.reservation_store import load_reservations
 from lunaport.scsi.target import ScsiTarget
@@ -93,7 +94,7 @@ class Target:
 def open_disk(loop: Loop, spec: LunSpec) -> Disk:
     """Open a LUN's file and put a logical unit on it. Raises StorageError."""
     try:
-        device = open_file(spec.path, time.monotonic, size_bytes=spec.size_bytes)
+        device = open_file(spec.path, time.monotonic, size_bytes=spec.size_bytes, read_only=spec.read_only)
     except storage_errors.StorageError as error:
         raise StorageError(error.fault, error.path, error.reason) from error
     workers = Workers(loop, f"disk-{spec.uuid[:8]}")
@@ -106,9 +107,16 @@ def open_disk(loop: Loop, spec: LunSpec) -> Disk:
         device,
         workers,
         uuid=spec.uuid,
-        serial=spec.uuid,
+        serial=spec.serial or spec.uuid,
         block_size_bytes=spec.block_size_bytes,
         reservations=ReservationBook(store, reservations),
+        physical_block_size_bytes=spec.physical_block_size_bytes,
+        vendor=spec.vendor,
+        product=spec.product,
+        thin=spec.unmap,
+        read_only=spec.read_only,
+        removable=spec.removable,
+        default_modes=Modes(write_cache=spec.write_cache),
         saved_modes=saved_modes,
         save_modes=save_modes,
     )
