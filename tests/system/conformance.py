@@ -15,12 +15,11 @@ from typing import Any, Literal
 from tests.system.nas import Nas
 from tests.system.peers import output_of, run
 
-SUITES_AT_ONCE = 2
+SUITES_AT_ONCE = 4
 SUITE_TIMEOUT_S = 120
 Outcome = Literal["pass", "skip", "fail"]
 
 HARMLESS = {
-    "PERSISTENT RESERVE IN is not implemented.",  # said at the end of each run, to clear reservations
     "Test not implemented yet",
     "No alignment restrictions on this LUN",
     "No granularity restrictions on this LUN",

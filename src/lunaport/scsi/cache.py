@@ -1,7 +1,8 @@
 """SYNCHRONIZE CACHE and PRE-FETCH, (10) and (16) (SBC-3 5.22, 5.23, 5.8, 5.9).
 
-The whole unit is flushed, whatever range is named. The cache that is filled is the operating system's; how much of it
-is ours is not known, so no more than one transfer's worth is fetched.
+The whole unit is flushed to the medium, whatever range is named, with SYNC_NV too: there is no non-volatile cache. The
+cache that PRE-FETCH fills is the operating system's; how much of it is ours is not known, so no more than one
+transfer's worth is fetched.
 """
 
 from lunaport.scsi.enums import Status

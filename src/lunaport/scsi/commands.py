@@ -269,12 +269,12 @@ _MEDIUM = (
         access=Access.READING,
     ),
     Command(
-        usage=_usage("35 02 FF FF FF FF 00 FF FF 00"),
+        usage=_usage("35 06 FF FF FF FF 00 FF FF 00"),
         handler=cache.synchronize_cache_10,
         recommended_timeout_s=_LONG_S,
     ),
     Command(
-        usage=_usage("91 02 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
+        usage=_usage("91 06 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
         handler=cache.synchronize_cache_16,
         recommended_timeout_s=_LONG_S,
     ),

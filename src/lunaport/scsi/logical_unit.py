@@ -105,7 +105,8 @@ class LogicalUnit:
         saved_modes: Modes | None = None,
         save_modes: Callable[[Modes], None] | None = None,
     ) -> None:
-        """`uuid`: 32 hexadecimal digits. `thin`: offer UNMAP, when the device can give space back.
+        """`uuid`: 32 hexadecimal digits. `thin`: offer UNMAP, when the device can give space back; a
+        read-only unit then says that it is write protected.
 
         Without `reservations` there are none yet, and none will survive the loss of power.
         `save_modes`: keeps mode parameters over a restart (blocks; raises DeviceError); None: they cannot be saved.
@@ -125,7 +126,7 @@ class LogicalUnit:
         self.revision = revision
         self.read_only = read_only
         self.removable = removable
-        self.thin = thin and device.can_unmap
+        self.thin = thin and (device.can_unmap or read_only)
         self.block_size_bytes = block_size_bytes
         self.physical_block_size_bytes = max(block_size_bytes, physical_block_size_bytes)
         self.shift = block_size_bytes.bit_length() - 1

@@ -104,9 +104,9 @@ def write_same_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
 
 
 def _write_same(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: int, blocks: int) -> None:
+    unit.check_writable()
     if flags & _UNMAP and not unit.thin:
         raise ScsiError(invalid_field_in_cdb(1, _UNMAP_BIT))
-    unit.check_writable()
     check_extent(unit, task.cdb[0], lba, blocks, WRITE_SAME_BYTES_MAX >> unit.shift)
     if blocks == 0:
         # To the end of the medium; a thin one says in VPD page B0 that it does not take that (WSNZ).

@@ -63,6 +63,7 @@ def starts(cdb: bytes) -> bool:
 def start_stop_unit(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     """Stop or start the unit for every nexus, or take its medium out or put it in. Stopping flushes.
 
+    A medium that can be taken out is not stopped without that: as in an optical drive, the next access would start it.
     There are no power conditions: asking for one is answered GOOD and changes nothing.
     """
     flags = task.cdb[4]
@@ -78,7 +79,7 @@ def start_stop_unit(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
         if start and unit.ejected:
             unit.raise_attention(medium_may_have_changed(), but=nexus)
         unit.set_medium(ejected=not start)
-    unit.set_state(holder=unit.holder, stopped=not start and not flags & _LOEJ)
+    unit.set_state(holder=unit.holder, stopped=not start and not unit.removable)
     if start or flags & _NO_FLUSH:
         task.good()
     elif task.cdb[1] & _IMMED:

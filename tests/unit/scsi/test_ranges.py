@@ -5,7 +5,8 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lunaport.blockdev.filters import DelayFilter
+from lunaport.blockdev.device import Buffer
+from lunaport.blockdev.filters import DelayFilter, Filter
 from lunaport.blockdev.memory import MemoryDevice
 from lunaport.scsi.enums import Status
 from lunaport.scsi.limits import SPANS_WAITING_MAX
@@ -114,6 +115,27 @@ def test_one_too_many_is_told_to_come_again() -> None:
     bench.background.drain()
     assert all(task.finishes == 1 for task in tasks)
     assert not bench.unit.task_set
+
+
+def test_an_atomic_write_is_never_seen_in_part() -> None:
+    """Commands of others come in the middle of it, as they do while a worker thread writes."""
+    came: list[FakeTask] = []
+
+    class Halving(Filter):
+        def write_atomic(self, offset: int, data: Buffer) -> None:
+            super().write(offset, [data[: len(data) // 2]])
+            came.append(bench.start(READ.format(0, 8), nexus=bench.other, expected_length=4096))
+            came.append(bench.start("28 08 00000000 00 0008 00", nexus=bench.other, expected_length=4096))
+            came.append(bench.start(WRITE.format(4, 8), nexus=bench.other, data_out=b"w" * 4096))
+            came.append(compare(bench, 7, b"w", b"c"))
+            assert not any(task.finishes for task in came)
+            super().write_atomic(offset, data)
+
+    bench = Bench(Halving(MemoryDevice(1 << 20)))
+    atomic = bench.run("9C 00 0000000000000000 0000 0008 00 00", data_out=b"a" * 4096)
+    assert [task.status for task in (atomic, *came)] == [Status.GOOD] * 5
+    assert [task.data for task in came[:2]] == [b"a" * 4096] * 2
+    assert bench.run(READ.format(0, 12)).data == b"a" * 2048 + b"w" * 1536 + b"c" * 512 + b"w" * 2048
 
 
 def test_a_slow_write_of_many_pieces_lets_nobody_see_half_a_piece() -> None:

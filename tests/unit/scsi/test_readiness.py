@@ -128,3 +128,9 @@ def test_a_reset_starts_the_unit() -> None:
     assert bench.nexus.reset_unit(0, lambda: None)
     assert bench.run(TEST_UNIT_READY).sense_code == 0x2903
     assert bench.run(TEST_UNIT_READY).status == Status.GOOD
+
+
+def test_a_removable_medium_that_is_stopped_starts_by_itself() -> None:
+    bench = Bench(removable=True)
+    assert bench.run(STOP).status == Status.GOOD
+    assert bench.run(TEST_UNIT_READY).status == Status.GOOD
