@@ -1,12 +1,14 @@
 """CDBs and parameter lists: `Nexus.execute` on a small thin disk, two nexuses, work in the background."""
 
 from lunaport.scsi.commands import COMMANDS
+from lunaport.scsi.copy_domain import ZEROS_TOKEN
 from lunaport.scsi.enums import Opcode, Status
 from lunaport.scsi.limits import REGISTRATIONS_MAX, TRANSFER_BYTES_MAX, WAITING_BYTES_MAX
 from lunaport.scsi.mode_pages import Modes, pages_of
 from lunaport.scsi.reservation_store import serialize_reservations
 from lunaport.scsi.transport_id import serialize_transport_id
 from tests.fuzz.source import Source
+from tests.unit.scsi.copying import list_1, list_4, populate_list, segment, target_descriptor, write_list
 from tests.unit.scsi.persistent import MemoryStore, powered_on
 from tests.unit.scsi.support import BLOCKS, Bench, FakeTask
 
@@ -23,7 +25,7 @@ TRANSPORT_IDS = tuple(
 LUNS = (0, 0, 0, 0, 0, 0, 1 << 48, 0xC101 << 48, 1 << 63)
 
 
-def cdb_of(source: Source) -> bytes:
+def cdb_of(source: Source, parameters_length: int) -> bytes:
     """A CDB: of a command that exists with plausible fields and a few wrong bits, or just bytes."""
     kind = source.number()
     if kind & 3 == 3:
@@ -36,6 +38,8 @@ def cdb_of(source: Source) -> bytes:
     elif cdb[0] < 0x60:
         cdb[2:6] = address.to_bytes(4, "big")
         cdb[7:9] = length.to_bytes(2, "big")
+    elif cdb[0] == Opcode.THIRD_PARTY_COPY_OUT:
+        cdb[10:14] = parameters_length.to_bytes(4, "big")
     elif cdb[0] < 0xA0:
         cdb[2:10] = address.to_bytes(8, "big")
         cdb[10:14] = length.to_bytes(4, "big")
@@ -52,7 +56,7 @@ def parameters_of(source: Source) -> bytes:
     if kind & 3 == 0:
         return b""
     if kind & 3 == 1:
-        return source.take(source.number())
+        return copy_list_of(source) if kind & 4 else source.take(source.number())
     if kind & 3 == 2:
         # As UNMAP has it: lengths that fit, and descriptors.
         count = source.number() % 5
@@ -88,6 +92,24 @@ def reserve_out_list_of(source: Source) -> bytes:
     return keys + bytes(4) + bytes((flags, 0, 0, 0)) + tail
 
 
+def copy_list_of(source: Source) -> bytes:
+    """As EXTENDED COPY and the token commands have it, with a few wrong bytes."""
+    lba, length = source.pick(ADDRESSES), source.pick(LENGTHS)
+    segments = [segment(0, 0, length & 0xFFFF, lba, source.pick(ADDRESSES))] * (source.number() % 3)
+    made = source.pick(
+        (
+            list_1([target_descriptor(0)], segments),
+            list_4([target_descriptor(0)], segments, immediate=True),
+            populate_list((lba, length)),
+            write_list(ZEROS_TOKEN, (lba, length), flags=source.number() & 3),
+        )
+    )
+    wrong = bytearray(made)
+    for _ in range(source.number() & 3):
+        wrong[source.number() % len(wrong)] ^= source.number()
+    return bytes(wrong)
+
+
 def run(data: bytes) -> None:
     """Any command ends exactly once with a status that exists, sense where it failed, and bounded data."""
     source = Source(data)
@@ -98,7 +120,7 @@ def run(data: bytes) -> None:
             break
         choices = source.number()
         data_out = parameters_of(source)
-        cdb = cdb_of(source)
+        cdb = cdb_of(source, len(data_out))
         if cdb[0] == Opcode.PERSISTENT_RESERVE_OUT and choices & 32:
             cdb, data_out = reserve_out_of(source, cdb)
         task = bench.start(

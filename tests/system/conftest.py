@@ -36,8 +36,14 @@ def start_nas(tmp_path: Path) -> Iterator[StartNas]:
     started: list[Nas] = []
     numbers = count()
 
-    def start(*, hosts: tuple[str, ...] = ("127.0.0.1",), options: tuple[str, ...] = ()) -> Nas:
-        nas = Nas(tmp_path / f"nas{next(numbers)}", hosts=hosts, options=options)
+    def start(
+        *,
+        hosts: tuple[str, ...] = ("127.0.0.1",),
+        options: tuple[str, ...] = (),
+        settings: dict[str, int] | None = None,
+    ) -> Nas:
+        variables = {f"LUNAPORT_{name.upper()}": str(value) for name, value in (settings or {}).items()}
+        nas = Nas(tmp_path / f"nas{next(numbers)}", hosts=hosts, options=options, settings=variables)
         started.append(nas)
         nas.start()
         return nas

@@ -67,6 +67,8 @@ class Nas:
     port: int = 0
     options: tuple[str, ...] = ()
     """More of the command line of `lunaport serve`."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Variables of the environment."""
     client: httpx.Client = field(init=False)
     process: subprocess.Popen[bytes] | None = None
     secrets_given: set[str] = field(default_factory=set)
@@ -99,7 +101,7 @@ class Nas:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment | {"LUNAPORT_ADMIN_PASSWORD": PASSWORD},
+                env=environment | self.settings | {"LUNAPORT_ADMIN_PASSWORD": PASSWORD},
                 start_new_session=True,
             )
         self.wait_healthy(timeout_s=30)

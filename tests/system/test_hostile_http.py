@@ -131,6 +131,23 @@ def test_a_body_without_an_end_is_refused_and_not_kept(nas: Nas) -> None:
     assert nas.healthy()
 
 
+@pytest.mark.parametrize("authorized", [True, False])
+def test_a_body_without_an_end_ends_its_connection(nas: Nas, authorized: bool) -> None:
+    """Whoever goes on sending after the answer is not listened to."""
+    request = httpx.Request("POST", "http://nas/", headers={"Host": "nas"})
+    next(httpx.BasicAuth("admin", PASSWORD if authorized else "wrong").auth_flow(request))
+    head = f"POST {SHARES} HTTP/1.1\r\nHost: nas\r\nAuthorization: {request.headers['Authorization']}\r\n"
+    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    sent = 0
+    with socket.create_connection(("127.0.0.1", nas.http_port), timeout=20) as connection:
+        connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        with pytest.raises(ConnectionError):
+            while sent < 1 << 30:
+                connection.sendall(chunk)
+                sent += len(chunk)
+    assert sent < 128 << 20
+
+
 def test_two_hundred_at_once_and_one_wins(nas: Nas) -> None:
     def post(number: int) -> int:
         with httpx.Client(base_url=nas.client.base_url, auth=nas.client.auth, trust_env=False, timeout=60) as client:

@@ -1,12 +1,17 @@
 """Persistent reservations between two initiators of a real NAS: fencing, and what survives SIGKILL of everything."""
 
+import contextlib
+import secrets
 import struct
+import threading
+import time
+from itertools import count
 from pathlib import Path
 
 from tests.system.conftest import StartNas
 from tests.system.initiator import Initiator
 from tests.system.nas import Nas, Share
-from tests.system.wire import CHECK_CONDITION, GOOD, Result
+from tests.system.wire import CHECK_CONDITION, GOOD, InitiatorError, Result
 
 RESERVATION_CONFLICT = 0x18
 REGISTER, RESERVE, CLEAR, PREEMPT_AND_ABORT, REPLACE_LOST = 0x00, 0x01, 0x03, 0x05, 0x08
@@ -122,6 +127,34 @@ def test_what_shall_survive_survives_sigkill_of_everything(start_nas: StartNas) 
     crash(nas)
     with connect(kept, 2) as outside:
         assert write(outside).status == GOOD
+
+
+def register_until_it_dies(share: Share, first: int, acknowledged: list[int]) -> None:
+    """One key after the other, each of them to be kept, until the connection breaks."""
+    with connect(share, 1) as node, contextlib.suppress(InitiatorError, OSError):
+        for key in count(first):
+            result = reserve_out(node, REGISTER, acknowledged[-1], key, flags=APTPL)
+            assert result.status == GOOD
+            acknowledged.append(key)
+
+
+def test_killed_in_the_middle_the_last_answer_holds(start_nas: StartNas) -> None:
+    nas = start_nas()
+    share = nas.create("killed")
+    acknowledged = [0]
+    for number in range(4):
+        writer = threading.Thread(target=register_until_it_dies, args=(share, 1000 * (number + 1), acknowledged))
+        writer.start()
+        time.sleep(0.3 + secrets.randbelow(300) / 1000)
+        crash(nas)
+        writer.join(20)
+        assert not writer.is_alive()
+        assert acknowledged[-1] >= 1000 * (number + 1), "nothing was registered: the test proves nothing"
+        with connect(share, 1) as node:
+            # The key after the last one that was answered may be there too: its answer was lost, not its effect.
+            (kept,) = keys(node)
+            assert kept in (acknowledged[-1], acknowledged[-1] + 1)
+            acknowledged.append(kept)
 
 
 def test_reservations_go_to_the_trash_with_their_share(start_nas: StartNas) -> None:

@@ -1,8 +1,9 @@
 """What every request passes before a route sees it: who is it, does he speak for himself, may he, is the body small.
 
 In this order, so that an unknown caller makes the NAS hold nothing. Refused bodies are read to a bounded end and thrown
-away: a caller who is still sending gets to see the answer. Also the HTTP edge of the exception rules: whatever gets
-this far is logged and answered without detail. Plain ASGI, because it must hold for routes that do not exist too.
+away: a caller who is still sending gets to see the answer. Beyond that the connection closes with the answer. Also the
+HTTP edge of the exception rules: whatever gets this far is logged and answered without detail. Plain ASGI, because it
+must hold for routes that do not exist too.
 """
 
 import asyncio
@@ -99,8 +100,8 @@ async def read_body(receive: Receive, headers: Headers) -> bytes:
     return bytes(body)
 
 
-async def drain(receive: Receive) -> None:
-    """Read on and throw away, within bounds."""
+async def drain(receive: Receive) -> bool:
+    """Read on and throw away, within bounds; whether the end has come."""
     total = 0
     try:
         async with asyncio.timeout(DRAIN_TIMEOUT_S):
@@ -108,9 +109,10 @@ async def drain(receive: Receive) -> None:
                 message = await receive()
                 total += len(message.get("body", b""))
                 if message["type"] != "http.request" or not message.get("more_body", False):
-                    return
+                    return True
     except TimeoutError:
-        return
+        pass
+    return False
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
@@ -166,8 +168,11 @@ class Guard:
                 check_role(actor, scope["method"], path)
             body = await read_body(receive, headers)
         except RequestError as error:
-            await drain(receive)
+            ended = await drain(receive)
             response = answer(path, error.problems, own_words=True, headers=error.headers)
+            if not ended:
+                # The server closes after this answer; otherwise it would read on for as long as the caller sends.
+                response.headers["Connection"] = "close"
             await response(scope, receive, send_marked)
             return
         before = CURRENT.set(actor)

@@ -71,7 +71,19 @@ class Shell(Protocol):
         """Send a filled output of its own, behind all that is laid down already."""
 
     def wake(self, connection: "Connection") -> None:
-        """Something was laid down outside `receive`: send it soon."""
+        """Something was laid down outside `receive`, or is kept: send it soon, and count it."""
+
+    def lend(self, connection: "Connection", task: Task, size_bytes: int) -> None:
+        """Call `task.take_loan()` when `size_bytes` may be held for it, perhaps at once; the task is in `borrowing`."""
+
+    def hold(self, connection: "Connection", size_bytes: int, *, crowded: bool) -> bool:
+        """Count bytes that are kept for a task. False: there is no room for them.
+
+        `crowded`: nothing more of the connection is handled until some are released.
+        """
+
+    def release(self, connection: "Connection", size_bytes: int) -> None:
+        """Bytes that were lent or held are kept no longer."""
 
 
 class Connection:
@@ -105,6 +117,8 @@ class Connection:
         # Commands that did not end at once, by initiator task tag; and those among them that wait for data-out.
         self.tasks: dict[int, Task] = {}
         self.waiting: dict[int, DataOut] = {}
+        # Tasks that wait for memory for their data-in: how much, and what to do with it.
+        self.borrowing: dict[Task, tuple[int, Callable[[list[memoryview]], None]]] = {}
         self.logout_asked = False
 
         self.header_digest = parameters.header_digest
@@ -414,6 +428,9 @@ class Connection:
         """A task that did not end at once has ended now."""
         if self.tasks.get(task.initiator_task_tag) is task:
             del self.tasks[task.initiator_task_tag]
+        if task.loan:
+            self.shell.release(self, task.loan)
+            task.loan = 0
         if task.on_finished is not None:
             task.on_finished()
         self.shell.wake(self)
@@ -422,6 +439,12 @@ class Connection:
         """Abort everything under way: the connection is lost or ends."""
         for task in list(self.tasks.values()):
             task.abort()
+
+    def drop(self) -> None:
+        """The connection is lost: let go of what waited for its peer."""
+        self.output = IDLE_OUTPUT
+        self.holding.clear()
+        self.requests.text.forget()
 
 
 def data_in_bytes_max(parameters: SessionParameters) -> int:

@@ -72,9 +72,16 @@ class Held:
         self.release()
         return True
 
+    def clear(self) -> None:
+        """Let go of everything."""
+        self.streams.clear()
+        self._begun.clear()
+        self.bytes = 0
+
     def _may_keep(self, whole: memoryview) -> bool:
         if self.bytes + len(whole) > HELD_BYTES_MAX:
             self.connection.closing = "too much received out of order"
             return False
         self.bytes += len(whole)
+        self.connection.shell.wake(self.connection)
         return True

@@ -35,6 +35,12 @@ class Output:
         self.filled = 0
         self.sent = 0
 
+    def rest(self) -> "Output":
+        """What is not sent yet, in an output that is just as large."""
+        rest = Output(self.filled - self.sent)
+        rest.append(bytes(self.view[self.sent : self.filled]))
+        return rest
+
 
 def pad(buffer: bytearray, end: int, length: int) -> int:
     """Write the zeros that bring a data segment of `length` bytes, ending at `end`, to a multiple of four."""

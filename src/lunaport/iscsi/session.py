@@ -4,6 +4,7 @@ A session has one connection here (MaxConnections 1), so reinstating the connect
 the old one ends, its tasks are aborted, the new one takes its place.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -12,6 +13,9 @@ from lunaport.iscsi.errors import LoginRefused, Refusal
 from lunaport.iscsi.login import LoginOutcome
 
 T = TypeVar("T")
+K = TypeVar("K")
+
+TSIH_MAX = 0xFFFF
 
 SessionKey = tuple[str, bytes, str]
 """Initiator name, ISID, target name: the I_T nexus (with one portal group) that can exist once (section 4.4.2)."""
@@ -24,11 +28,20 @@ def session_key(outcome: LoginOutcome) -> SessionKey:
 
 @dataclass(slots=True)
 class SessionTable(Generic[T]):
-    """Sessions by nexus. `T` is whatever the shell keeps of a session."""
+    """Sessions by nexus. `T` is whatever the shell keeps of a session.
+
+    Discovery sessions count as those of one target without a name.
+    """
 
     sessions_max: int
-    sessions: dict[SessionKey, tuple[int, T]] = field(default_factory=dict)
-    last_tsih: int = 0
+    target_sessions_max: int = TSIH_MAX
+    initiator_sessions_max: int = TSIH_MAX
+    """Of one initiator name with one target: each with an ISID of its own."""
+    sessions: dict[SessionKey, tuple[int, T]] = field(default_factory=dict, init=False)
+    tsihs: set[int] = field(default_factory=set, init=False)
+    per_target: Counter[str] = field(default_factory=Counter, init=False)
+    per_initiator: Counter[tuple[str, str]] = field(default_factory=Counter, init=False)
+    last_tsih: int = field(default=0, init=False)
 
     def admit(self, outcome: LoginOutcome) -> tuple[int, T | None]:
         """The TSIH for a login, and the session it takes the place of. Raises LoginRefused.
@@ -41,22 +54,47 @@ class SessionTable(Generic[T]):
             if old is None or old[0] != outcome.tsih:
                 raise LoginRefused(LoginStatus.SESSION_DOES_NOT_EXIST, f"no session with TSIH {outcome.tsih}")
             return old
-        if old is None and len(self.sessions) >= self.sessions_max:
-            reason = f"there are {self.sessions_max} sessions already"
-            raise LoginRefused(LoginStatus.OUT_OF_RESOURCES, reason, refusal=Refusal.TOO_MANY_SESSIONS)
-        used = {tsih for tsih, _ in self.sessions.values()}
+        if old is None:
+            self._check_room(outcome)
         while True:
-            self.last_tsih = self.last_tsih % 0xFFFF + 1
-            if self.last_tsih not in used:
+            self.last_tsih = self.last_tsih % TSIH_MAX + 1
+            if self.last_tsih not in self.tsihs:
                 return self.last_tsih, old[1] if old else None
 
+    def _check_room(self, outcome: LoginOutcome) -> None:
+        """Raises LoginRefused where one session more is too many."""
+        initiator, target = outcome.initiator_name, outcome.target_name
+        if len(self.sessions) >= self.sessions_max:
+            reason = f"there are {self.sessions_max} sessions already"
+        elif self.per_target[target] >= self.target_sessions_max:
+            reason = f"the target has {self.target_sessions_max} sessions already"
+        elif self.per_initiator[initiator, target] >= self.initiator_sessions_max:
+            reason = f"the initiator has {self.initiator_sessions_max} sessions with this target already"
+        else:
+            return
+        raise LoginRefused(LoginStatus.OUT_OF_RESOURCES, reason, refusal=Refusal.TOO_MANY_SESSIONS)
+
     def add(self, outcome: LoginOutcome, tsih: int, session: T) -> None:
-        """The login is complete."""
+        """The login is complete; the session whose place it takes was removed before."""
         self.sessions[session_key(outcome)] = (tsih, session)
+        self.tsihs.add(tsih)
+        self.per_target[outcome.target_name] += 1
+        self.per_initiator[outcome.initiator_name, outcome.target_name] += 1
 
     def remove(self, outcome: LoginOutcome, session: T) -> None:
         """The session has ended; one that took its place stays."""
         key = session_key(outcome)
         current = self.sessions.get(key)
-        if current is not None and current[1] is session:
-            del self.sessions[key]
+        if current is None or current[1] is not session:
+            return
+        del self.sessions[key]
+        self.tsihs.discard(current[0])
+        count_down(self.per_target, outcome.target_name)
+        count_down(self.per_initiator, (outcome.initiator_name, outcome.target_name))
+
+
+def count_down(counter: Counter[K], key: K) -> None:
+    """One less; nothing is kept of what is not there any more."""
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

@@ -25,6 +25,9 @@ OVERFLOW = 0x04
 UNDERFLOW = 0x02
 BIDIRECTIONAL_UNDERFLOW = 0x08
 
+SEGMENT_COST_BYTES = 512
+"""What a Data-In PDU costs besides its data while it waits for a disk: header, digests, views."""
+
 
 class Task:
     """One SCSI command, from its arrival to its status."""
@@ -43,11 +46,11 @@ class Task:
         "initiator_task_tag",
         "is_immediate",
         "late",
+        "loan",
         "lun",
         "on_finished",
         "output",
         "position",
-        "private",
         "r2t_sn",
         "read_length",
         "segments",
@@ -81,7 +84,8 @@ class Task:
         self.finished = False
         self.is_immediate = False
         self.late = False
-        self.private = False
+        # Bytes that the shell lent for data-in that waits for a disk.
+        self.loan = 0
         self.data_in_length = 0
         self.data_out_length = 0
         # Bytes the command itself moves; what that differs by from the initiator's expectation is the residual.
@@ -122,7 +126,17 @@ class Task:
         return [output.view[start : start + count]]
 
     def _reserve_segments(self, count: int) -> list[memoryview]:
-        """Lay out several Data-In PDUs, in bursts (MaxBurstLength) of segments (MaxRecvDataSegmentLength)."""
+        connection = self.connection
+        self.segments, size = self._lay_out(count)
+        output = connection.output
+        if output.filled + size > output.size:
+            output = connection.make_room(size)
+        self.output = output
+        self.position = output.filled
+        return self._segment_views()
+
+    def _lay_out(self, count: int) -> tuple[list[tuple[int, int, int, int]], int]:
+        """Several Data-In PDUs, in bursts (MaxBurstLength) of segments (MaxRecvDataSegmentLength); and their size."""
         connection = self.connection
         burst_bytes_max = connection.parameters.max_burst_length
         layout: list[tuple[int, int, int, int]] = []
@@ -135,13 +149,7 @@ class Task:
             position += connection.data_in_overhead + (size + 3 & ~3)
             offset += size
             in_burst = 0 if final else in_burst
-        output = connection.output
-        if output.filled + position > output.size:
-            output = connection.make_room(position)
-        self.output = output
-        self.position = output.filled
-        self.segments = layout
-        return self._segment_views()
+        return layout, position
 
     def _segment_views(self) -> list[memoryview]:
         assert self.segments is not None
@@ -149,19 +157,39 @@ class Task:
         start = self.position + self.connection.data_in_offset
         return [view[start + at : start + at + size] for at, size, _, _ in self.segments]
 
-    def detach_data_in(self) -> list[memoryview]:
-        """See `scsi.task.Task.detach_data_in`."""
+    def borrow_data_in(self, length: int, begin: Callable[[list[memoryview]], None]) -> None:
+        """See `scsi.task.Task.borrow_data_in`."""
         connection = self.connection
-        self.private = True
+        count = self.expected_length if self.flags & 0x40 else 0
+        self.transfer_length = length
+        self.data_in_length = count = min(length, count)
+        self.segments = None
+        # Nothing is laid out yet: there may be thousands of segments, and many commands that wait.
+        loan = count + self._segment_count(count) * SEGMENT_COST_BYTES
+        connection.borrowing[self] = loan, begin
+        connection.shell.lend(connection, self, loan)
+
+    def _segment_count(self, count: int) -> int:
+        """How many Data-In PDUs `count` bytes take."""
+        segment = self.connection.segment_bytes_max
+        burst = self.connection.parameters.max_burst_length
+        bursts, rest = divmod(count, burst)
+        return bursts * -(-burst // segment) + -(-rest // segment)
+
+    def take_loan(self) -> None:
+        """The shell lends what `borrow_data_in` asked for."""
+        connection = self.connection
+        self.loan, begin = connection.borrowing.pop(self)
         self.position = 0
-        if self.segments is None:
-            count = self.data_in_length
-            self.output = Output(connection.data_in_overhead + (count + 3 & ~3))
-            start = connection.data_in_offset
-            return [self.output.view[start : start + count]]
-        at, size, _, _ = self.segments[-1]
-        self.output = Output(at + connection.data_in_overhead + (size + 3 & ~3))
-        return self._segment_views()
+        count = self.data_in_length
+        if count > connection.segment_bytes_max:
+            self.segments, size = self._lay_out(count)
+            self.output = Output(size)
+            begin(self._segment_views())
+            return
+        self.output = Output(connection.data_in_overhead + (count + 3 & ~3))
+        start = connection.data_in_offset
+        begin([self.output.view[start : start + count]])
 
     def send(self, data: bytes) -> None:
         """See `scsi.task.Task.send`."""
@@ -223,8 +251,12 @@ class Task:
             output.filled = end
             connection.stat_sn = connection.stat_sn + 1 & 0xFFFFFFFF
         connection.bytes_read += self.data_in_length
-        if self.private:
+        if self.loan:
+            # Counted as output before it is counted as lent no more.
             connection.send_output(self.output)
+            connection.shell.release(connection, self.loan)
+            self.loan = 0
+            del self.output
         if self.late:
             connection.task_ended(self)
 
@@ -306,6 +338,14 @@ class Task:
             DataOut(self, piece, end).begin(len(immediate), taken)
         else:
             end(self)
+
+    def hold(self, size_bytes: int, *, crowded: bool) -> bool:
+        """See `scsi.task.Task.hold`."""
+        return self.connection.shell.hold(self.connection, size_bytes, crowded=crowded)
+
+    def release(self, size_bytes: int) -> None:
+        """See `scsi.task.Task.release`."""
+        self.connection.shell.release(self.connection, size_bytes)
 
     # The end
 
@@ -398,3 +438,6 @@ class Task:
         data_out = connection.waiting.get(self.initiator_task_tag)
         if data_out is not None and data_out.task is self:
             data_out.abort()
+        elif self in connection.borrowing:
+            _, begin = connection.borrowing.pop(self)
+            begin([])

@@ -32,7 +32,7 @@ class TextExchange:
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
         self.gathered = b""
-        self._rest = b""
+        self.rest = b""
         self._tag = pdu.RESERVED_TAG
         # Initiator task tag and immediate delivery: the same for all requests of an exchange (section 11.10.3).
         self._identity: tuple[int, bool] | None = None
@@ -51,13 +51,13 @@ class TextExchange:
         try:
             self._receive(request)
         except RemoteProtocolError:
-            self._forget()
+            self.forget()
             raise
 
     def _receive(self, request: pdu.TextRequest) -> None:
         identity = request.initiator_task_tag, request.immediate
         if request.target_transfer_tag == pdu.RESERVED_TAG:
-            self._forget()  # a new exchange takes the place of one that was left (section 11.10.4)
+            self.forget()  # a new exchange takes the place of one that was left (section 11.10.4)
             self._identity = identity
         elif request.target_transfer_tag != self._tag or identity != self._identity:
             reason = "text that goes on with an exchange that is not under way"
@@ -71,14 +71,16 @@ class TextExchange:
             self._send(request, b"", final=False)
             return
         if self.gathered:
-            if self._rest:
+            if self.rest:
                 raise RemoteProtocolError("text while the answer to the text before goes on")
             gathered, self.gathered = self.gathered, b""
-            self._rest = self._answer(gathered)
+            self.rest = self._answer(gathered)
         size = self.connection.parameters.peer_max_recv_data_segment_length
-        part, self._rest = self._rest[:size], self._rest[size:]
+        part, self.rest = self.rest[:size], self.rest[size:]
+        if self.rest:
+            self.connection.shell.wake(self.connection)
         # Section 11.11.1: a request that is not the initiator's last gets no last answer.
-        if request.final and not self._rest:
+        if request.final and not self.rest:
             self._finish(request, part)
         else:
             self._send(request, part, final=False)
@@ -135,13 +137,13 @@ class TextExchange:
             if not left:
                 self.answering = False
                 self._send(request, part, final=True)
-                self._forget()
+                self.forget()
 
         for task in too_long:
             task.when_finished(ended)
         if not too_long:
             self._send(request, part, final=True)
-            self._forget()
+            self.forget()
 
     def _send(self, request: pdu.TextRequest, data: bytes, *, final: bool) -> None:
         connection = self.connection
@@ -149,7 +151,7 @@ class TextExchange:
         connection.send(
             pdu.TextResponse(
                 final=final,
-                continues=bool(self._rest),
+                continues=bool(self.rest),
                 lun=request.lun,
                 initiator_task_tag=request.initiator_task_tag,
                 target_transfer_tag=self._tag,
@@ -160,9 +162,9 @@ class TextExchange:
             ).serialize()
         )
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         """No exchange is under way, and nothing of the last one waits to take effect."""
-        self.gathered = self._rest = b""
+        self.gathered = self.rest = b""
         self._tag = pdu.RESERVED_TAG
         self._identity = None
         self._seen.clear()

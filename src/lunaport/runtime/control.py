@@ -7,8 +7,6 @@ used. No engine yet is no reason to end: HTTP answers, actions say that the engi
 """
 
 import asyncio
-import contextlib
-import ctypes
 import datetime as dt
 import json
 import logging
@@ -32,6 +30,7 @@ from lunaport.model.name import DEFAULT_IQN_PREFIX
 from lunaport.model.user import ADMIN
 from lunaport.model.volume import DEFAULT_VOLUME
 from lunaport.runtime import logs
+from lunaport.runtime.allocator import return_memory
 from lunaport.runtime.certificate import CertificateError, CertificateFiles, check_files, make_certificate, own_names
 from lunaport.runtime.web_server import make_servers
 from lunaport.service.actions import TidyUp
@@ -52,9 +51,6 @@ CERTIFICATE_FOLDER: Final = "https"
 ENGINE_RETRY_S: Final = 0.25
 TIDY_INTERVAL_S: Final = 3600.0
 PASSWORD_BYTES: Final = 12
-MALLOPT_MMAP_THRESHOLD: Final = -3
-MALLOPT_ARENA_MAX: Final = -8
-"""Names of glibc's malloc.h."""
 LARGE_BLOCK_BYTES: Final = 256 * 1024
 
 
@@ -227,22 +223,10 @@ async def _run(config: ControlConfig, make_engine: Callable[[str], Engine], admi
     await control.run()
 
 
-def _return_memory() -> None:
-    """Have glibc give large blocks back when they are freed.
-
-    Its thresholds grow with the first large block that is freed, so the memory of one password verification (19 MiB)
-    would stay with the process for ever. Setting them keeps them as they are.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(MALLOPT_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
-        mallopt(MALLOPT_ARENA_MAX, 2)
-
-
 def run(config: ControlConfig, make_engine: Callable[[str], Engine], admin_password: str) -> int:
     """Run the control process to its end; returns its exit code."""
     os.umask(0o077)
-    _return_memory()
+    return_memory(LARGE_BLOCK_BYTES)
     logs.configure(config.log_level, config.log_format)
     try:
         (config.data_dir / VOLUMES_FOLDER).mkdir(parents=True, exist_ok=True)

@@ -14,11 +14,16 @@ import msgspec
 import structlog
 
 from lunaport.engine.embedded.control import ControlListener
+from lunaport.engine.embedded.limits import DataLimits
 from lunaport.engine.embedded.loop import READABLE, Loop
 from lunaport.engine.embedded.nas import Nas
 from lunaport.runtime import logs
+from lunaport.runtime.allocator import return_memory
 
 log = structlog.get_logger()
+
+LARGE_BLOCK_BYTES = 512 * 1024
+"""Memory of long reads goes back to the system; that of usual ones is used again."""
 
 
 class DataOptions(msgspec.Struct, kw_only=True):
@@ -26,6 +31,7 @@ class DataOptions(msgspec.Struct, kw_only=True):
 
     control_fd: int
     """A listening Unix socket."""
+    limits: DataLimits = DataLimits()
     log_level: str = "info"
     log_format: str = "text"
 
@@ -33,10 +39,11 @@ class DataOptions(msgspec.Struct, kw_only=True):
 def main() -> None:
     """Serve until SIGTERM or the end of standard input."""
     options = msgspec.json.decode(sys.argv[1], type=DataOptions)
+    return_memory(LARGE_BLOCK_BYTES)
     logs.configure(options.log_level, options.log_format)
-    raise_descriptor_limit()
+    descriptors = raise_descriptor_limit()
     loop = Loop()
-    nas = Nas(loop)
+    nas = Nas(loop, options.limits, descriptors=descriptors)
     ControlListener(loop, socket.socket(fileno=options.control_fd), nas).start()
 
     def stop(reason: str) -> None:
@@ -58,10 +65,11 @@ def main() -> None:
     loop.close()
 
 
-def raise_descriptor_limit() -> None:
-    """As many descriptors as the system lets us have: a connection and a disk are one each."""
+def raise_descriptor_limit() -> int:
+    """As many descriptors as the system lets us have: a connection and a disk are one each. Returns how many."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else sys.maxsize
 
 
 if __name__ == "__main__":

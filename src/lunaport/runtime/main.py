@@ -73,6 +73,7 @@ def serve(
         "iqn_prefix": settings.iqn_prefix,
         "trash_days": settings.trash_days,
         "audit_days": settings.audit_days,
+        "limits": settings.limits,
     }
     # The same process goes on as the supervisor, without what reading settings and command lines took of memory.
     command = [sys.executable, "-m", "lunaport.runtime.supervisor", json.dumps(options)]

@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     iqn_prefix: str = DEFAULT_IQN_PREFIX
     trash_days: Annotated[float, Field(ge=0, le=36500)] = 14
     audit_days: Annotated[float, Field(ge=1, le=36500)] = 365
+    sessions: Annotated[int, Field(ge=1, le=32768)] = 4096
+    target_sessions: Annotated[int, Field(ge=1, le=32768)] = 1024
+    initiator_sessions: Annotated[int, Field(ge=1, le=32768)] = 64
+    address_connections: Annotated[int, Field(ge=1, le=32768)] = 2048
+    memory_mib: Annotated[int, Field(ge=64, le=1 << 20)] = 256
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
 
@@ -93,6 +98,12 @@ class Settings(BaseSettings):
                 " or --plain-http where the network is trusted"
             )
         return self
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What initiators may take of the data process (docs/limits.md)."""
+        names = ("sessions", "target_sessions", "initiator_sessions", "address_connections", "memory_mib")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def http_addresses(self) -> tuple[HostPort, ...]:

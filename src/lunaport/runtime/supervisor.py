@@ -169,6 +169,8 @@ class SupervisorOptions(msgspec.Struct, kw_only=True, frozen=True):
     iqn_prefix: str
     trash_days: float
     audit_days: float
+    limits: dict[str, int] = {}
+    """For the data process, which knows what they mean."""
 
 
 def run(options: SupervisorOptions) -> int:
@@ -189,7 +191,7 @@ def run(options: SupervisorOptions) -> int:
     control_socket = listen_control(control_path)
     http_fds = [sock.fileno() for sock in http_sockets]
     logging = {"log_level": options.log_level, "log_format": options.log_format}
-    data = {"control_fd": control_socket.fileno(), **logging}
+    data = {"control_fd": control_socket.fileno(), "limits": options.limits, **logging}
     control = {
         "data_dir": options.data_dir,
         "http_fds": {scheme: [sock.fileno() for sock in group] for scheme, group in sockets.items()},

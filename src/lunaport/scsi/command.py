@@ -44,8 +44,14 @@ class Command:
     """Legal while the persistent reservations are lost (SPC-4 5.12.5.3)."""
     when_stopped: bool = False
     """Legal while the unit is stopped (SBC-3 4.20)."""
+    when_erasing: bool = False
+    """Legal while SANITIZE or FORMAT UNIT is under way, and after it has failed (SBC-3 4.11.3)."""
+    when_erasure_failed: bool = False
+    """Legal after it has failed: leads out of that."""
     ignores_attention: bool = False
     """Runs while a unit attention is pending, and leaves it (SPC-4 5.14)."""
+    encrypted_only: bool = False
+    """Exists on encrypted units only."""
     thin_only: bool = False
     """Exists on thin units only."""
     removable_only: bool = False

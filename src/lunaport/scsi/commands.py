@@ -9,7 +9,10 @@ from lunaport.scsi import (
     buffer,
     cache,
     capacity,
+    copy_results,
     defects,
+    extended_copy,
+    format_unit,
     inquiry,
     log,
     mode,
@@ -20,15 +23,29 @@ from lunaport.scsi import (
     readiness,
     report,
     reserve,
+    rod_token,
+    sanitize,
     verify,
     write,
 )
 from lunaport.scsi.command import Command, CommandTable
-from lunaport.scsi.enums import Access, MaintenanceIn, Opcode, ReserveIn, ReserveOut, ServiceActionIn
+from lunaport.scsi.enums import (
+    Access,
+    CopyIn,
+    CopyOut,
+    MaintenanceIn,
+    Opcode,
+    ReserveIn,
+    ReserveOut,
+    Sanitize,
+    ServiceActionIn,
+)
 from lunaport.scsi.persistent_reserve_out import persistent_reserve_out
 
 _LONG_S = 120
 """For what may take a disk its time: a flush, ranges without a useful bound."""
+_DAYS_S = 3 * 86400
+"""For what writes a whole disk."""
 
 
 def _usage(text: str) -> bytes:
@@ -48,6 +65,7 @@ _ANY_TIME = (
         when_lost=True,
         with_reservation=True,
         when_stopped=True,
+        when_erasing=True,
         ignores_attention=True,
     ),
     Command(
@@ -57,6 +75,7 @@ _ANY_TIME = (
         when_lost=True,
         with_reservation=True,
         when_stopped=True,
+        when_erasing=True,
         ignores_attention=True,
     ),
     Command(
@@ -66,6 +85,7 @@ _ANY_TIME = (
         when_lost=True,
         with_reservation=True,
         when_stopped=True,
+        when_erasing=True,
         ignores_attention=True,
     ),
     Command(
@@ -75,6 +95,7 @@ _ANY_TIME = (
         access=Access.READING,
         with_reservation=True,
         when_stopped=True,
+        when_erasing=True,
     ),
     Command(
         usage=_usage("16 00 00 00 00 00"),
@@ -107,12 +128,14 @@ _ANY_TIME = (
         handler=mode.mode_sense_6,
         access=Access.READING,
         when_stopped=True,
+        when_erasing=True,
     ),
     Command(
         usage=_usage("5A 18 FF FF 00 00 00 FF FF 00"),
         handler=mode.mode_sense_10,
         access=Access.READING,
         when_stopped=True,
+        when_erasing=True,
     ),
     Command(
         usage=_usage("15 11 00 00 FF 00"),
@@ -296,8 +319,112 @@ _MEDIUM = (
     ),
 )
 
+_COPY = (
+    Command(
+        usage=_usage("83 00 00 00 00 00 00 00 00 00 FF FF FF FF 00 00"),
+        service_action=CopyOut.EXTENDED_COPY_LID1,
+        handler=extended_copy.extended_copy_lid1,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("83 01 00 00 00 00 00 00 00 00 FF FF FF FF 00 00"),
+        service_action=CopyOut.EXTENDED_COPY_LID4,
+        handler=extended_copy.extended_copy_lid4,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("83 10 00 00 00 00 FF FF FF FF FF FF FF FF 00 00"),
+        service_action=CopyOut.POPULATE_TOKEN,
+        handler=rod_token.populate_token,
+        access=Access.READING,
+    ),
+    Command(
+        usage=_usage("83 11 00 00 00 00 FF FF FF FF FF FF FF FF 00 00"),
+        service_action=CopyOut.WRITE_USING_TOKEN,
+        handler=rod_token.write_using_token,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("83 1C FF FF FF FF 00 00 00 00 00 00 00 00 00 00"),
+        service_action=CopyOut.COPY_OPERATION_ABORT,
+        handler=extended_copy.copy_operation_abort,
+        with_reservation=True,
+        when_stopped=True,
+        when_erasing=True,
+    ),
+    *(
+        Command(
+            usage=_usage(f"84 {action:02X} {list_id} FF FF FF FF 00 00"),
+            service_action=action,
+            handler=handler,
+            access=Access.ALWAYS,
+            with_reservation=True,
+            when_stopped=True,
+            when_erasing=True,
+        )
+        for action, list_id, handler in (
+            (CopyIn.RECEIVE_COPY_STATUS_LID1, "FF 00 00 00 00 00 00 00", copy_results.receive_copy_status_lid1),
+            (CopyIn.RECEIVE_COPY_DATA_LID1, "FF 00 00 00 00 00 00 00", copy_results.receive_copy_data_lid1),
+            (
+                CopyIn.RECEIVE_COPY_OPERATING_PARAMETERS,
+                "FF 00 00 00 00 00 00 00",
+                copy_results.receive_copy_operating_parameters,
+            ),
+            (
+                CopyIn.RECEIVE_COPY_FAILURE_DETAILS_LID1,
+                "FF 00 00 00 00 00 00 00",
+                copy_results.receive_copy_failure_details_lid1,
+            ),
+            (CopyIn.RECEIVE_COPY_STATUS_LID4, "FF FF FF FF 00 00 00 00", copy_results.receive_copy_status_lid4),
+            (CopyIn.RECEIVE_COPY_DATA_LID4, "FF FF FF FF 00 00 00 00", copy_results.receive_copy_data_lid4),
+            (
+                CopyIn.RECEIVE_ROD_TOKEN_INFORMATION,
+                "FF FF FF FF 00 00 00 00",
+                copy_results.receive_rod_token_information,
+            ),
+        )
+    ),
+)
+
+_ERASE = (
+    Command(
+        usage=_usage("04 3F 00 00 00 00"),
+        handler=format_unit.format_unit,
+        when_erasure_failed=True,
+        recommended_timeout_s=_DAYS_S,
+    ),
+    Command(
+        usage=_usage("48 A1 00 00 00 00 00 FF FF 00"),
+        service_action=Sanitize.OVERWRITE,
+        handler=sanitize.sanitize_overwrite,
+        when_erasure_failed=True,
+        recommended_timeout_s=_DAYS_S,
+    ),
+    Command(
+        usage=_usage("48 A2 00 00 00 00 00 FF FF 00"),
+        service_action=Sanitize.BLOCK_ERASE,
+        handler=sanitize.sanitize_block_erase,
+        when_erasure_failed=True,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("48 A3 00 00 00 00 00 FF FF 00"),
+        service_action=Sanitize.CRYPTOGRAPHIC_ERASE,
+        handler=sanitize.sanitize_cryptographic_erase,
+        when_erasure_failed=True,
+        encrypted_only=True,
+        recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("48 9F 00 00 00 00 00 FF FF 00"),
+        service_action=Sanitize.EXIT_FAILURE_MODE,
+        handler=sanitize.sanitize_exit_failure_mode,
+        when_erasure_failed=True,
+    ),
+)
+
 COMMANDS = CommandTable(
-    sorted(_ANY_TIME + _PERSISTENT + _MEDIUM, key=lambda row: row.opcode),
+    sorted(_ANY_TIME + _PERSISTENT + _MEDIUM + _COPY + _ERASE, key=lambda row: row.opcode),
     absent={
         Opcode.INQUIRY: inquiry.inquiry_absent,
         Opcode.REPORT_LUNS: report.report_luns_absent,

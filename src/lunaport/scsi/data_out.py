@@ -2,14 +2,15 @@
 
 Invariants: a logical block is moved whole or not at all, whatever the pieces are cut like; after the first error the
 rest of the data is taken and dropped, and that error is the answer; data that has to wait for the disk is copied, and
-what one unit holds of it is bounded (more is answered TASK SET FULL, and the initiator tries again).
+what is held of it is bounded: the initiator is not read from while it is much (`Task.hold`), and where that comes too
+late the answer is TASK SET FULL, and it tries again.
 """
 
 from collections.abc import Callable, Sequence
 
 from lunaport.blockdev.device import Buffer, DeviceError
 from lunaport.scsi.enums import Status
-from lunaport.scsi.limits import WAITING_BYTES_MAX
+from lunaport.scsi.limits import CROWDED_BYTES, WAITING_BYTES_MAX
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.ranges import Span
@@ -121,7 +122,8 @@ def _receive_piece(task: Task, offset: int, data: memoryview) -> None:
 def _move_in_background(task: Task, flow: _Stream, position: int, data: memoryview) -> None:
     unit = flow.unit
     length = len(data)
-    if unit.waiting_bytes + length > WAITING_BYTES_MAX:
+    waiting_bytes = unit.waiting_bytes + length
+    if waiting_bytes > WAITING_BYTES_MAX or not task.hold(length, crowded=waiting_bytes > CROWDED_BYTES):
         flow.full = True
         return
     rest = memoryview(bytes(data))
@@ -130,16 +132,18 @@ def _move_in_background(task: Task, flow: _Stream, position: int, data: memoryvi
 
     def done(error: BaseException | None) -> None:
         unit.waiting_bytes -= length
+        task.release(length)
         flow.working -= 1
         flow.error = flow.error or error
         unit.ranges.leave(span)
         if flow.arrived and not flow.working:
             _finish(task, flow)
 
-    unit.waiting_bytes += length
+    unit.waiting_bytes = waiting_bytes
     flow.working += 1
     if not unit.ranges.enter(span, lambda: unit.background.submit(lambda: move(position, [rest]), done)):
         unit.waiting_bytes -= length
+        task.release(length)
         flow.working -= 1
         flow.full = True
 

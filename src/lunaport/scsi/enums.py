@@ -8,6 +8,7 @@ class Opcode(IntEnum):
 
     TEST_UNIT_READY = 0x00
     REQUEST_SENSE = 0x03
+    FORMAT_UNIT = 0x04
     READ_6 = 0x08
     WRITE_6 = 0x0A
     INQUIRY = 0x12
@@ -31,11 +32,14 @@ class Opcode(IntEnum):
     UNMAP = 0x42
     LOG_SENSE = 0x4D
     MODE_SELECT_10 = 0x55
+    SANITIZE = 0x48
     RESERVE_10 = 0x56
     RELEASE_10 = 0x57
     MODE_SENSE_10 = 0x5A
     PERSISTENT_RESERVE_IN = 0x5E
     PERSISTENT_RESERVE_OUT = 0x5F
+    THIRD_PARTY_COPY_OUT = 0x83
+    THIRD_PARTY_COPY_IN = 0x84
     READ_16 = 0x88
     COMPARE_AND_WRITE = 0x89
     WRITE_16 = 0x8A
@@ -113,6 +117,48 @@ class Access(Enum):
     CHANGING = "for those with access only"
 
 
+class Sanitize(IntEnum):
+    """Service actions of SANITIZE (SBC-3 table 83)."""
+
+    OVERWRITE = 0x01
+    BLOCK_ERASE = 0x02
+    CRYPTOGRAPHIC_ERASE = 0x03
+    EXIT_FAILURE_MODE = 0x1F
+
+
+class CopyOut(IntEnum):
+    """Service actions of THIRD-PARTY COPY OUT (SPC-4 table 113)."""
+
+    EXTENDED_COPY_LID1 = 0x00
+    EXTENDED_COPY_LID4 = 0x01
+    POPULATE_TOKEN = 0x10
+    WRITE_USING_TOKEN = 0x11
+    COPY_OPERATION_ABORT = 0x1C
+
+
+class CopyIn(IntEnum):
+    """Service actions of THIRD-PARTY COPY IN (SPC-4 table 114)."""
+
+    RECEIVE_COPY_STATUS_LID1 = 0x00
+    RECEIVE_COPY_DATA_LID1 = 0x01
+    RECEIVE_COPY_OPERATING_PARAMETERS = 0x03
+    RECEIVE_COPY_FAILURE_DETAILS_LID1 = 0x04
+    RECEIVE_COPY_STATUS_LID4 = 0x05
+    RECEIVE_COPY_DATA_LID4 = 0x06
+    RECEIVE_ROD_TOKEN_INFORMATION = 0x07
+
+
+class CopyStatus(IntEnum):
+    """COPY OPERATION STATUS (SPC-4 table 289)."""
+
+    COMPLETED = 0x01
+    FAILED = 0x02
+    COMPLETED_WITH_RESIDUAL = 0x04
+    IN_FOREGROUND = 0x10
+    IN_BACKGROUND = 0x11
+    TERMINATED = 0x60
+
+
 class Status(IntEnum):
     """SAM-5 table 34."""
 
@@ -135,6 +181,7 @@ class SenseKey(IntEnum):
     ILLEGAL_REQUEST = 0x5
     UNIT_ATTENTION = 0x6
     DATA_PROTECT = 0x7
+    COPY_ABORTED = 0xA
     MISCOMPARE = 0xE
 
 
@@ -147,6 +194,7 @@ class VpdPage(IntEnum):
     EXTENDED_INQUIRY_DATA = 0x86
     MODE_PAGE_POLICY = 0x87
     SCSI_PORTS = 0x88
+    THIRD_PARTY_COPY = 0x8F
     BLOCK_LIMITS = 0xB0
     BLOCK_DEVICE_CHARACTERISTICS = 0xB1
     LOGICAL_BLOCK_PROVISIONING = 0xB2

@@ -21,6 +21,7 @@ from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import send
 from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb
 from lunaport.scsi.task import Task
+from lunaport.scsi.vpd_copy import third_party_copy_page
 
 _STANDARD = struct.Struct(">BBBBBBBB8s16s4s22xHHHH30x")
 _PAGE_HEADER = struct.Struct(">BBH")
@@ -31,6 +32,7 @@ _NO_UNIT = 0x7F
 """Peripheral qualifier 3 and device type 1Fh: the target cannot have a unit at this LUN."""
 _SPC_4 = 0x06
 _HISUP_FORMAT_2 = 0x12
+_THIRD_PARTY_COPY = 0x08
 _CMDQUE = 0x02
 _VERSIONS = (0x00A0, 0x0960, 0x0460, 0x04C0)
 """SAM-5, iSCSI, SPC-4, SBC-3; no version claimed (SPC-4 table 145)."""
@@ -58,6 +60,8 @@ _WSNZ = 0x01
 _ALL_PAGES, _SHARED_POLICY = 0x3F, 0x00
 _UGAVALID = 0x80000000
 _NON_ROTATING = 1
+_WABEREQ, _WACEREQ = 0x40, 0x10
+"""After SANITIZE, blocks can be read without being written first (SBC-3 6.6.2)."""
 _LBPU, _LBPWS, _LBPWS10, _LBPRZ = 0x80, 0x40, 0x20, 0x04
 _THIN = 2
 
@@ -70,7 +74,8 @@ def inquiry(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
         raise ScsiError(invalid_field_in_cdb(2))
     else:
         removable = _RMB if unit.removable else 0
-        data = _standard(_DISK, unit.vendor, unit.product, unit.revision, removable=removable, tpgs=_TPGS_IMPLICIT)
+        features = _TPGS_IMPLICIT | _THIRD_PARTY_COPY
+        data = _standard(_DISK, unit.vendor, unit.product, unit.revision, removable=removable, features=features)
     send(task, data, int.from_bytes(cdb[_ALLOCATION]))
 
 
@@ -90,14 +95,16 @@ def naa_designator(uuid: str) -> bytes:
     return bytes.fromhex(_LOCALLY_ASSIGNED + (uuid[:12] + uuid[13:])[:_UUID_DIGITS])
 
 
-def _standard(peripheral: int, vendor: str, product: str, revision: str, *, removable: int = 0, tpgs: int = 0) -> bytes:
+def _standard(
+    peripheral: int, vendor: str, product: str, revision: str, *, removable: int = 0, features: int = 0
+) -> bytes:
     return _STANDARD.pack(
         peripheral,
         removable,
         _SPC_4,
         _HISUP_FORMAT_2,
         _STANDARD.size - 5,
-        tpgs,
+        features,
         0,
         _CMDQUE,
         _text(vendor, 8),
@@ -122,10 +129,12 @@ def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
             data = bytes((_ALL_PAGES, 0xFF, _SHARED_POLICY, 0))
         case VpdPage.SCSI_PORTS:
             data = _ports(nexus.target.name)
+        case VpdPage.THIRD_PARTY_COPY:
+            data = third_party_copy_page(unit.shift)
         case VpdPage.BLOCK_LIMITS:
             data = _block_limits(unit)
         case VpdPage.BLOCK_DEVICE_CHARACTERISTICS:
-            data = struct.pack(">H58x", _NON_ROTATING)
+            data = struct.pack(">HxB56x", _NON_ROTATING, _WABEREQ | (_WACEREQ if unit.erase_key else 0))
         case VpdPage.LOGICAL_BLOCK_PROVISIONING:
             exponent = RESOURCE_UNIT_SHIFT - unit.shift
             data = bytes((exponent, _LBPU | _LBPWS | _LBPWS10 | _LBPRZ, _THIN, 0)) if unit.thin else bytes(4)

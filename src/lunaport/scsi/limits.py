@@ -2,6 +2,8 @@
 
 TRANSFER_BYTES_MAX = 8 << 20
 """Data of one READ, WRITE or VERIFY."""
+READ_NOW_BYTES_MAX = 1 << 20
+"""Data of a READ that is answered at once from the page cache."""
 UNMAP_BLOCKS_MAX = 1 << 20
 """All ranges of one UNMAP together."""
 UNMAP_DESCRIPTORS_MAX = 256
@@ -10,6 +12,34 @@ WRITE_SAME_CHUNK_BYTES = 1 << 20
 """What WRITE SAME and VERIFY move at a time; an abort takes effect between two."""
 WAITING_BYTES_MAX = 64 << 20
 """Data-out of one logical unit that was copied to wait for its disk; more is answered TASK SET FULL."""
+CROWDED_BYTES = WAITING_BYTES_MAX // 2
+"""From here on, an initiator whose data-out waits for this unit is not read from until some of it is on the disk."""
+COPY_TARGETS_MAX = 16
+"""CSCD descriptors of one EXTENDED COPY."""
+COPY_SEGMENTS_MAX = 256
+COPY_LIST_BYTES_MAX = COPY_TARGETS_MAX * 32 + COPY_SEGMENTS_MAX * 28
+COPY_SEGMENT_BYTES_MAX = 1 << 28
+"""No segment can say more: 65535 blocks of 4096 bytes."""
+COPY_CHUNK_BYTES = 4 << 20
+"""What a copy moves at a time; an abort takes effect between two, and other commands have their turn."""
+COPIES_PER_UNIT_MAX = 8
+"""Copies under way through one logical unit; one more is answered TASK SET FULL."""
+COPY_RESULTS_PER_UNIT_MAX = 256
+"""Results that nobody has fetched; the oldest goes when there is one more."""
+ERASE_CHUNK_BYTES = 16 << 20
+"""What SANITIZE and FORMAT UNIT erase at a time."""
+ERASE_FLUSH_BYTES = 256 << 20
+"""After so many they flush and put down how far they are; a restart goes on from there."""
+ERASE_PATTERN_BYTES_MAX = 4096
+"""A block at most."""
+TOKEN_RANGES_MAX = 64
+TOKEN_BYTES_MAX = 1 << 30
+TOKEN_OPTIMAL_BYTES = 64 << 20
+TOKENS_PER_UNIT_MAX = 64
+"""Tokens of one logical unit; the oldest goes when there is one more."""
+TOKEN_TIMEOUT_S = 30
+"""How long a token lives that is not used."""
+TOKEN_TIMEOUT_S_MAX = 300
 LUN_MAX = 0x3FFF
 """The largest number that flat space addressing can say (SAM-5 4.7.7.3)."""
 REGISTRATIONS_MAX = 512

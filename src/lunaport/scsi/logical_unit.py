@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lunaport.blockdev.device import BlockDevice
 from lunaport.blockdev.modes import ReadOnlyDevice, WriteThroughDevice
-from lunaport.scsi.limits import TRANSFER_BYTES_MAX
+from lunaport.scsi.limits import READ_NOW_BYTES_MAX, TRANSFER_BYTES_MAX
 from lunaport.scsi.mode_pages import Modes
 from lunaport.scsi.ranges import Guarded, Ranges
 from lunaport.scsi.reservation_book import ReservationBook
@@ -28,7 +28,10 @@ from lunaport.scsi.sense import (
 )
 from lunaport.scsi.task import Background, Task
 
-if TYPE_CHECKING:  # the nexus needs this module
+if TYPE_CHECKING:  # these need this module
+    from lunaport.scsi.copy_domain import TokenGuard
+    from lunaport.scsi.copy_operation import CopyRecord
+    from lunaport.scsi.erasure import Erasure, Journal
     from lunaport.scsi.nexus import Nexus
 
 Done = Callable[[], None]
@@ -50,17 +53,23 @@ class LogicalUnit:
     """The device server's view of one disk."""
 
     __slots__ = (
-        "_bare",
         "_waits",
+        "_waits_alone",
         "background",
+        "bare_device",
         "block_count",
         "block_mask",
         "block_size_bytes",
+        "closing",
+        "copies",
         "default_modes",
         "device",
         "draining",
         "echo",
         "ejected",
+        "erase_journal",
+        "erase_key",
+        "erasure",
         "holder",
         "modes",
         "nexuses",
@@ -68,6 +77,7 @@ class LogicalUnit:
         "preventing",
         "product",
         "ranges",
+        "read_now_blocks_max",
         "read_only",
         "removable",
         "reservations",
@@ -79,9 +89,11 @@ class LogicalUnit:
         "stopped",
         "task_set",
         "thin",
+        "token_guard",
         "transfer_blocks_max",
         "uuid",
         "vendor",
+        "visitors",
         "waiting_bytes",
     )
 
@@ -104,18 +116,24 @@ class LogicalUnit:
         default_modes: Modes | None = None,
         saved_modes: Modes | None = None,
         save_modes: Callable[[Modes], None] | None = None,
+        erase_journal: "Journal | None" = None,
+        erase_key: Callable[[], None] | None = None,
     ) -> None:
         """`uuid`: 32 hexadecimal digits. `thin`: offer UNMAP, when the device can give space back; a
         read-only unit then says that it is write protected.
 
         Without `reservations` there are none yet, and none will survive the loss of power.
         `save_modes`: keeps mode parameters over a restart (blocks; raises DeviceError); None: they cannot be saved.
+        `erase_journal`: where SANITIZE puts down what it has to go on with after a restart. `erase_key`: makes all data
+        unreadable, durably, by destroying the key it is encrypted with (blocks; raises DeviceError); None: it is not
+        encrypted.
         """
         if block_size_bytes not in _BLOCK_SIZES:
             raise ValueError(f"block size {block_size_bytes} is not one of {_BLOCK_SIZES}")
         if device.size_bytes < block_size_bytes:
             raise ValueError(f"{device.size_bytes} bytes are less than one block")
-        self._bare = device
+        self.bare_device = device
+        """The device without what stands before it for a while."""
         self.device = device
         """The device as it is run now: through filters for what its mode and the background work demand."""
         self.background = background
@@ -133,6 +151,7 @@ class LogicalUnit:
         self.block_mask = block_size_bytes - 1
         self.block_count = device.size_bytes >> self.shift
         self.transfer_blocks_max = TRANSFER_BYTES_MAX >> self.shift
+        self.read_now_blocks_max = READ_NOW_BYTES_MAX >> self.shift
         self.stopped = False
         self.ejected = False
         """The medium is out; only of a removable one."""
@@ -150,7 +169,19 @@ class LogicalUnit:
         self.waiting_bytes = 0
         self.ranges = Ranges(self._guard)
         """What is worked on in the background."""
+        self.closing = False
+        """The device is about to be closed: what works on it in chunks ends."""
+        self.erase_journal = erase_journal
+        self.erase_key = erase_key
+        self.erasure: Erasure | None = None
+        """SANITIZE or FORMAT UNIT, under way or failed: hardly any command runs."""
+        self.visitors = 0
+        """Pieces of other units' copies that work on the device now."""
+        self.copies: dict[tuple[Nexus, int], CopyRecord] = {}
+        """Third-party copies by the nexus that asked and its list identifier; negative: it gave none."""
+        self.token_guard: TokenGuard | None = None
         self._waits: list[_Wait] = []
+        self._waits_alone: list[Done] = []
         self.default_modes = default_modes or Modes()
         self.saved_modes = saved_modes
         self.save_modes = save_modes
@@ -193,8 +224,13 @@ class LogicalUnit:
         self.ejected = ejected
         self.refresh()
 
+    def stand_on(self, device: BlockDevice) -> None:
+        """Take another device, which stands on the one before."""
+        self.bare_device = device
+        self._run_device()
+
     def _run_device(self) -> None:
-        device: BlockDevice = self._bare
+        device: BlockDevice = self.bare_device
         if self.write_protected:
             device = ReadOnlyDevice(device)
         elif not self.modes.write_cache:
@@ -227,6 +263,32 @@ class LogicalUnit:
         self.holder = holder
         self.stopped = stopped
         self.refresh()
+
+    def set_erasure(self, erasure: "Erasure | None") -> None:
+        """Close the unit for an erasure, or (None) open it again."""
+        self.erasure = erasure
+        self.refresh()
+
+    def hold(self) -> None:
+        """Work of another unit begins to use the device."""
+        self.visitors += 1
+        self.background.hold()
+
+    def release(self) -> None:
+        """That work has ended."""
+        self.visitors -= 1
+        if not self.visitors:
+            waiting, self._waits_alone = self._waits_alone, []
+            for done in waiting:
+                done()
+        self.background.release()
+
+    def when_left_alone(self, done: Done) -> None:
+        """Call `done` when no other unit's work uses the device, perhaps at once."""
+        if self.visitors:
+            self._waits_alone.append(done)
+        else:
+            done()
 
     def drain(self, change: int) -> None:
         """One nexus more (1) or less (-1) is gone and has tasks under way."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lunaport.blockdev.device import DeviceError
 from lunaport.scsi.command import CDB_BYTES, Command, check_fields
-from lunaport.scsi.enums import Status
+from lunaport.scsi.enums import Access, Status
 from lunaport.scsi.logical_unit import Done, LogicalUnit
 from lunaport.scsi.reservations import NexusId
 from lunaport.scsi.sense import (
@@ -27,18 +27,22 @@ from lunaport.scsi.sense import (
 )
 from lunaport.scsi.task import Task
 
-if TYPE_CHECKING:  # the target makes nexuses
+if TYPE_CHECKING:  # the target makes nexuses, and an erasure needs this module
+    from lunaport.scsi.erasure import Erasure
     from lunaport.scsi.target import ScsiTarget
 
 
 class Nexus:
     """Made by `ScsiTarget.attach`."""
 
-    __slots__ = ("_attentions", "_dispatch", "_ready", "id", "target")
+    __slots__ = ("_attentions", "_dispatch", "_ready", "id", "identity", "target")
 
-    def __init__(self, target: "ScsiTarget", nexus_id: NexusId) -> None:
+    def __init__(self, target: "ScsiTarget", nexus_id: NexusId, identity: str = "") -> None:
         self.target = target
         self.id = nexus_id
+        self.identity = identity
+        """Whose nexus this is, in the transport's words: one initiator's nexuses to all targets have the same. May be
+        empty."""
         self._dispatch = target.dispatch
         self._attentions: dict[LogicalUnit, list[Sense]] = {}
         self._ready: dict[int, LogicalUnit] = {}
@@ -61,6 +65,7 @@ class Nexus:
     def close(self, done: Done) -> None:
         """I_T nexus loss (SAM-5 6.3.4): abort its tasks, release what RESERVE gave it. `done` when they have ended."""
         self.target.nexuses.discard(self)
+        self.target.domain.leave(self)
         units = list(self._attentions)
         self._attentions.clear()
         self._ready.clear()
@@ -71,6 +76,8 @@ class Nexus:
             unit.echo.pop(self, None)
             if unit.holder is self:
                 unit.set_state(holder=None, stopped=unit.stopped)
+            for key in [key for key in unit.copies if key[0] is self]:
+                del unit.copies[key]
             tasks = self._tasks_in(unit)
             if tasks:
                 left.append((unit, tasks))
@@ -140,6 +147,18 @@ class Nexus:
                 pending.remove(sense)
         self.refresh()
 
+    def may_use(self, unit: LogicalUnit, *, writing: bool) -> bool:
+        """Whether a command that reads or writes `unit` would be carried out for this nexus now."""
+        return (
+            unit in self._attentions
+            and not unit.closing
+            and unit.erasure is None
+            and not unit.draining
+            and unit.holder in (None, self)
+            and not unit.reservations.now.lost
+            and unit.reservations.now.allows(self.id, Access.CHANGING if writing else Access.READING)
+        )
+
     def refresh(self) -> None:
         """Work out again which LUNs need no question. The target calls it when its units change."""
         units = set(self.target.units.values())
@@ -149,6 +168,7 @@ class Nexus:
             for lun, unit in self.target.forms.items()
             if not self._attentions[unit]
             and unit.ready
+            and unit.erasure is None
             and not unit.draining
             and unit.holder in (None, self)
             and unit.reservations.now.is_unrestricted(self.id)
@@ -182,6 +202,8 @@ class Nexus:
         if self._is_shut_out(unit, row, cdb):
             task.finish(Status.RESERVATION_CONFLICT)
             return
+        if unit.erasure is not None and not row.when_erasing:
+            self._check_erasure(unit.erasure, row)
         check_fields(cdb, row.illegal)
         if not row.when_stopped:
             unit.check_ready()
@@ -197,6 +219,11 @@ class Nexus:
         if now.lost and not row.when_lost:
             raise ScsiError(persistent_reservation_information_lost())
         return not now.allows(self.id, row.access)
+
+    def _check_erasure(self, erasure: "Erasure", row: Command) -> None:
+        """Refuse a command while the unit is being erased; after a failure those run that lead out of it."""
+        if not (erasure.plan.failed and row.when_erasure_failed):
+            raise ScsiError(erasure.refusal)
 
     def _execute_absent(self, task: Task) -> None:
         cdb = task.cdb[:CDB_BYTES]

@@ -1,9 +1,11 @@
 """READ (6), (10), (12), (16) (SBC-3 5.10 to 5.15). The hot path of reads: flat on purpose.
 
-What the page cache has is answered at once into the transport's buffers; the rest is read whole in the background. DPO
-changes nothing. FUA first flushes what may be newer in the cache than on the medium (SBC-3 4.17.3).
+What the page cache has is answered at once into the transport's buffers; the rest is read whole in the background, and
+so is what is long: it would keep all others waiting, and take more memory than the next event gives back. DPO changes
+nothing. FUA first flushes what may be newer in the cache than on the medium (SBC-3 4.17.3).
 """
 
+from lunaport.scsi.enums import Status
 from lunaport.scsi.extent import BLOCKS_6, FIELDS_10, FIELDS_12, FIELDS_16, check_extent
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
@@ -35,24 +37,35 @@ def read_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
 
 
 def _read(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: int, blocks: int) -> None:
-    if lba + (blocks or 1) > unit.block_count or blocks > unit.transfer_blocks_max:
+    length = blocks << unit.shift
+    if lba + (blocks or 1) > unit.block_count or blocks > unit.read_now_blocks_max:
         check_extent(unit, task.cdb[0], lba, blocks, unit.transfer_blocks_max)
-    buffers = task.reserve_data_in(blocks << unit.shift)
+        if blocks > unit.read_now_blocks_max:
+            _read_in_background(nexus, unit, task, lba << unit.shift, length, flush=flags & _FUA != 0)
+            return
     if flags & _FUA:
-        _read_in_background(nexus, unit, task, lba << unit.shift, flush=True)
-    elif unit.device.read_now(lba << unit.shift, buffers) == task.data_in_length:
+        _read_in_background(nexus, unit, task, lba << unit.shift, length, flush=True)
+    elif unit.device.read_now(lba << unit.shift, task.reserve_data_in(length)) == task.data_in_length:
         task.good()
     else:
-        _read_in_background(nexus, unit, task, lba << unit.shift, flush=False)
+        _read_in_background(nexus, unit, task, lba << unit.shift, length, flush=False)
 
 
-def _read_in_background(nexus: Nexus, unit: LogicalUnit, task: Task, offset: int, *, flush: bool) -> None:
-    buffers = task.detach_data_in()
+def _read_in_background(nexus: Nexus, unit: LogicalUnit, task: Task, offset: int, length: int, *, flush: bool) -> None:
+    """Read when there is memory for it: what is under way for slow disks and slow initiators is bounded."""
     device = unit.device
 
-    def work() -> None:
-        if flush:
-            device.flush()
-        device.read(offset, buffers)
+    def begin(buffers: list[memoryview]) -> None:
+        def work() -> None:
+            if flush:
+                device.flush()
+            device.read(offset, buffers)
 
-    run(nexus, unit, task, work, over=Span(offset, task.data_in_length, writes=False))
+        if task.aborted:
+            task.finish(Status.TASK_ABORTED)
+            unit.end(task)
+        else:
+            run(nexus, unit, task, work, over=Span(offset, length, writes=False))
+
+    unit.begin(nexus, task)
+    task.borrow_data_in(length, begin)

@@ -38,12 +38,15 @@ def test_unit_ready(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
 
 def request_sense(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     """A pending unit attention is reported here as data, and cleared; else why the unit is not ready."""
-    sense = nexus.take_attention(unit)
-    if sense is None and unit.ejected:
-        sense = medium_not_present()
-    elif sense is None:
-        sense = initializing_command_required() if unit.stopped else no_sense()
-    _send_sense(task, sense)
+    _send_sense(task, nexus.take_attention(unit) or _state(unit))
+
+
+def _state(unit: LogicalUnit) -> Sense:
+    if unit.erasure is not None:
+        return unit.erasure.refusal
+    if unit.ejected:
+        return medium_not_present()
+    return initializing_command_required() if unit.stopped else no_sense()
 
 
 def request_sense_absent(nexus: Nexus, task: Task) -> None:

@@ -78,7 +78,11 @@ def _choose(nexus: Nexus, unit: LogicalUnit, option: int, opcode: int, service_a
 
 
 def _has(unit: LogicalUnit, row: Command) -> bool:
-    return (unit.thin or not row.thin_only) and (unit.removable or not row.removable_only)
+    return (
+        (unit.thin or not row.thin_only)
+        and (unit.removable or not row.removable_only)
+        and (unit.erase_key is not None or not row.encrypted_only)
+    )
 
 
 def _all_commands(nexus: Nexus, unit: LogicalUnit, *, timeouts: bool) -> bytes:

@@ -20,6 +20,7 @@ _CURRENT_DESCRIPTOR = 0x72
 _VALID = 0x80
 _SKSV = 0x80
 _IN_CDB = 0x40
+_IN_SEGMENT = 0x20
 _BPV = 0x08
 
 
@@ -30,9 +31,12 @@ class FieldPointer:
     byte: int
     bit: int | None = None
     in_cdb: bool = True
+    in_segment: bool = False
+    """Counted from the start of a segment descriptor (SPC-4 4.5.2.4.6), not of the parameter list."""
 
     def flags(self) -> int:
-        return _SKSV | (_IN_CDB if self.in_cdb else 0) | (0 if self.bit is None else _BPV | self.bit)
+        where = _IN_CDB if self.in_cdb else _IN_SEGMENT if self.in_segment else 0
+        return _SKSV | where | (0 if self.bit is None else _BPV | self.bit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class Sense:
     """Additional sense code and its qualifier, as one 16-bit number."""
     information: int | None = None
     field: FieldPointer | None = None
+    progress: int | None = None
+    """Of 65536 (SPC-4 4.5.2.4.4); there is a field or this, not both."""
 
     def fixed(self) -> bytes:
         """Fixed format, 18 bytes. Information that does not fit its 4 bytes is left out, as 4.5.3 demands."""
@@ -55,19 +61,22 @@ class Sense:
             _FIXED.size - 8,
             self.code >> 8,
             self.code & 0xFF,
-            self.field.flags() if self.field else 0,
-            self.field.byte if self.field else 0,
+            *self._specific(),
         )
+
+    def _specific(self) -> tuple[int, int]:
+        """The sense key specific field: its flags, and its number."""
+        if self.progress is not None:
+            return _SKSV, self.progress
+        return (self.field.flags(), self.field.byte) if self.field else (0, 0)
 
     def descriptor(self) -> bytes:
         """Descriptor format."""
         descriptors = b""
         if self.information is not None:
             descriptors += _INFORMATION.pack(0x00, _INFORMATION.size - 2, _VALID, self.information)
-        if self.field is not None:
-            descriptors += _SENSE_KEY_SPECIFIC.pack(
-                0x02, _SENSE_KEY_SPECIFIC.size - 2, self.field.flags(), self.field.byte
-            )
+        if self.field is not None or self.progress is not None:
+            descriptors += _SENSE_KEY_SPECIFIC.pack(0x02, _SENSE_KEY_SPECIFIC.size - 2, *self._specific())
         header = _DESCRIPTOR_HEADER.pack(
             _CURRENT_DESCRIPTOR, self.key, self.code >> 8, self.code & 0xFF, len(descriptors)
         )
@@ -154,6 +163,23 @@ def medium_removal_prevented() -> Sense:
     return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x5302)
 
 
+def format_in_progress(progress: int) -> Sense:
+    return Sense(key=SenseKey.NOT_READY, code=0x0404, progress=progress)
+
+
+def sanitize_in_progress(progress: int) -> Sense:
+    return Sense(key=SenseKey.NOT_READY, code=0x041B, progress=progress)
+
+
+def format_corrupted() -> Sense:
+    """MEDIUM FORMAT CORRUPTED: FORMAT UNIT failed."""
+    return Sense(key=SenseKey.MEDIUM_ERROR, code=0x3100)
+
+
+def sanitize_failed() -> Sense:
+    return Sense(key=SenseKey.MEDIUM_ERROR, code=0x3103)
+
+
 def unrecovered_read_error() -> Sense:
     return Sense(key=SenseKey.MEDIUM_ERROR, code=0x1100)
 
@@ -186,6 +212,64 @@ def miscompare(information: int) -> Sense:
     """MISCOMPARE DURING VERIFY OPERATION; the information says where: an LBA for VERIFY, an offset in the data-out for
     COMPARE AND WRITE."""
     return Sense(key=SenseKey.MISCOMPARE, code=0x1D00, information=information)
+
+
+# Third-party copies
+
+
+def operation_in_progress() -> Sense:
+    """A copy with this list identifier is under way."""
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x0016)
+
+
+def too_many_copy_descriptors(*, segments: bool) -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2608 if segments else 0x2606)
+
+
+def unsupported_copy_descriptor(byte: int, *, segment: bool) -> Sense:
+    field = FieldPointer(byte=byte, in_cdb=False)
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2609 if segment else 0x2607, field=field)
+
+
+def inline_data_length_exceeded() -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x260B)
+
+
+def inexact_segment() -> Sense:
+    """The blocks of source and destination do not make the same number of bytes."""
+    return Sense(key=SenseKey.COPY_ABORTED, code=0x260A)
+
+
+def copy_aborted(byte: int) -> Sense:
+    """A segment that cannot be carried out; `byte` of its descriptor says why."""
+    field = FieldPointer(byte=byte, in_cdb=False, in_segment=True)
+    return Sense(key=SenseKey.COPY_ABORTED, code=0x0000, field=field)
+
+
+def unreachable_copy_target(byte: int) -> Sense:
+    field = FieldPointer(byte=byte, in_cdb=False, in_segment=True)
+    return Sense(key=SenseKey.COPY_ABORTED, code=0x0804, field=field)
+
+
+def copy_target_not_reachable() -> Sense:
+    return Sense(key=SenseKey.COPY_ABORTED, code=0x0D02)
+
+
+def third_party_device_failure() -> Sense:
+    return Sense(key=SenseKey.COPY_ABORTED, code=0x0D01)
+
+
+def copy_cleared_by_device_server() -> Sense:
+    """COMMANDS CLEARED BY DEVICE SERVER: COPY OPERATION ABORT ended the copy."""
+    return Sense(key=SenseKey.COPY_ABORTED, code=0x2F02)
+
+
+def token_unknown() -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2304)
+
+
+def token_revoked() -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2306)
 
 
 # Unit attentions

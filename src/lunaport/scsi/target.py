@@ -1,10 +1,13 @@
 """A SCSI target device (SAM-5 4.4): its logical units by LUN, and the nexuses that reach them."""
 
+import os
+import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from lunaport.scsi.command import CommandTable
 from lunaport.scsi.commands import COMMANDS
+from lunaport.scsi.copy_domain import CopyDomain
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.lun import lun_forms
 from lunaport.scsi.nexus import Nexus
@@ -16,6 +19,7 @@ class ScsiTarget:
     """`name` is the SCSI device name (for iSCSI the target's name), empty where there is none.
 
     `ports` are the relative target port identifiers of its SCSI target ports.
+    `domain`: what it copies with and to; targets of one NAS have one and the same.
     """
 
     def __init__(
@@ -25,9 +29,11 @@ class ScsiTarget:
         name: str = "",
         ports: Sequence[int] = (1,),
         commands: CommandTable = COMMANDS,
+        domain: CopyDomain | None = None,
     ) -> None:
         self.name = name
         self.ports = tuple(ports)
+        self.domain = domain or CopyDomain(time.monotonic, os.urandom)
         self.nexuses: set[Nexus] = set()
         self.commands = commands
         self.dispatch = commands.dispatch(Nexus.execute_found)
@@ -48,9 +54,10 @@ class ScsiTarget:
         """The unit of a LUN as on the wire."""
         return self._forms.get(lun)
 
-    def attach(self, initiator_port: str, target_port: int = 1) -> Nexus:
-        """A new nexus, at login to one of `ports`."""
-        nexus = Nexus(self, NexusId(initiator_port=initiator_port, target_port=target_port))
+    def attach(self, initiator_port: str, target_port: int = 1, *, identity: str = "") -> Nexus:
+        """A new nexus, at login to one of `ports`. `identity`: see `Nexus.identity`."""
+        nexus = Nexus(self, NexusId(initiator_port=initiator_port, target_port=target_port), identity)
+        self.domain.enter(nexus)
         self.nexuses.add(nexus)
         for unit in self._units.values():
             unit.nexuses.add(nexus)

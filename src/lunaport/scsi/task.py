@@ -37,11 +37,24 @@ class Task(Protocol):
 
         The views, in order, add up to `data_in_length`; a shortfall or excess becomes a residual by itself.
         The room belongs to this task until it is finished, which must happen before the handler returns; a handler
-        that has to wait calls `detach_data_in` first.
+        that has to wait calls `borrow_data_in`.
         """
 
-    def detach_data_in(self) -> list[memoryview]:
-        """Trade the reserved room for views of the same total length in memory that outlives the call."""
+    def borrow_data_in(self, length: int, begin: Callable[[list[memoryview]], None]) -> None:
+        """Ask for memory that outlives the call, for `length` bytes of data-in: `reserve_data_in` for slow disks.
+
+        `begin` is called once, with the views as soon as there is memory for them (perhaps at once), or without any
+        when the task is aborted before. What was reserved is forgotten.
+        """
+
+    def hold(self, size_bytes: int, *, crowded: bool) -> bool:
+        """Count data-out that was copied to wait for the disk; `release` it when it is there.
+
+        False: there is no room. `crowded`: nothing more of the initiator's is handled until some of its is released.
+        """
+
+    def release(self, size_bytes: int) -> None:
+        """Data-out that was held is on the disk, or dropped."""
 
     def take_immediate(self, length: int) -> memoryview | None:
         """All the data-out of a command that moves `length` bytes, when it came along whole; None: `want_data_out`.
@@ -81,3 +94,9 @@ class Background(Protocol):
 
     def submit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
         """Run `work` in a worker thread, then `done` (with what it raised) on the event loop."""
+
+    def hold(self) -> None:
+        """Work of another unit begins to use this one's device: it stays open until `release`."""
+
+    def release(self) -> None:
+        """That work has ended."""

@@ -17,7 +17,7 @@ import stat
 import threading
 from collections.abc import Callable, Sequence
 
-from lunaport.blockdev.device import Buffer, DeviceError, DeviceFault, Extent, Space
+from lunaport.blockdev.device import BlockDevice, Buffer, DeviceError, DeviceFault, Extent, Space
 from lunaport.storage import attributes, intent
 from lunaport.storage.errors import StorageError, storage_error
 from lunaport.storage.fallocate import is_in_memory, punch_hole, zero_range
@@ -34,6 +34,7 @@ BACK_OFF_S = 1.0
 _PAGE_MASK = os.sysconf("SC_PAGE_SIZE") - 1
 _STAT_BLOCK_BYTES = 512  # st_blocks counts these on Linux, whatever the file system's block size
 _ZEROS = memoryview(bytes(1 << 20))
+_CANNOT_COPY = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ETXTBSY})
 _FAULTS = {
     errno.ENOSPC: DeviceFault.NO_SPACE,
     errno.EDQUOT: DeviceFault.NO_SPACE,
@@ -266,6 +267,24 @@ class FileDevice:
             else:
                 return
         self._write_zeros(offset, length)
+
+    def copy_from(self, source: BlockDevice, source_offset: int, offset: int, length: int) -> bool:
+        """See `blockdev.copying.CopiesFrom`: copy_file_range(2), which shares blocks where the file system can."""
+        if not isinstance(source, FileDevice):
+            return False
+        self._refuse_after_failed_flush()
+        done = 0
+        while done < length:
+            try:
+                moved = os.copy_file_range(source._fd, self._fd, length - done, source_offset + done, offset + done)
+            except OSError as error:
+                if error.errno in _CANNOT_COPY:
+                    return False
+                raise _write_error(error) from error
+            if moved == 0:
+                raise DeviceError(DeviceFault.MEDIUM_READ, f"the file ends before byte {source_offset + done}")
+            done += moved
+        return True
 
     def extents(self, offset: int, length: int) -> list[Extent]:
         extents: list[Extent] = []

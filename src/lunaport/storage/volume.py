@@ -3,7 +3,7 @@
 A volume is `luns/` (files in use) and `trash/` (deleted ones, kept for a while) in a directory of mode 0700. Every
 function blocks, is durable when it returns (file and directory are synced), may be repeated after a crash, and raises
 StorageError. Names, capacity rules and the emptying of the trash are decided above. What lies beside a file
-(`sidecar`) goes where the file goes.
+(`sidecar`, `companion`) goes where the file goes.
 """
 
 import contextlib
@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lunaport.storage import sidecar
+from lunaport.storage import companion, sidecar
+from lunaport.storage.companion import sync_directory
 from lunaport.storage.errors import StorageError, storage_error
+
+_BESIDE = (*sidecar.SUFFIXES, *companion.SUFFIXES)
 
 LUNS = "luns"
 TRASH = "trash"
@@ -47,7 +50,7 @@ def make_volume(path: str) -> None:
             except FileExistsError:
                 if not directory.is_dir():
                     raise StorageError("not a directory", str(directory), "exists and is not a directory") from None
-            _sync_directory(directory.parent)
+            sync_directory(directory.parent)
 
 
 def create_file(path: str, size_bytes: int) -> None:
@@ -62,7 +65,7 @@ def create_file(path: str, size_bytes: int) -> None:
                 _extend(fd, path, size_bytes)
             finally:
                 os.close(fd)
-            _sync_directory(file.parent)
+            sync_directory(file.parent)
         except BaseException:
             file.unlink(missing_ok=True)
             raise
@@ -93,11 +96,11 @@ def move_file(path: str, destination: str) -> None:
         elif not there:
             raise StorageError("missing", path, os.strerror(errno.ENOENT).lower())
         # After the file: who finds it at its new place without them repeats the move before it is served.
-        for suffix in sidecar.SUFFIXES:
+        for suffix in _BESIDE:
             with contextlib.suppress(FileNotFoundError):
                 Path(path + suffix).rename(destination + suffix)
-        _sync_directory(target.parent)
-        _sync_directory(source.parent)
+        sync_directory(target.parent)
+        sync_directory(source.parent)
 
 
 def remove_file(path: str) -> None:
@@ -110,12 +113,12 @@ def remove_file(path: str) -> None:
             return
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for suffix in sidecar.SUFFIXES:
+            for suffix in _BESIDE:
                 Path(path + suffix).unlink(missing_ok=True)
             file.unlink(missing_ok=True)
         finally:
             os.close(fd)
-        _sync_directory(file.parent)
+        sync_directory(file.parent)
 
 
 def volume_usage(path: str) -> VolumeUsage:
@@ -148,14 +151,6 @@ def _extend(fd: int, path: str, size_bytes: int) -> None:
             raise StorageError("too large", path, "larger than a file of this file system can be") from error
         raise
     os.fsync(fd)
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @contextlib.contextmanager

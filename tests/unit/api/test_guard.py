@@ -116,6 +116,9 @@ SCOPE: Scope = {
 }
 
 
+CLOSES = (b"connection", b"close")
+
+
 async def broken(scope: Scope, receive: Receive, send: Send) -> None:
     raise RuntimeError("the secret is alice-secret-1")
 
@@ -140,6 +143,7 @@ async def test_a_body_that_does_not_come(authenticator: Authenticator, monkeypat
     caller = Caller({"type": "http.request", "body": b"{", "more_body": True})
     await Guard(broken, authenticator)(SCOPE, caller.receive, caller.send)
     assert caller.sent[0]["status"] == 408
+    assert CLOSES in caller.sent[0]["headers"]
     assert b"1004" in caller.sent[1]["body"]
 
 
@@ -148,7 +152,16 @@ async def test_a_body_without_an_end_is_not_read_for_ever(authenticator: Authent
     caller = Caller(*[chunk] * 100)
     await Guard(broken, authenticator)(SCOPE, caller.receive, caller.send)
     assert caller.sent[0]["status"] == 413
+    assert CLOSES in caller.sent[0]["headers"]
     assert caller.messages
+
+
+async def test_who_sent_all_of_a_refused_body_keeps_the_connection(authenticator: Authenticator) -> None:
+    chunk: Message = {"type": "http.request", "body": bytes(1 << 20), "more_body": True}
+    caller = Caller(chunk, chunk, {**chunk, "more_body": False})
+    await Guard(broken, authenticator)(SCOPE, caller.receive, caller.send)
+    assert caller.sent[0]["status"] == 413
+    assert CLOSES not in caller.sent[0]["headers"]
 
 
 async def test_an_unexpected_error_tells_no_detail(

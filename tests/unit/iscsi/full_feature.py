@@ -45,9 +45,7 @@ class Disk:
             self.fill(task.reserve_data_in(length), offset)
             task.good()
         elif task.cdb[0] == 0xA8:
-            task.reserve_data_in(length)
-            views = task.detach_data_in()
-            self.slow.append(partial(self.read_slowly, task, views, offset))
+            task.borrow_data_in(length, lambda views: self.slow.append(partial(self.read_slowly, task, views, offset)))
         elif task.cdb[0] == 0x2A:
             whole = task.take_immediate(length)
             if whole is not None:
@@ -92,7 +90,24 @@ class Echo:
         return f"SendTargets={query}\0".encode() * self.times
 
 
-class Peer:
+class Plenty:
+    """The part of a shell that lends memory: as much as is asked for."""
+
+    lent = 0
+
+    def lend(self, connection: Connection, task: Task, size_bytes: int) -> None:
+        self.lent += size_bytes
+        task.take_loan()
+
+    def hold(self, connection: Connection, size_bytes: int, *, crowded: bool) -> bool:
+        self.lent += size_bytes
+        return True
+
+    def release(self, connection: Connection, size_bytes: int) -> None:
+        self.lent -= size_bytes
+
+
+class Peer(Plenty):
     """The other side: sends PDUs into the connection and takes apart what comes back. It is also the shell."""
 
     def __init__(

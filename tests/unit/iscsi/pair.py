@@ -15,7 +15,7 @@ from lunaport.iscsi.limits import LOGIN_DATA_SEGMENT_BYTES_MAX
 from lunaport.iscsi.login import LoginPhase
 from lunaport.iscsi.output import Output
 from lunaport.iscsi.task import Task
-from tests.unit.iscsi.full_feature import Disk
+from tests.unit.iscsi.full_feature import Disk, Plenty
 from tests.unit.iscsi.initiator import INITIATOR, TARGET, Directory, counting
 
 BLOCK_BYTES = 512
@@ -39,7 +39,7 @@ class SizedDisk(Disk):
             super().execute(task)
 
 
-class Target:
+class Target(Plenty):
     """The target's side of one connection: bytes in, bytes out. It is the shell of its connection."""
 
     def __init__(self, directory: Directory, disk: Disk, names: int = 1) -> None:

@@ -213,11 +213,13 @@ def target_list(size: int) -> bool:
     return len(send_targets("All", "", ((name, ()) for name in names))) == size
 
 
-def sessions(count: int) -> bool:
-    table: SessionTable[int] = SessionTable(3)
+def sessions(count: int, bounds: dict[str, int], change: dict[str, int]) -> bool:
+    """Sessions that differ in the fields of `change`."""
+    table: SessionTable[int] = SessionTable(**{"sessions_max": 3, **bounds})
     try:
         for number in range(count):
-            outcome = replace(OUTCOME, isid=bytes([number] * 6))
+            fields = {name: bytes([number] * 6) if name == "isid" else f"name {number}" for name in change}
+            outcome = replace(OUTCOME, **fields)  # type: ignore[arg-type]  # names of fields are not checked
             table.add(outcome, table.admit(outcome)[0], number)
     except LoginRefused:
         return False
@@ -281,8 +283,28 @@ def test_every_bound_is_tested() -> None:
     assert names == BOUNDS.keys() | ELSEWHERE.keys()
 
 
-def test_sessions_of_a_table_are_bounded() -> None:
-    assert [sessions(2), sessions(3), sessions(4)] == [True, True, False]
+@pytest.mark.parametrize(
+    ("bounds", "change"),
+    [
+        ({}, {"isid": 1}),
+        ({"sessions_max": 9, "target_sessions_max": 3}, {"initiator_name": 1}),
+        ({"sessions_max": 9, "initiator_sessions_max": 3}, {"isid": 1}),
+    ],
+)
+def test_sessions_of_a_table_are_bounded(bounds: dict[str, int], change: dict[str, int]) -> None:
+    assert [sessions(count, bounds, change) for count in (2, 3, 4)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "change"),
+    [
+        ({"sessions_max": 9, "target_sessions_max": 1}, {"target_name": 1}),
+        ({"sessions_max": 9, "initiator_sessions_max": 1}, {"initiator_name": 1}),
+        ({"sessions_max": 9, "initiator_sessions_max": 1}, {"target_name": 1}),
+    ],
+)
+def test_sessions_of_others_do_not_count(bounds: dict[str, int], change: dict[str, int]) -> None:
+    assert [sessions(count, bounds, change) for count in (8, 9, 10)] == [True, True, False]
 
 
 @pytest.mark.parametrize("size", [0, 1, limits.BHS_BYTES - 1])

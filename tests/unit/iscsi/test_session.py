@@ -82,3 +82,16 @@ def test_handles_wrap_around_and_skip_those_in_use() -> None:
     table.last_tsih = 0xFFFF
     second, _ = log_in(table, replace(OUTCOME, isid=b"\2" * 6), "b")
     assert (first, second) == (1, 2)
+
+
+def test_what_has_ended_is_counted_no_more() -> None:
+    table: SessionTable[Session] = SessionTable(2, target_sessions_max=1, initiator_sessions_max=1)
+    for _ in range(3):
+        tsih, _ = table.admit(OUTCOME)
+        session = Session("s")
+        table.add(OUTCOME, tsih, session)
+        with pytest.raises(LoginRefused):
+            table.admit(replace(OUTCOME, isid=b"\7" * 6))
+        table.remove(OUTCOME, Session("another"))
+        table.remove(OUTCOME, session)
+    assert (table.sessions, table.tsihs, table.per_target, table.per_initiator) == ({}, set(), {}, {})

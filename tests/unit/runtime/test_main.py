@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lunaport.runtime.main import app
+from lunaport.runtime.settings import load_settings
 
 
 class Became(Exception):  # noqa: N818 - not an error: the end of the process as it was
@@ -56,6 +57,7 @@ def test_options(tmp_path: Path) -> None:
         "iqn_prefix": "iqn.2026-11.io.lunaport",
         "trash_days": 14,
         "audit_days": 365,
+        "limits": load_settings({}).limits,
     }
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lunaport.engine.embedded.limits import DataLimits
 from lunaport.model.address import HostPort
 from lunaport.runtime.settings import SettingsError, load_settings
 
@@ -67,6 +68,9 @@ def test_the_password_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"http": ("nas.example.org",)}, "right would be --https nas.example.org:8443"),
         ({"https": ("[::1]:x",)}, "https: '[::1]:x' has no port"),
         ({"https": ("::1",), "https_key": Path("k")}, "https_certificate and https_key belong together"),
+        ({"sessions": 0}, "sessions: "),
+        ({"target_sessions": 32769}, "target_sessions: "),
+        ({"memory_mib": 63}, "memory_mib: "),
     ],
 )
 def test_wrong_ones(given: dict[str, object], words: str) -> None:
@@ -92,3 +96,9 @@ def test_plain_http_beyond_this_machine() -> None:
     assert load_settings({"http": ("192.0.2.1",), "plain_http": True}).http == ("192.0.2.1:8080",)
     assert load_settings({"http": ("192.0.2.1",), "https": ("192.0.2.1",)}).https == ("192.0.2.1:8443",)
     assert load_settings({"http": ("localhost", "::1", "127.8.0.1")}).plain_http is False
+
+
+def test_the_limits_of_the_data_process_have_the_same_defaults_there() -> None:
+    given = load_settings({}).limits
+    assert DataLimits(**given) == DataLimits()
+    assert set(given) == set(DataLimits.__struct_fields__)

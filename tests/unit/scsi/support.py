@@ -47,6 +47,10 @@ class FakeTask:
         self._room = bytearray()
         self._wanted: tuple[int, PieceHandler, EndHandler] | None = None
         self._sent = 0
+        self.has_memory = True
+        self.held = 0
+        self.crowded = False
+        self._borrowing: Callable[[list[memoryview]], None] | None = None
 
     def reserve_data_in(self, length: int) -> list[memoryview]:
         self.data_in_length = min(length, self.expected_length)
@@ -55,9 +59,26 @@ class FakeTask:
         view = memoryview(self._room)
         return [view[:half], view[half:]] if half else [view]
 
-    def detach_data_in(self) -> list[memoryview]:
+    def borrow_data_in(self, length: int, begin: Callable[[list[memoryview]], None]) -> None:
+        self.data_in_length = min(length, self.expected_length)
+        self._borrowing = begin
+        if self.has_memory:
+            self.take_loan()
+
+    def take_loan(self) -> None:
+        """There is memory now."""
+        assert self._borrowing is not None
+        begin, self._borrowing = self._borrowing, None
         self._room = bytearray(self.data_in_length)
-        return [memoryview(self._room)]
+        begin([memoryview(self._room)])
+
+    def hold(self, size_bytes: int, *, crowded: bool) -> bool:
+        self.crowded = crowded
+        self.held += size_bytes if self.has_memory else 0
+        return self.has_memory
+
+    def release(self, size_bytes: int) -> None:
+        self.held -= size_bytes
 
     def take_immediate(self, length: int) -> memoryview | None:
         return None if len(self.immediate) < length else self.immediate[:length]
@@ -115,6 +136,9 @@ class FakeTask:
             end = self._wanted[2]
             self._wanted = None
             end(self)
+        elif self._borrowing is not None:
+            begin, self._borrowing = self._borrowing, None
+            begin([])
 
     @property
     def sense_code(self) -> int:
@@ -137,9 +161,16 @@ class FakeBackground:
 
     def __init__(self) -> None:
         self.queue: list[tuple[Callable[[], None], Callable[[BaseException | None], None]]] = []
+        self.held = 0
 
     def submit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
         self.queue.append((work, done))
+
+    def hold(self) -> None:
+        self.held += 1
+
+    def release(self) -> None:
+        self.held -= 1
 
     def step(self, index: int = 0) -> None:
         """Do one piece of work."""

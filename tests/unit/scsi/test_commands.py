@@ -9,7 +9,18 @@ from lunaport.blockdev.filters import DelayFilter, FaultFilter, FaultRule
 from lunaport.blockdev.memory import MemoryDevice
 from lunaport.scsi.command import Command
 from lunaport.scsi.commands import COMMANDS
-from lunaport.scsi.enums import Access, MaintenanceIn, Opcode, ReserveIn, ReserveOut, ServiceActionIn, Status
+from lunaport.scsi.enums import (
+    Access,
+    CopyIn,
+    CopyOut,
+    MaintenanceIn,
+    Opcode,
+    ReserveIn,
+    ReserveOut,
+    Sanitize,
+    ServiceActionIn,
+    Status,
+)
 
 from .support import SIZE, Bench
 
@@ -27,6 +38,9 @@ def test_service_actions() -> None:
         *((Opcode.PERSISTENT_RESERVE_OUT, action) for action in ReserveOut),
         *((Opcode.SERVICE_ACTION_IN_16, action) for action in ServiceActionIn),
         *((Opcode.MAINTENANCE_IN, action) for action in MaintenanceIn),
+        *((Opcode.SANITIZE, action) for action in Sanitize),
+        *((Opcode.THIRD_PARTY_COPY_OUT, action) for action in CopyOut),
+        *((Opcode.THIRD_PARTY_COPY_IN, action) for action in CopyIn),
     }
 
 

@@ -48,6 +48,27 @@ def test_all_writes_of_a_unit_count_together(monkeypatch: pytest.MonkeyPatch) ->
     assert content(bench) == b"z" * 1024
 
 
+def test_a_write_without_memory_to_wait_in_is_tried_again_later() -> None:
+    bench = slow_bench()
+    task = FakeTask(bytes.fromhex(WRITE_2_AT_0), data_out=b"x" * 1024)
+    task.has_memory = False
+    bench.nexus.execute(task)
+    assert task.status == Status.TASK_SET_FULL
+    assert (bench.unit.task_set, bench.unit.waiting_bytes) == ({}, 0)
+
+
+@pytest.mark.parametrize(("bound", "crowded"), [(1023, True), (1024, False), (1025, False)])
+def test_where_much_waits_for_a_unit_its_initiators_are_slowed_down(
+    monkeypatch: pytest.MonkeyPatch, bound: int, crowded: bool
+) -> None:
+    monkeypatch.setattr(data_out, "CROWDED_BYTES", bound)
+    bench = slow_bench()
+    task = bench.start(WRITE_2_AT_0, data_out=b"x" * 1024)
+    assert (task.held, task.crowded) == (1024, crowded)
+    bench.background.drain()
+    assert (task.held, task.status) == (0, Status.GOOD)
+
+
 def abort(bench: Bench, task: FakeTask) -> list[str]:
     done: list[str] = []
     assert bench.nexus.abort_task(0, task, lambda: done.append("done"))

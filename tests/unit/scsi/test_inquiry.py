@@ -9,7 +9,7 @@ from .support import UUID, Bench
 
 
 def inquire(bench: Bench, page: int) -> bytes:
-    task = bench.run(bytes([0x12, 1, page, 1, 0, 0]))
+    task = bench.run(bytes([0x12, 1, page, 4, 0, 0]))
     assert task.status == Status.GOOD
     assert task.data[0] == 0
     assert task.data[1] == page
@@ -25,7 +25,7 @@ def test_standard_data() -> None:
             "06"  # SPC-4
             "12"  # HISUP, response data format 2
             "5B"  # additional length
-            "10"  # TPGS: implicit
+            "18"  # TPGS: implicit; third-party copy
             "00"
             "02"  # CMDQUE
         )
@@ -61,7 +61,7 @@ def test_refuses(cdb: str, pointer: tuple[int, int | None]) -> None:
 def test_supported_pages_are_all_there() -> None:
     bench = Bench()
     pages = inquire(bench, 0x00)
-    assert pages == bytes.fromhex("00 80 83 86 87 88 B0 B1 B2")
+    assert pages == bytes.fromhex("00 80 83 86 87 88 8F B0 B1 B2")
     for page in pages:
         inquire(bench, page)
 
@@ -130,7 +130,7 @@ def test_block_limits_of_a_thick_unit_of_4096_byte_blocks() -> None:
 
 
 def test_block_device_characteristics() -> None:
-    assert inquire(Bench(), 0xB1) == bytes.fromhex("0001") + bytes(58)  # non-rotating
+    assert inquire(Bench(), 0xB1) == bytes.fromhex("0001 00 40") + bytes(56)  # non-rotating, WABEREQ
 
 
 def test_logical_block_provisioning() -> None:

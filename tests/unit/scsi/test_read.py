@@ -8,8 +8,9 @@ from lunaport.blockdev.device import DeviceFault
 from lunaport.blockdev.filters import Call, DelayFilter, FaultFilter, FaultRule, TraceFilter
 from lunaport.blockdev.memory import MemoryDevice
 from lunaport.scsi.enums import Status
+from lunaport.scsi.limits import READ_NOW_BYTES_MAX
 
-from .support import SIZE, Bench
+from .support import SIZE, Bench, FakeTask
 
 READ_2_FROM_1 = "28 00 00000001 00 0002 00"
 
@@ -115,3 +116,41 @@ def test_transfer_length_at_its_bound(cdb: str, byte: int) -> None:
     assert task.status == Status.GOOD
     task = bench.run(cdb.format(16385), expected_length=0)
     assert (task.sense_code, task.field_pointer) == (0x2400, (byte, None))
+
+
+@pytest.mark.parametrize(("more", "at_once"), [(-1, True), (0, True), (1, False)])
+def test_a_long_read_is_not_done_at_once(more: int, at_once: bool) -> None:
+    """It would keep all other sessions waiting."""
+    bench = Bench(MemoryDevice(4 << 20))
+    blocks = (READ_NOW_BYTES_MAX >> 9) + more
+    task = bench.start(f"28 00 00000000 00 {blocks:04x} 00", expected_length=blocks << 9)
+    assert (task.status == Status.GOOD) is at_once
+    bench.background.drain()
+    assert (task.status, len(task.data)) == (Status.GOOD, blocks << 9)
+
+
+def read_without_memory(bench: Bench) -> FakeTask:
+    task = FakeTask(bytes.fromhex("28 00 00000000 00 1000 00"), expected_length=2 << 20)
+    task.has_memory = False
+    bench.nexus.execute(task)
+    assert bench.background.queue == []
+    return task
+
+
+def test_a_read_that_is_aborted_while_it_waits_for_memory() -> None:
+    bench = Bench(MemoryDevice(4 << 20))
+    task = read_without_memory(bench)
+    ended: list[bool] = []
+    bench.unit.reset(lambda: ended.append(True))
+    assert (task.status, ended) == (Status.TASK_ABORTED, [True])
+    assert bench.background.queue == []
+    assert bench.unit.task_set == {}
+
+
+def test_a_read_goes_on_when_there_is_memory() -> None:
+    bench = Bench(MemoryDevice(4 << 20))
+    task = read_without_memory(bench)
+    task.take_loan()
+    bench.background.step()
+    assert (task.status, len(task.data)) == (Status.GOOD, 2 << 20)
+    assert bench.unit.task_set == {}

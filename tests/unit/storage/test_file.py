@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lunaport.blockdev.device import BlockDevice, DeviceError, DeviceFault, Extent
+from lunaport.blockdev.memory import MemoryDevice
 from lunaport.storage import file as module
 from lunaport.storage.errors import StorageError
 from lunaport.storage.file import BACK_OFF_S, EXTENTS_MAX, IOV_MAX, SLOW_WRITE_S, FileDevice, open_file
@@ -445,3 +446,48 @@ def test_a_file_that_was_cut_is_refused(tmp_path: Path) -> None:
     path.write_bytes(bytes(4095))
     with pytest.raises(StorageError, match="was cut: it has 4095 bytes and should have 4096"):
         open_file(str(path), Clock(), size_bytes=4096)
+
+
+def test_files_are_copied_by_the_kernel(tmp_path: Path) -> None:
+    devices = []
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(bytes(SIZE))
+        devices.append(open_file(str(tmp_path / name), Clock()))
+    one, two = devices
+    one.write(100, [view(b"copied")])
+    assert two.copy_from(one, 0, 4096, SIZE - 4096)
+    assert read(two, 4196, 6) == b"copied"
+    assert one.copy_from(one, 100, 8192, 6)
+    assert read(one, 8192, 6) == b"copied"
+    assert not two.copy_from(MemoryDevice(SIZE), 0, 0, 512)
+    with pytest.raises(DeviceError) as caught:
+        two.copy_from(one, SIZE, 0, 512)
+    assert caught.value.fault is DeviceFault.MEDIUM_READ
+    for device in devices:
+        device.close()
+    with pytest.raises(DeviceError) as caught:
+        two.copy_from(one, 0, 0, 512)
+    assert caught.value.fault is DeviceFault.GONE
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL])
+def test_where_the_kernel_cannot_copy_it_says_so(
+    device: FileDevice, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    assert not device.copy_from(device, 0, 4096, 4096)
+
+
+def test_nothing_is_copied_to_a_file_that_failed_to_flush(device: FileDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_fd: int) -> None:
+        raise OSError(errno.EIO, "bad")
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    with pytest.raises(DeviceError):
+        device.flush()
+    with pytest.raises(DeviceError) as caught:
+        device.copy_from(device, 0, 4096, 4096)
+    assert caught.value.fault is DeviceFault.FLUSH_FAILED

@@ -74,6 +74,10 @@ class Loop:
         heapq.heappush(self.timers, (monotonic() + delay_s, next(self.order), timer))
         return timer
 
+    def now(self) -> float:
+        """Seconds of the clock that `call_later` counts by."""
+        return monotonic()
+
     def call_soon(self, call: Callable[[], None]) -> None:
         """Call once before the loop waits again."""
         self.soon[call] = None

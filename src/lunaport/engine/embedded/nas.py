@@ -13,10 +13,16 @@ from socket import socket
 import structlog
 
 from lunaport.engine import plan
+from lunaport.engine.embedded.admission import Admission
 from lunaport.engine.embedded.directory import Directory, TextAnswers
+from lunaport.engine.embedded.limits import ConnectionBounds, DataLimits
 from lunaport.engine.embedded.loop import Loop
+from lunaport.engine.embedded.memory import Memory
 from lunaport.engine.embedded.pool import BufferPool
 from lunaport.engine.embedded.portals import Portals
+from lunaport.engine.embedded.pressure import Pressure
+from lunaport.engine.embedded.refusals import Refusals
+from lunaport.engine.embedded.silence import Silence
 from lunaport.engine.embedded.steps import Finish, Queue, run_steps, run_together
 from lunaport.engine.embedded.targets import Target, TargetTable
 from lunaport.engine.embedded.transport import Transport
@@ -30,7 +36,7 @@ from lunaport.engine.interface import (
     SessionReport,
     TargetSpec,
 )
-from lunaport.iscsi.announcements import announce_connection_drop, announce_session_drop
+from lunaport.iscsi.announcements import announce_session_drop
 from lunaport.iscsi.connection import Connection
 from lunaport.iscsi.enums import TaskFunction, TaskResponse
 from lunaport.iscsi.limits import SILENCE_S_MAX
@@ -42,9 +48,6 @@ from lunaport.scsi.nexus import Nexus
 
 log = structlog.get_logger()
 
-SESSIONS_MAX = 4096
-CONNECTIONS_BEFORE_LOGIN_MAX = 1024
-"""Connections that have not logged in; one more drops the oldest of them, so strangers cannot lock others out."""
 LOGOUT_WITHIN_S = 2
 """How long an initiator that is asked to log out may take."""
 ENDED_CHECK_S = 0.02
@@ -118,6 +121,11 @@ def end_session(transport: Transport, reason: str) -> None:
     transport.end(reason)
 
 
+def host_of(address: str) -> str:
+    """The host of host:port."""
+    return address.rpartition(":")[0]
+
+
 def reset(unit: LogicalUnit, finish: Finish) -> None:
     """Reset a logical unit as a step."""
     unit.reset(lambda: finish(None))
@@ -126,24 +134,36 @@ def reset(unit: LogicalUnit, finish: Finish) -> None:
 class Nas:
     """The state of a data process."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        limits: DataLimits = DataLimits(),  # noqa: B008 - frozen
+        *,
+        descriptors: int = 1 << 20,
+    ) -> None:
         self.loop = loop
         self.pool = BufferPool()
+        self.memory = Memory(limits.memory_mib << 20)
+        self.pressure = Pressure(loop, self.memory, lambda: self.by_transport)
         self.targets = TargetTable(loop)
         self.portals = Portals(loop, self._accept)
         self.discovery = DiscoverySpec()
-        self.sessions: SessionTable[Session] = SessionTable(SESSIONS_MAX)
+        self.sessions: SessionTable[Session] = SessionTable(
+            limits.sessions,
+            target_sessions_max=limits.target_sessions,
+            initiator_sessions_max=limits.initiator_sessions,
+        )
+        bounds = ConnectionBounds(per_address=limits.address_connections).within(descriptors)
+        self.admission: Admission[Transport] = Admission(bounds)
+        self.refusals = Refusals(time.monotonic)
         self.by_transport: dict[Transport, Session] = {}
-        # In the order in which they came: the first is the oldest.
-        self.before_login: dict[Transport, None] = {}
         # TSIHs handed out to logins whose last response is being built.
         self.admitted: dict[Transport, tuple[int, Session | None]] = {}
         self.closing_targets: set[str] = set()
         self.changes = Queue()
         self.since = time.time()
         self.retrying = False
-        # Receive calls of each session when it was last looked at, and whether it has been pinged since.
-        self.heard: dict[Transport, tuple[int, bool]] = {}
+        self.silence = Silence()
         loop.call_later(SILENCE_S_MAX, self._look_for_silence)
 
     # Desired state
@@ -190,7 +210,7 @@ class Nas:
         if portals:
             finish(None)
             return
-        for transport in list(self.before_login):
+        for transport in list(self.admission.before_login):
             transport.close("the service was switched off")
         self._end_sessions(list(self.by_transport), "the service was switched off", finish)
 
@@ -275,10 +295,17 @@ class Nas:
     # Connections
 
     def _accept(self, sock: socket, address: str, portal: str) -> None:
-        if len(self.before_login) >= CONNECTIONS_BEFORE_LOGIN_MAX:
-            next(iter(self.before_login)).close("too many connections have not logged in; this was the oldest")
-        transport = Transport(self.loop, self.pool, self, sock, address, portal)
-        self.before_login[transport] = None
+        host = host_of(address)
+        refusal = self.admission.refusal(host)
+        if refusal:
+            self.refusals.note("connection refused", host, address, refusal)
+            sock.close()
+            return
+        crowded_out = self.admission.crowded_out(host)
+        if crowded_out is not None:
+            crowded_out.close("too many connections have not logged in; this was the oldest")
+        transport = Transport(self.loop, self.pool, self.memory, self, sock, address, portal)
+        self.admission.add(transport, host)
         transport.start()
 
     def begin_login(self, transport: Transport) -> LoginPhase:
@@ -287,14 +314,18 @@ class Nas:
 
     def begin_session(self, transport: Transport, outcome: LoginOutcome) -> Connection:
         """See `transport.Owner`."""
-        del self.before_login[transport]
+        self.admission.end_login(transport)
         tsih, replaced = self.admitted.pop(transport)
         if replaced is not None:
             replaced.transport.close("the initiator logged in again in its place")
         target = self.targets.targets.get(outcome.target_name)
         nexus = None
         if target is not None:
-            nexus = target.scsi.attach(f"{outcome.initiator_name},i,0x{outcome.isid.hex()}")
+            nexus = target.scsi.attach(
+                f"{outcome.initiator_name},i,0x{outcome.isid.hex()}",
+                # Without CHAP anyone can call himself anything: the name alone does not make two sessions one host's.
+                identity=f"{outcome.initiator_name} {transport.address.rsplit(':', 1)[0]}",
+            )
         session = Session(transport, outcome, tsih, target, nexus, partial(self._end_target, outcome.target_name))
         connection = Connection(
             outcome,
@@ -306,6 +337,7 @@ class Nas:
         session.connection = connection
         self.sessions.add(outcome, tsih, session)
         self.by_transport[transport] = session
+        self.pressure.take_in(transport)
         log.info(
             "login",
             initiator=outcome.initiator_name,
@@ -316,11 +348,12 @@ class Nas:
 
     def end_connection(self, transport: Transport, reason: str) -> None:
         """See `transport.Owner`."""
-        self.before_login.pop(transport, None)
+        self.admission.end_login(transport)
         self.admitted.pop(transport, None)
         session = self.by_transport.pop(transport, None)
         if session is None:
-            log.info("connection ended before login", address=transport.address, reason=reason)
+            address = transport.address
+            self.refusals.note("connection ended before login", host_of(address), address, reason)
             return
         self.sessions.remove(session.outcome, session)
         if session.nexus is not None:
@@ -343,26 +376,18 @@ class Nas:
 
         self.loop.call_later(0, end_all)
 
+    def forget(self, transport: Transport) -> None:
+        """See `transport.Owner`."""
+        self.admission.remove(transport)
+
     def _look_for_silence(self) -> None:
-        """Ping sessions that were silent since the last look; close those that were silent after a ping."""
-        before, self.heard = self.heard, {}
-        for transport in list(self.by_transport):
-            receives, pinged = before.get(transport, (-1, False))
-            silent = receives == transport.receives
-            if silent and pinged:
-                if transport.connection is not None:
-                    announce_connection_drop(transport.connection)
-                transport.end(f"the initiator was silent for {2 * SILENCE_S_MAX:.0f} s and did not answer a ping")
-                continue
-            if silent and transport.connection is not None:
-                transport.connection.ping()
-            self.heard[transport] = (transport.receives, silent)
+        self.silence.look(list(self.by_transport))
         self.loop.call_later(SILENCE_S_MAX, self._look_for_silence)
 
     def close(self) -> None:
         """End everything; initiators come back when the NAS does."""
         self.portals.set((), partly=True)
-        for transport in [*self.by_transport, *self.before_login]:
+        for transport in list(self.admission.connections):
             end_session(transport, "the NAS ends")
             transport.close("the NAS ends")
 

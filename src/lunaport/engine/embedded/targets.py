@@ -1,5 +1,6 @@
 """Targets of a data process: specifications turned into SCSI targets on open files, and who may log in to them."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from functools import partial
 
 import structlog
 
+from lunaport.blockdev.device import DeviceError
 from lunaport.engine.embedded.kept_modes import load_modes
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.steps import Finish, run_steps, run_together
@@ -14,12 +16,16 @@ from lunaport.engine.embedded.workers import Workers
 from lunaport.engine.interface import EngineError, LunSpec, StorageError, TargetSpec
 from lunaport.iscsi.chap import ChapCredential
 from lunaport.iscsi.login import TargetPolicy
+from lunaport.scsi.copy_domain import CopyDomain
+from lunaport.scsi.erasure import UNREADABLE, parse_plan, resume_erasure
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.mode_pages import Modes
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.reservation_store import load_reservations
 from lunaport.scsi.target import ScsiTarget
+from lunaport.storage import companion
 from lunaport.storage import errors as storage_errors
+from lunaport.storage.companion import Companion
 from lunaport.storage.file import FileDevice, open_file
 from lunaport.storage.sidecar import ReservationsSidecar
 
@@ -58,6 +64,7 @@ class Disk:
             self.device.close()
             finish(None)
 
+        self.unit.closing = True
         self.workers.close(idle)
 
 
@@ -103,6 +110,7 @@ def open_disk(loop: Loop, spec: LunSpec) -> Disk:
     if damage:
         log.error("reservations are lost; the disk refuses access until they are replaced", lun=spec.lun, reason=damage)
     saved_modes, save_modes = load_modes(device)
+    journal = Companion(spec.path, companion.ERASING)
     unit = LogicalUnit(
         device,
         workers,
@@ -119,8 +127,26 @@ def open_disk(loop: Loop, spec: LunSpec) -> Disk:
         default_modes=Modes(write_cache=spec.write_cache),
         saved_modes=saved_modes,
         save_modes=save_modes,
+        erase_journal=journal,
     )
+    _resume_erasure(spec, unit, journal)
     return Disk(spec, device, workers, unit)
+
+
+def _resume_erasure(spec: LunSpec, unit: LogicalUnit, journal: Companion) -> None:
+    """Go on with what SANITIZE or FORMAT UNIT had begun before the last end."""
+    try:
+        document = journal.load()
+    except DeviceError as error:
+        log.error("an erasure had begun, and how far it is cannot be read", lun=spec.lun, reason=str(error))
+        plan = UNREADABLE
+    else:
+        if document is None:
+            return
+        plan = parse_plan(document)
+    state = "an erasure had failed; the disk serves nothing until it is erased" if plan.failed else "an erasure goes on"
+    log.warning(state, lun=spec.lun, path=spec.path)
+    resume_erasure(unit, plan)
 
 
 class TargetTable:
@@ -128,6 +154,7 @@ class TargetTable:
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
+        self.domain = CopyDomain(time.monotonic, os.urandom)
         self.targets: dict[str, Target] = {}
 
     def __iter__(self) -> Iterator[Target]:
@@ -154,7 +181,7 @@ class TargetTable:
                     raise
                 log.error("disk cannot be opened", target=spec.name, lun=lun.lun, reason=str(error))
                 missing[lun.lun] = str(error)
-        scsi = ScsiTarget({lun: disk.unit for lun, disk in disks.items()}, name=spec.name)
+        scsi = ScsiTarget({lun: disk.unit for lun, disk in disks.items()}, name=spec.name, domain=self.domain)
         self.targets[spec.name] = Target(spec, scsi, disks, missing)
 
     def open_missing(self) -> None:

@@ -2,7 +2,8 @@
 
 One receive call a readiness event, then the core handles every complete PDU, then one send. Memory comes from the
 process's pool while something is under way and goes back when nothing is; an idle connection owns a socket and little
-else. A peer that does not take what it asked for is not read from. The login comes first, within a time limit.
+else. What is held between two events is counted (`memory`): a peer that does not take what it asked for, or asks for
+more than its share, is not read from. The login comes first, within a time limit.
 """
 
 import socket
@@ -12,12 +13,14 @@ from typing import Protocol
 import structlog
 
 from lunaport.engine.embedded.loop import READABLE, WRITABLE, Loop, Timer
+from lunaport.engine.embedded.memory import Memory
 from lunaport.engine.embedded.pool import RECEIVE_BYTES, BufferPool
 from lunaport.iscsi import limits
 from lunaport.iscsi.connection import IDLE_OUTPUT, Connection
 from lunaport.iscsi.login import LoginOutcome, LoginPhase
 from lunaport.iscsi.output import Output
 from lunaport.iscsi.pdu import BHS, pad4
+from lunaport.iscsi.task import Task
 
 log = structlog.get_logger()
 
@@ -38,17 +41,28 @@ class Owner(Protocol):
         """The full feature phase after a good login."""
 
     def end_connection(self, transport: "Transport", reason: str) -> None:
-        """The connection is closed."""
+        """The connection ends: nothing it sends counts any more."""
+
+    def forget(self, transport: "Transport") -> None:
+        """Its socket is closed."""
 
 
 class Transport:
     """A connection from accept to close."""
 
     def __init__(
-        self, loop: Loop, pool: BufferPool, owner: Owner, sock: socket.socket, address: str, portal: str
+        self,
+        loop: Loop,
+        pool: BufferPool,
+        memory: Memory,
+        owner: Owner,
+        sock: socket.socket,
+        address: str,
+        portal: str,
     ) -> None:
         self.loop = loop
         self.pool = pool
+        self.memory = memory
         self.owner = owner
         self.sock = sock
         self.fd = sock.fileno()
@@ -60,6 +74,16 @@ class Transport:
         self.remainder = b""
         # Receive calls that brought something: when it stands still, the peer is silent.
         self.receives = 0
+        # PDUs of which a part was kept, so far.
+        self.partials = 0
+        # What the memory account says of this connection, and the part that tasks hold.
+        self.held_bytes = 0
+        self.task_bytes = 0
+        # Bytes that the peer took or sent after it had let something lie: when it stands still, the peer does.
+        self.moved_bytes = 0
+        # Not read from: until this connection has its share again, or until the process has memory.
+        self.over_share = False
+        self.halted = False
         self.pending: deque[Output] = deque()
         self.mask = READABLE
         self.closed = False
@@ -143,8 +167,9 @@ class Transport:
             pool.give_receive(buffer)
         else:
             self.buffer, self.head, self.tail = buffer, head, count
+            self.partials += 1
             self._keep_rest()
-        if connection.output is not IDLE_OUTPUT or self.pending:
+        if connection.output is not IDLE_OUTPUT or self.pending or self.buffer is not None:
             self.flush()
         if connection.closing and not self.closed:
             self.end(connection.closing)
@@ -178,6 +203,7 @@ class Transport:
             return
         self.tail += count
         self.receives += 1
+        self.moved_bytes += count
         self._handle(buffer)
 
     def _receive_end(self) -> int:
@@ -189,12 +215,13 @@ class Transport:
         if connection is None:
             return self.tail + LOGIN_RECEIVE_BYTES
         needed = connection.needed_bytes
-        if self.head + needed > RECEIVE_BYTES:
-            assert self.buffer is not None
+        assert self.buffer is not None
+        room = len(self.buffer)
+        if self.head + needed > room:
             size = self.tail - self.head
             self.buffer[:size] = self.buffer[self.head : self.tail]
             self.head, self.tail = 0, size
-        return self.head + needed if needed > REMAINDER_BYTES_MAX else RECEIVE_BYTES
+        return self.head + needed if needed > REMAINDER_BYTES_MAX else room
 
     def _handle(self, buffer: memoryview) -> None:
         connection = self.connection
@@ -204,7 +231,10 @@ class Transport:
             if connection is None or self.closed:
                 return
         if self.head < self.tail or connection.held:
-            self.head = connection.receive(buffer, self.head, self.tail)
+            head = self.head
+            self.head = connection.receive(buffer, head, self.tail)
+            if self.head != head:
+                self.partials += 1
         self._keep_rest()
         self.flush()
         if connection.closing and not self.closed:
@@ -216,12 +246,16 @@ class Transport:
         if buffer is None:
             return
         size = self.tail - self.head
-        if size <= REMAINDER_BYTES_MAX:
+        if size <= REMAINDER_BYTES_MAX or self.connection is None:
             if size:
                 self.remainder = bytes(buffer[self.head : self.tail])
-            self.buffer = None
-            self.pool.give_receive(buffer)
+            self._give_buffer(buffer)
             self.head = self.tail = 0
+
+    def _give_buffer(self, buffer: memoryview) -> None:
+        self.buffer = None
+        if len(buffer) == RECEIVE_BYTES:
+            self.pool.give_receive(buffer)
 
     def _handle_login(self, buffer: memoryview) -> None:
         """Login requests, until the last: what follows it in the buffer belongs to the full feature phase."""
@@ -269,7 +303,7 @@ class Transport:
     def make_room(self, connection: Connection, room_bytes: int) -> Output:
         """See `iscsi.connection.Shell.make_room`."""
         if connection.output.filled > connection.output.sent or self.pending:
-            self.flush()
+            self._flush()
         output = connection.output
         if output is not IDLE_OUTPUT:
             # The peer does not take it as fast as it asks: nothing more of it is handled until it does.
@@ -291,7 +325,14 @@ class Transport:
         self.loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Send as much as the socket takes."""
+        """Send as much as the socket takes, and count what is held. Not while PDUs are being handled."""
+        self._flush()
+        if not self.closed:
+            if self.memory.scarce:
+                self._trim()
+            self._count()
+
+    def _flush(self) -> None:
         if self.closed:
             return
         connection = self.connection
@@ -328,12 +369,12 @@ class Transport:
 
     def _unblock(self, connection: Connection) -> None:
         """All but the newest output is gone: handle what was left unhandled."""
-        if connection.blocked:
+        if connection.blocked and not self.over_share:
             connection.blocked = False
             self.loop.call_soon(self._resume)
 
     def _resume(self) -> None:
-        if self.closed or self.ending:
+        if self.closed or self.ending or self._is_halted():
             return
         if self.buffer is None and (self.remainder or (self.connection is not None and self.connection.held)):
             self.buffer = self.pool.take_receive()
@@ -346,15 +387,167 @@ class Transport:
     def _send(self, output: Output) -> bool:
         """Send an output; whether all of it went."""
         try:
-            output.sent += self.sock.send(output.view[output.sent : output.filled])
+            count = self.sock.send(output.view[output.sent : output.filled])
         except BlockingIOError:
             return False
+        output.sent += count
+        if self.mask & WRITABLE:
+            self.moved_bytes += count
         return output.sent == output.filled
 
     def _watch(self, mask: int) -> None:
+        if self.over_share or self.halted:
+            mask = self._allowed(mask)
         if mask != self.mask and not self.closed:
             self.mask = mask
             self.loop.modify(self.fd, mask)
+
+    # Memory
+
+    @property
+    def partial(self) -> int:
+        """A number for the PDU of which a part is here; 0: there is none, or it waits for us."""
+        blocked = self.connection is not None and self.connection.blocked
+        return self.partials if (self.remainder or self.buffer is not None) and not blocked else 0
+
+    @property
+    def is_kept_waiting(self) -> bool:
+        """Whether we do not read for want of memory."""
+        return self.over_share or self._is_halted()
+
+    @property
+    def peer_bytes(self) -> int:
+        """What is held because the peer does not take or finish it."""
+        return self.held_bytes - self.task_bytes
+
+    def lend(self, connection: Connection, task: Task, size_bytes: int) -> None:
+        """See `iscsi.connection.Shell.lend`."""
+        memory = self.memory
+        if self not in memory.waiting and memory.has_room(self.held_bytes, size_bytes):
+            self._lend(task, size_bytes)
+            return
+        memory.wait(self)
+        if memory.scarce:
+            # Otherwise its commands go on, so that it can still abort what waits for a disk.
+            self._stop_reading(connection)
+
+    def borrow(self) -> bool:
+        """See `memory.Borrower`."""
+        connection = self.connection
+        while connection is not None and connection.borrowing:
+            task, (size_bytes, _) = next(iter(connection.borrowing.items()))
+            if not self.memory.has_room(self.held_bytes, size_bytes):
+                return False
+            self._lend(task, size_bytes)
+        self._read_again()
+        return True
+
+    def _lend(self, task: Task, size_bytes: int) -> None:
+        self.task_bytes += size_bytes
+        self._count()
+        task.take_loan()
+
+    def hold(self, connection: Connection, size_bytes: int, *, crowded: bool) -> bool:
+        """See `iscsi.connection.Shell.hold`."""
+        memory = self.memory
+        if memory.used + size_bytes > memory.bytes_max:
+            return False
+        self.task_bytes += size_bytes
+        self._count()
+        if crowded or self.held_bytes > memory.share():
+            self._stop_reading(connection)
+        return True
+
+    def release(self, _connection: Connection, size_bytes: int) -> None:
+        """See `iscsi.connection.Shell.release`."""
+        self.task_bytes -= size_bytes
+        self._count()
+        self._read_again()
+
+    def _stop_reading(self, connection: Connection) -> None:
+        connection.blocked = self.over_share = True
+        self.loop.call_soon(self.flush)
+
+    def _read_again(self) -> None:
+        """Where this connection has no more than its share, and waits for nothing."""
+        if not self.over_share or (self.connection is not None and self.connection.borrowing):
+            return
+        if not self.task_bytes or self.held_bytes <= self.memory.share():
+            self.over_share = False
+            self.loop.call_soon(self.flush)
+
+    def _count(self) -> None:
+        """Tell the account what is held now."""
+        connection = self.connection
+        held = self.task_bytes
+        if self.buffer is not None:
+            held += len(self.buffer)
+        for output in self.pending:
+            held += output.size
+        if connection is not None and not self.closed:
+            if connection.output is not IDLE_OUTPUT:
+                held += connection.output.size
+            held += connection.holding.bytes + len(connection.requests.text.rest)
+        change = held - self.held_bytes
+        if change:
+            self.held_bytes = held
+            self.memory.change(change)
+            if change > 0 and self.memory.short and connection is not None and connection.held and not self.closed:
+                # Who waits for a command that did not come may go on while all others stand still, but not take more.
+                self.close("too much received out of order while memory is short")
+
+    def _trim(self) -> None:
+        """Keep no more than is in use: of a PDU that has begun its own length, of an output what is not sent."""
+        connection, buffer = self.connection, self.buffer
+        if connection is None:
+            return
+        needed, size = connection.needed_bytes, self.tail - self.head
+        if buffer is not None and size < needed < len(buffer):
+            exact = memoryview(bytearray(needed))
+            exact[:size] = buffer[self.head : self.tail]
+            self.pool.give_receive(buffer)
+            self.buffer, self.head, self.tail = exact, 0, size
+        if connection.output is not IDLE_OUTPUT:
+            connection.output = self._trimmed(connection.output)
+        for number, output in enumerate(self.pending):
+            self.pending[number] = self._trimmed(output)
+
+    def _trimmed(self, output: Output) -> Output:
+        if (output.filled - output.sent) * 2 > output.size:
+            return output
+        rest = output.rest()
+        self.pool.give_output(output)
+        return rest
+
+    def halt(self) -> None:
+        """Memory is short: do not read on, unless something that has begun can be finished."""
+        self.halted = True
+        # This round's events are known already, so it is not enough not to watch for more.
+        self.loop.handlers[self.fd] = self._on_event_halted
+        self._watch(self.mask)
+
+    def go_on(self) -> None:
+        """Memory is there again."""
+        self.halted = False
+        if not self.closed:
+            self.loop.handlers[self.fd] = self.on_event
+            if self.connection is not None and not self.connection.blocked:
+                self.loop.call_soon(self._resume)
+            self.loop.call_soon(self.flush)
+
+    def _on_event_halted(self, mask: int) -> None:
+        mask = self._allowed(mask)
+        if mask:
+            self.on_event(mask)
+
+    def _is_halted(self) -> bool:
+        connection = self.connection
+        if not self.halted or connection is None:
+            return False
+        return not connection.held and (self.buffer is None or not connection.needed_bytes)
+
+    def _allowed(self, mask: int) -> int:
+        return mask & ~READABLE if self.over_share or self._is_halted() else mask
 
     # The end
 
@@ -381,12 +574,15 @@ class Transport:
         self.loop.unregister(self.fd)
         self.sock.close()
         if self.buffer is not None:
-            self.pool.give_receive(self.buffer)
-            self.buffer = None
+            self._give_buffer(self.buffer)
         self.remainder = b""
         self.pending.clear()
-        if self.connection is not None:
-            self.connection.closing = self.connection.closing or reason
-            self.connection.abort_tasks()
+        connection = self.connection
+        if connection is not None:
+            connection.closing = connection.closing or reason
+            connection.abort_tasks()
+            connection.drop()
+        self._count()
         if not self.ending:
             self.owner.end_connection(self, reason)
+        self.owner.forget(self)

@@ -31,11 +31,25 @@ class Workers:
         self.under_way += 1
         self.executor.submit(run)
 
-    def _end(self, done: Callable[[BaseException | None], None], failure: BaseException | None) -> None:
+    def hold(self) -> None:
+        """Another disk's work begins to use what these threads work on: `close` waits for `release` too."""
+        self.under_way += 1
+
+    def release(self) -> None:
+        """That work has ended."""
+        self._less()
+
+    def _less(self) -> None:
         self.under_way -= 1
-        done(failure)
         if not self.under_way and self.when_idle is not None:
             self.when_idle()
+
+    def _end(self, done: Callable[[BaseException | None], None], failure: BaseException | None) -> None:
+        try:
+            # Before the work counts as ended: it may go on with a next piece.
+            done(failure)
+        finally:
+            self._less()
 
     def close(self, when_idle: Callable[[], None]) -> None:
         """Take no more work; `when_idle` when the last of it has ended."""

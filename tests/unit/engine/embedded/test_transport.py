@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
+from lunaport.engine.embedded.limits import DataLimits
 from lunaport.engine.embedded.loop import Loop
-from lunaport.engine.embedded.pool import OUTPUT_BYTES, BufferPool
+from lunaport.engine.embedded.memory import Memory
+from lunaport.engine.embedded.pool import OUTPUT_BYTES, RECEIVE_BYTES, BufferPool
 from lunaport.engine.embedded.transport import Transport
 from lunaport.iscsi import limits, pdu
 from lunaport.iscsi.connection import Connection
@@ -32,11 +34,13 @@ class Side:
     def __init__(self) -> None:
         self.loop = Loop()
         self.pool = BufferPool()
+        self.memory = Memory(DataLimits().memory_mib << 20)
         self.disk = Disk(8 << 20)
         self.ended: list[str] = []
+        self.forgotten = False
         self.client, ours = tcp_pair()
         self.client.settimeout(10)
-        self.transport = Transport(self.loop, self.pool, self, ours, "peer", "portal")
+        self.transport = Transport(self.loop, self.pool, self.memory, self, ours, "peer", "portal")
         self.transport.start()
 
     def begin_login(self, transport: Transport) -> LoginPhase:
@@ -47,6 +51,9 @@ class Side:
 
     def end_connection(self, transport: Transport, reason: str) -> None:
         self.ended.append(reason)
+
+    def forget(self, transport: Transport) -> None:
+        self.forgotten = True
 
     def find_target(self, target_name: str, initiator_name: str) -> TargetPolicy:
         return TargetPolicy(name=target_name)
@@ -277,3 +284,123 @@ def test_a_mistake_of_ours_ends_its_connection_only(monkeypatch: pytest.MonkeyPa
 
     side.run(client)
     assert side.ended == ["internal error"]
+
+
+def test_what_a_connection_holds_is_counted_and_given_back() -> None:
+    """Half a PDU, output that is not taken, a command out of order; and nothing when it is over."""
+    side = Side()
+    side.skip_login()
+    side.client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    held: list[int] = []
+
+    def note() -> None:
+        threading.Event().wait(0.1)
+        held.append(side.memory.used)
+
+    def client(sock: socket.socket) -> None:
+        note()
+        long = write(1, 0, bytes(262144))
+        sock.sendall(long[:100_000])
+        note()
+        sock.sendall(long[100_000:])
+        receive_pdu(sock)
+        note()
+        sock.sendall(write(3, 0, bytes(4096)))
+        note()
+        sock.sendall(read(2, 0, 1))
+        receive_pdu(sock)
+        receive_pdu(sock)
+        note()
+        sock.sendall(b"".join(read(number, 0, 2048) for number in range(4, 40)))
+        note()
+
+    side.run(client)
+    assert held[0] == held[2] == held[4] == 0
+    assert held[1] == RECEIVE_BYTES
+    assert held[3] == 4096 + 48
+    assert 2 * OUTPUT_BYTES <= held[5] <= 2 * OUTPUT_BYTES + RECEIVE_BYTES
+    assert side.memory.used == 0
+    assert side.forgotten
+
+
+def test_where_memory_is_scarce_half_a_pdu_takes_no_more_than_its_length() -> None:
+    side = Side()
+    side.skip_login()
+    side.memory.change(side.memory.bytes_max // 2 + 1)
+    before = side.memory.used
+    held: list[int] = []
+
+    def client(sock: socket.socket) -> None:
+        long = write(1, 0, bytes(range(256)) * 1024)
+        sock.sendall(long[:100_000])
+        threading.Event().wait(0.1)
+        held.append(side.memory.used - before)
+        sock.sendall(long[100_000:])
+        header, _ = receive_pdu(sock)
+        assert pdu.parse_scsi_response(header, b"").status == 0
+
+    side.run(client)
+    assert held == [262144 + 48]
+    assert side.disk.data[:262144] == bytes(range(256)) * 1024
+
+
+def test_who_is_halted_is_not_read_from_but_may_finish_what_it_began() -> None:
+    side = Side()
+    side.skip_login()
+    commands: list[int] = []
+
+    def on_loop(call: Callable[[], None]) -> None:
+        side.loop.call_from_thread(call)
+        threading.Event().wait(0.1)
+        assert side.transport.connection is not None
+        commands.append(side.transport.connection.commands)
+
+    def client(sock: socket.socket) -> None:
+        long = write(1, 0, bytes(262144))
+        sock.sendall(long[:100_000])
+        on_loop(side.transport.halt)
+        sock.sendall(long[100_000:] + read(2, 0, 1))
+        receive_pdu(sock)
+        on_loop(lambda: None)
+        on_loop(side.transport.go_on)
+        receive_pdu(sock)
+
+    side.run(client)
+    assert commands == [0, 1, 2]
+
+
+def test_a_connection_beyond_its_share_waits_until_its_disk_has_caught_up() -> None:
+    side = Side()
+    side.skip_login()
+    transport = side.transport
+    share = side.memory.share()
+    seen: list[tuple[bool, int]] = []
+
+    def note() -> None:
+        connection = transport.connection
+        assert connection is not None
+        seen.append((transport.over_share, connection.commands))
+
+    def step(size_bytes: int) -> Callable[[], None]:
+        def call() -> None:
+            connection = transport.connection
+            assert connection is not None
+            if size_bytes > 0:
+                assert transport.hold(connection, size_bytes, crowded=False)
+            else:
+                transport.release(connection, -size_bytes)
+
+        return call
+
+    def client(sock: socket.socket) -> None:
+        for number, size_bytes in enumerate((share // 2, share, -share), start=1):
+            side.loop.call_from_thread(step(size_bytes))
+            threading.Event().wait(0.05)
+            sock.sendall(read(number, 0, 1))
+            threading.Event().wait(0.05)
+            side.loop.call_from_thread(note)
+        for _ in range(3):
+            receive_pdu(sock)
+
+    side.run(client)
+    assert seen == [(False, 1), (True, 1), (False, 3)]
