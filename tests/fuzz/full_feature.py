@@ -1,5 +1,6 @@
 """Full feature phase: sequences of PDUs with plausible numbers, a disk that is slow when the input says so."""
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -81,8 +82,11 @@ class Session:
         self.asked: list[list[int]] = []
         self.text_tag = pdu.RESERVED_TAG
         self.stat_sn = self.connection.stat_sn
-        # What we take: what was declared holds from the last answer on.
+        # What we take; and what we will, each from the last answer of its exchange on.
         self.segment_bytes = self.connection.parameters.peer_max_recv_data_segment_length
+        self.declared: deque[int] = deque()
+        self.set_parameters = self.connection.set_parameters
+        self.connection.set_parameters = self.declare  # type: ignore[method-assign]  # to see each exchange end
         self.unread = bytearray()
         self.steps = (
             self.command,
@@ -221,6 +225,11 @@ class Session:
             ).serialize()
         )
 
+    def declare(self, parameters: SessionParameters) -> None:
+        """An exchange ends, and its last answer is on its way or will be."""
+        self.declared.append(parameters.peer_max_recv_data_segment_length)
+        self.set_parameters(parameters)
+
     def words(self) -> bytes:
         """Keys mostly, or any text."""
         kind = self.source.number()
@@ -320,7 +329,7 @@ class Session:
             if opcode == Opcode.TEXT_RESPONSE:
                 self.text_tag = int.from_bytes(header[20:24], "big")
                 if header[1] & FINAL:
-                    self.segment_bytes = connection.parameters.peer_max_recv_data_segment_length
+                    self.segment_bytes = self.declared.popleft()
             if opcode not in ANSWERS_WITHOUT_STAT_SN or (opcode == Opcode.DATA_IN and header[1] & 1):
                 assert stat_sn == self.stat_sn, "each response has the next StatSN"
             if opcode not in ANSWERS_WITHOUT_STAT_SN or (

@@ -12,7 +12,7 @@ NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", TEXT)))
 ROWS = [
     row
     for heading in ("### Rule by rule", "### Reservations")
-    for row in TEXT.partition(heading)[2].partition("\n## ")[0].splitlines()
+    for row in TEXT.partition(heading)[2].partition("\n#")[0].splitlines()
     if row.startswith("|") and not row.startswith(("|---", "| Section"))
 ]
 

@@ -53,6 +53,7 @@ class Task:
         "position",
         "r2t_sn",
         "read_length",
+        "segment_bytes",
         "segments",
         "state",
         "transfer_length",
@@ -127,7 +128,7 @@ class Task:
 
     def _reserve_segments(self, count: int) -> list[memoryview]:
         connection = self.connection
-        self.segments, size = self._lay_out(count)
+        self.segments, size = self._lay_out(count, connection.segment_bytes_max)
         output = connection.output
         if output.filled + size > output.size:
             output = connection.make_room(size)
@@ -135,14 +136,14 @@ class Task:
         self.position = output.filled
         return self._segment_views()
 
-    def _lay_out(self, count: int) -> tuple[list[tuple[int, int, int, int]], int]:
+    def _lay_out(self, count: int, segment_bytes: int) -> tuple[list[tuple[int, int, int, int]], int]:
         """Several Data-In PDUs, in bursts (MaxBurstLength) of segments (MaxRecvDataSegmentLength); and their size."""
         connection = self.connection
         burst_bytes_max = connection.parameters.max_burst_length
         layout: list[tuple[int, int, int, int]] = []
         position = offset = in_burst = 0
         while offset < count:
-            size = min(connection.segment_bytes_max, burst_bytes_max - in_burst, count - offset)
+            size = min(segment_bytes, burst_bytes_max - in_burst, count - offset)
             in_burst += size
             final = in_burst == burst_bytes_max or offset + size == count
             layout.append((position, size, offset, FINAL if final else 0))
@@ -164,14 +165,16 @@ class Task:
         self.transfer_length = length
         self.data_in_length = count = min(length, count)
         self.segments = None
-        # Nothing is laid out yet: there may be thousands of segments, and many commands that wait.
+        # Nothing is laid out yet: there may be thousands of segments, and many commands that wait. It will be as is
+        # reckoned with now, whatever segments the initiator wants by then (see `text_exchange`).
+        self.segment_bytes = connection.segment_bytes_max
         loan = count + self._segment_count(count) * SEGMENT_COST_BYTES
         connection.borrowing[self] = loan, begin
         connection.shell.lend(connection, self, loan)
 
     def _segment_count(self, count: int) -> int:
         """How many Data-In PDUs `count` bytes take."""
-        segment = self.connection.segment_bytes_max
+        segment = self.segment_bytes
         burst = self.connection.parameters.max_burst_length
         bursts, rest = divmod(count, burst)
         return bursts * -(-burst // segment) + -(-rest // segment)
@@ -182,8 +185,8 @@ class Task:
         self.loan, begin = connection.borrowing.pop(self)
         self.position = 0
         count = self.data_in_length
-        if count > connection.segment_bytes_max:
-            self.segments, size = self._lay_out(count)
+        if count > self.segment_bytes:
+            self.segments, size = self._lay_out(count, self.segment_bytes)
             self.output = Output(size)
             begin(self._segment_views())
             return

@@ -127,7 +127,9 @@ class TextExchange:
         connection.set_parameters(
             replace(in_force, peer_max_recv_data_segment_length=segment_bytes, initiator_alias=alias)
         )
-        too_long = [task for task in connection.tasks.values() if task.data_in_length > segment_bytes]
+        too_long = []
+        if segment_bytes < in_force.peer_max_recv_data_segment_length:
+            too_long = [task for task in connection.tasks.values() if task.data_in_length > segment_bytes]
         left = len(too_long)
         self.answering = bool(too_long)
 

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from lunaport.iscsi import limits, pdu
 from lunaport.iscsi.announcements import request_negotiation
+from lunaport.iscsi.connection import Connection
 from lunaport.iscsi.enums import Opcode, RejectReason
 from lunaport.iscsi.keys import KEYS
 from lunaport.iscsi.pdu import RESERVED_TAG
+from lunaport.iscsi.task import Task
 from tests.unit.iscsi.full_feature import LIST_ALL, Echo, Peer
 
 OURS = b"MaxRecvDataSegmentLength=262144\0"
@@ -87,6 +89,26 @@ def test_a_shorter_segment_length_holds_when_the_reads_laid_out_before_have_ende
     assert [len(data) for _, data in peer.received()] == [512]
 
 
+class Miser(Peer):
+    """A shell that lends memory when it is told to."""
+
+    def lend(self, connection: Connection, task: Task, size_bytes: int) -> None:
+        self.lent += size_bytes
+
+
+def test_a_read_that_waits_for_memory_is_laid_out_in_what_was_reckoned_with() -> None:
+    """The answer waits for it too; so shorter segments make it cost no more memory than it was lent."""
+    peer = Miser()
+    peer.send(peer.read(0, 32, tag=1, slow=True), request(declare(512)))
+    lent = peer.lent
+    [task] = peer.connection.tasks.values()
+    task.take_loan()
+    peer.disk.slow.pop()()
+    assert [len(data) for _, data in peer.received()] == [8192, 8192, len(OURS)]
+    peer.send(peer.read(0, 32, tag=2, slow=True))
+    assert peer.lent > lent
+
+
 def test_a_text_request_before_the_answer_to_the_one_before_is_refused() -> None:
     """Section 11.10: one is outstanding at most."""
     peer = Peer()
@@ -96,10 +118,12 @@ def test_a_text_request_before_the_answer_to_the_one_before_is_refused() -> None
     assert pdu.parse_text_response(*peer.received()[-1]).initiator_task_tag == 4
 
 
-def test_longer_segments_hold_at_once() -> None:
+@pytest.mark.parametrize("length", [8193, 10000, 65536])
+def test_longer_segments_hold_from_the_answer_on_which_comes_at_once(length: int) -> None:
     peer = Peer()
-    peer.send(peer.read(0, 32, tag=1, slow=True), request(declare(16384)))
-    assert answer_of(peer).final
+    peer.send(peer.read(0, 32, tag=1, slow=True), request(declare(length)), peer.read(0, 32, tag=2))
+    (text, _), (_, first), *_ = peer.received()
+    assert (text[0], len(first)) == (Opcode.TEXT_RESPONSE, min(length, 16384))
     peer.disk.slow.pop()()
     assert [len(data) for _, data in peer.received()] == [8192, 8192]
 
