@@ -404,6 +404,7 @@ _ERASE = (
         usage=_usage("48 A2 00 00 00 00 00 FF FF 00"),
         service_action=Sanitize.BLOCK_ERASE,
         handler=sanitize.sanitize_block_erase,
+        thin_only=True,
         when_erasure_failed=True,
         recommended_timeout_s=_LONG_S,
     ),

@@ -134,7 +134,8 @@ def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
         case VpdPage.BLOCK_LIMITS:
             data = _block_limits(unit)
         case VpdPage.BLOCK_DEVICE_CHARACTERISTICS:
-            data = struct.pack(">HxB56x", _NON_ROTATING, _WABEREQ | (_WACEREQ if unit.erase_key else 0))
+            after_erasure = (_WABEREQ if unit.thin else 0) | (_WACEREQ if unit.erase_key else 0)
+            data = struct.pack(">HxB56x", _NON_ROTATING, after_erasure)
         case VpdPage.LOGICAL_BLOCK_PROVISIONING:
             exponent = RESOURCE_UNIT_SHIFT - unit.shift
             data = bytes((exponent, _LBPU | _LBPWS | _LBPWS10 | _LBPRZ, _THIN, 0)) if unit.thin else bytes(4)
