@@ -4,6 +4,7 @@ from lunaport.scsi.commands import COMMANDS
 from lunaport.scsi.copy_domain import ZEROS_TOKEN
 from lunaport.scsi.enums import Opcode, Status
 from lunaport.scsi.limits import REGISTRATIONS_MAX, TRANSFER_BYTES_MAX, WAITING_BYTES_MAX
+from lunaport.scsi.mode_pages import Modes, pages_of
 from lunaport.scsi.reservation_store import serialize_reservations
 from lunaport.scsi.transport_id import serialize_transport_id
 from tests.fuzz.source import Source
@@ -15,6 +16,7 @@ COMMANDS_MAX = 24
 KNOWN = sorted((row.opcode, row.service_action or 0) for row in COMMANDS.rows)
 STATUSES = frozenset(Status)
 ADDRESSES = (0, 1, 8, BLOCKS - 8, BLOCKS - 1, BLOCKS, 0xFFFFFFFF)
+PAGES = tuple(pages_of(Modes()).values())
 LENGTHS = (0, 1, 8, 255, 2048, 0xFFFF)
 TRANSPORT_IDS = tuple(
     serialize_transport_id(f"iqn.2026-01.example:{name}")
@@ -63,6 +65,11 @@ def parameters_of(source: Source) -> bytes:
             for _ in range(count)
         )
         return (6 + 16 * count).to_bytes(2, "big") + (16 * count).to_bytes(2, "big") + bytes(4) + descriptors
+    if kind & 4:
+        # As MODE SELECT has it: headers of either length, and pages with a few bits of their own.
+        page = bytearray(source.pick(PAGES))
+        page[source.number() % len(page)] ^= source.number()
+        return bytes(source.pick((4, 8))) + bytes(page)
     return bytes([source.number()]) * (512 * (1 + source.number() % 16))
 
 
@@ -106,7 +113,7 @@ def copy_list_of(source: Source) -> bytes:
 def run(data: bytes) -> None:
     """Any command ends exactly once with a status that exists, sense where it failed, and bounded data."""
     source = Source(data)
-    bench = powered_on(MemoryStore())
+    bench = powered_on(MemoryStore(), removable=source.flag(), read_only=source.number() & 7 == 7)
     tasks: list[FakeTask] = []
     for _ in range(COMMANDS_MAX):
         if not source:
@@ -155,5 +162,6 @@ def check(task: FakeTask) -> None:
     assert task.status in STATUSES
     assert len(task.data) <= min(task.expected_length, TRANSFER_BYTES_MAX)
     if task.status == Status.CHECK_CONDITION:
-        assert task.sense[0] & 0x7F == 0x70
-        assert len(task.sense) == 18
+        # In the format that a mode page may have chosen meanwhile.
+        assert task.sense[0] & 0x7F in {0x70, 0x72}
+        assert len(task.sense) == (18 if task.sense[0] & 0x7F == 0x70 else 8 + task.sense[7])

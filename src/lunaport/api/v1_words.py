@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -31,6 +32,7 @@ from lunaport.api.v1_access_words import (
 from lunaport.model.errors import Fault, Problem
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
 from lunaport.model.limits import LimitsChange
+from lunaport.model.lun import KIND_FIELDS, LunChange
 from lunaport.model.target import Target, TargetChange
 from lunaport.service.nas import IsnsServerReport, PortalReport
 from lunaport.service.volumes import VolumeReport
@@ -106,14 +108,17 @@ def parse_id(text: str) -> int:
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) else -1
 
 
+def _lun_change(lun: v1.LunIn) -> LunChange:
+    kind = {name: value for name in KIND_FIELDS if (value := getattr(lun, name)) is not None}
+    return LunChange(lun=lun.lun, size=lun.size_bytes, volume=lun.volume, kind=kind)
+
+
 def target_change(document: v1.TargetIn | v1.TargetPatch) -> TargetChange:
     """The change that a document asks for."""
-    lun = document.luns[0] if document.luns else None
     return TargetChange(
         name=document.name,
-        size=lun.size_bytes if lun else None,
-        volume=lun.volume if lun else None,
-        encrypted=lun.encrypted if lun else None,
+        luns=tuple(map(_lun_change, document.luns)) if document.luns else None,
+        whole=isinstance(document, v1.TargetIn) or None,
         header_digest=document.header_digest,
         data_digest=document.data_digest,
         one_way=one_way_change(document.chap.one_way),
@@ -174,7 +179,7 @@ def target_out(target: Target) -> v1.TargetOut:
         header_digest=target.header_digest,
         data_digest=target.data_digest,
         luns=[
-            v1.LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume, encrypted=lun.encrypted)
+            v1.LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume, **asdict(lun.kind))
             for lun in target.luns
         ],
         chap=ChapPairOut(

@@ -46,6 +46,14 @@ class Extent:
     mapped: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """What a device takes up, and how much more there is for it and its neighbours together."""
+
+    used_bytes: int
+    free_bytes: int
+
+
 class BlockDevice(Protocol):
     """A disk made of bytes. WCE = 1: a write is durable only after `flush` returned."""
 
@@ -72,6 +80,12 @@ class BlockDevice(Protocol):
     def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
         """Write all of `buffers` at `offset`. Blocks. Raises DeviceError."""
 
+    def write_atomic(self, offset: int, data: Buffer) -> None:
+        """Write `data` at `offset` so that whatever happens, all of it is there afterwards or none. Blocks.
+
+        It is durable after `flush`, like other writes. Raises DeviceError.
+        """
+
     def flush(self) -> None:
         """Make every write that returned before this call durable. Blocks.
 
@@ -86,6 +100,9 @@ class BlockDevice(Protocol):
 
     def extents(self, offset: int, length: int) -> list[Extent]:
         """The mapped and unmapped runs that cover the range, in order. Blocks."""
+
+    def space(self) -> Space:
+        """The space behind the device now. Blocks. Raises DeviceError."""
 
     def close(self) -> None:
         """Flush nothing, release everything."""

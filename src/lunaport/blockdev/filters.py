@@ -1,7 +1,7 @@
 """Filters: block devices that stand on another one and make it bad, slow or visible.
 
-They stack in any order on any device. Tests make broken and slow disks of them; nothing here is on the data path of a
-healthy one. What blocks below blocks here too.
+They stack in any order on any device. Tests make broken and slow disks of them; `Filter` itself is the base of what
+changes how a healthy one is run (`modes`). What blocks below blocks here too.
 """
 
 import threading
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lunaport.blockdev.device import BlockDevice, Buffer, DeviceError, DeviceFault, Extent
+from lunaport.blockdev.device import BlockDevice, Buffer, DeviceError, DeviceFault, Extent, Space
 
 Operation = Literal["read", "write", "flush", "unmap", "write_zeroes"]
 
@@ -40,6 +40,9 @@ class Filter:
     def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
         self._device.write(offset, buffers)
 
+    def write_atomic(self, offset: int, data: Buffer) -> None:
+        self._device.write_atomic(offset, data)
+
     def flush(self) -> None:
         self._device.flush()
 
@@ -51,6 +54,9 @@ class Filter:
 
     def extents(self, offset: int, length: int) -> list[Extent]:
         return self._device.extents(offset, length)
+
+    def space(self) -> Space:
+        return self._device.space()
 
     def close(self) -> None:
         self._device.close()
@@ -114,6 +120,10 @@ class FaultFilter(Filter):
         self._check("write", offset, _total(buffers))
         super().write(offset, buffers)
 
+    def write_atomic(self, offset: int, data: Buffer) -> None:
+        self._check("write", offset, len(data))
+        super().write_atomic(offset, data)
+
     def flush(self) -> None:
         self._check("flush", 0, 0)
         super().flush()
@@ -157,6 +167,10 @@ class DelayFilter(Filter):
     def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
         self._wait()
         super().write(offset, buffers)
+
+    def write_atomic(self, offset: int, data: Buffer) -> None:
+        self._wait()
+        super().write_atomic(offset, data)
 
     def flush(self) -> None:
         self._wait()
@@ -203,6 +217,10 @@ class TraceFilter(Filter):
     def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
         self._record(Call(operation="write", offset=offset, length=_total(buffers)))
         super().write(offset, buffers)
+
+    def write_atomic(self, offset: int, data: Buffer) -> None:
+        self._record(Call(operation="write_atomic", offset=offset, length=len(data)))
+        super().write_atomic(offset, data)
 
     def flush(self) -> None:
         self._record(Call(operation="flush"))

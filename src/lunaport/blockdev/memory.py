@@ -8,7 +8,7 @@ Invariant: a page that is not mapped reads as zeros.
 
 from collections.abc import Sequence
 
-from lunaport.blockdev.device import Buffer, Extent
+from lunaport.blockdev.device import Buffer, Extent, Space
 
 PAGE_BYTES = 4096
 
@@ -59,6 +59,9 @@ class MemoryDevice:
     def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
         self.write_now(offset, buffers)
 
+    def write_atomic(self, offset: int, data: Buffer) -> None:
+        self.write_now(offset, [data])
+
     def flush(self) -> None:
         """Nothing below to flush to."""
 
@@ -88,6 +91,10 @@ class MemoryDevice:
             extents.append(Extent(offset=start, length=stop - start, mapped=bool(mapped)))
             start = stop
         return extents
+
+    def space(self) -> Space:
+        used_bytes = sum(self._mapped) * PAGE_BYTES
+        return Space(used_bytes=used_bytes, free_bytes=len(self._mapped) * PAGE_BYTES - used_bytes)
 
     def close(self) -> None:
         """Nothing to release."""

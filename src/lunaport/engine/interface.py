@@ -38,12 +38,23 @@ class LunSpec:
 
     lun: int
     uuid: str
-    """32 hexadecimal digits, given once: serial number and NAA identifier derive from it."""
+    """32 hexadecimal digits, given once: the NAA identifier derives from it."""
     path: str
     size_bytes: int
     block_size_bytes: int = 512
     key: str = field(default="", repr=False)
     """Of encryption at rest: 64 hexadecimal digits. Empty: none."""
+    physical_block_size_bytes: int = 4096
+    read_only: bool = False
+    removable: bool = False
+    write_cache: bool = True
+    """False: every write is durable before it is answered."""
+    unmap: bool = True
+    """Initiators may give space back; False: the LUN looks fully provisioned."""
+    vendor: str = "LUNAPORT"
+    product: str = "DISK"
+    serial: str = ""
+    """Empty: the uuid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

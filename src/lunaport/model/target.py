@@ -5,7 +5,6 @@ needs the database or the disk (unique names, known volumes, room) is checked by
 """
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from lunaport.model.access import Access, AccessChange, merge_access
 from lunaport.model.chap import (
@@ -17,38 +16,10 @@ from lunaport.model.chap import (
     merge_chap,
     merge_credentials,
 )
-from lunaport.model.errors import Collector, Fault, InvalidError
+from lunaport.model.errors import Collector, Fault, InvalidError, Path
 from lunaport.model.limits import Limits, LimitsChange, merge_limits
+from lunaport.model.lun import Lun, LunChange, LunDraft, merge_luns
 from lunaport.model.name import parse_name
-from lunaport.model.size import format_size, parse_size
-from lunaport.model.volume import DEFAULT_VOLUME
-
-
-class LunState(StrEnum):
-    """Where a LUN stands in its life. Only ACTIVE ones are served."""
-
-    CREATING = "creating"
-    ACTIVE = "active"
-    TRASHED = "trashed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lun:
-    """A logical unit on a thin file. `file` is relative to the volume's directory."""
-
-    lun: int
-    uuid: str
-    volume: str
-    file: str
-    size_bytes: int
-    state: LunState = LunState.ACTIVE
-    key: str = field(default="", repr=False)
-    """Encrypts the key its data is encrypted with: hexadecimal digits. Empty: the data is not encrypted."""
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether its data lies encrypted on the disk."""
-        return bool(self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +48,23 @@ class Target:
 
     @property
     def disk(self) -> Lun:
-        """LUN 0, which every target has."""
+        """The first LUN, which every target has: the share of the NAS API."""
         return self.luns[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetChange:
-    """What a request says about a target; None: as it is, or when there is nothing yet, the default."""
+    """What a request says about a target; None: as it is, or when there is nothing yet, the default.
+
+    `size` and `volume` are those of the first LUN, for who knows no other; `luns` are for who does.
+    """
 
     name: str | None = None
     size: str | int | None = None
     volume: str | None = None
-    encrypted: bool | None = None
+    luns: tuple[LunChange, ...] | None = None
+    whole: bool | None = None
+    """`luns` names every LUN that the target shall have."""
     header_digest: bool | None = None
     data_digest: bool | None = None
     one_way: ChapChange = field(default_factory=ChapChange)
@@ -102,16 +78,14 @@ class TargetChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetDraft:
-    """A valid target before it has an id and a file."""
+    """A valid target before it has an id and files."""
 
     name: str
-    size_bytes: int
-    volume: str
+    luns: tuple[LunDraft, ...]
     header_digest: bool
     data_digest: bool
     one_way: Chap
     mutual: Chap
-    encrypted: bool = False
     credentials: tuple[Credential, ...] = ()
     access: Access = field(default_factory=Access)
     limits: Limits = field(default_factory=Limits)
@@ -131,41 +105,31 @@ def _merge_name(current: Target | None, change: TargetChange, prefix: str, probl
     return ""
 
 
-def _merge_size(current: Target | None, change: TargetChange, problems: Collector) -> int:
-    if change.size is None:
-        if current is None:
-            problems.add(Fault.MISSING_FIELD, "is missing; right would be a size such as 10G", "size")
-            return 0
-        return current.disk.size_bytes
-    try:
-        size_bytes = parse_size(change.size)
-    except InvalidError as error:
-        problems.take(error)
-        return 0
-    if current is not None and size_bytes < current.disk.size_bytes:
-        problems.add(
-            Fault.SIZE_SHRINKS,
-            f"is {format_size(size_bytes)}, smaller than the {format_size(current.disk.size_bytes)} of now; "
-            "a disk in use cannot shrink without losing data, so only the same or a larger size is accepted",
-            "size",
-        )
-    return size_bytes
+def _merge_luns(current: Target | None, change: TargetChange, problems: Collector) -> tuple[LunDraft, ...]:
+    luns = current.luns if current else ()
+    if change.luns is None:
+        only = LunChange(size=change.size, volume=change.volume)
+        return merge_luns(luns, (only,), lambda _, name: (name,), problems)
+    if change.whole:
+        missing = {lun.lun for lun in luns} - {lun.lun for lun in change.luns}
+        if missing:
+            problems.add(
+                Fault.LUNS_INVALID,
+                f"leaves out LUN {', '.join(map(str, sorted(missing)))}, which goes with its target only; name it too",
+                "luns",
+            )
+    return merge_luns(luns, change.luns, _place_in_list, problems)
+
+
+def _place_in_list(index: int, name: str) -> Path:
+    return ("luns", index, name)
 
 
 def merge_target(current: Target | None, change: TargetChange, *, iqn_prefix: str, now: float) -> TargetDraft:
     """`current` (None: nothing yet) as `change` makes it. Raises InvalidError with every problem."""
     problems = Collector()
     name = _merge_name(current, change, iqn_prefix, problems)
-    size_bytes = _merge_size(current, change, problems)
-    volume = change.volume or (current.disk.volume if current else DEFAULT_VOLUME)
-    encrypted = _either(change.encrypted, current.disk.encrypted if current else False)
-    if current is not None and encrypted != current.disk.encrypted:
-        problems.add(
-            Fault.ENCRYPTION_FIXED,
-            f"is {str(current.disk.encrypted).lower()} since the disk was created and cannot change; leave it out, or "
-            "create another disk and copy the data",
-            "encrypted",
-        )
+    luns = _merge_luns(current, change, problems)
     one_way, mutual, credentials = _merge_chap(current, change, now, problems)
     access = current.access if current else Access()
     try:
@@ -180,9 +144,7 @@ def merge_target(current: Target | None, change: TargetChange, *, iqn_prefix: st
     problems.raise_any()
     return TargetDraft(
         name=name,
-        size_bytes=size_bytes,
-        volume=volume,
-        encrypted=encrypted,
+        luns=luns,
         header_digest=_either(change.header_digest, current.header_digest if current else False),
         data_digest=_either(change.data_digest, current.data_digest if current else False),
         one_way=one_way,
@@ -226,7 +188,8 @@ def _either(wanted: bool | None, now: bool) -> bool:
 
 
 def with_draft(target: Target, draft: TargetDraft) -> Target:
-    """`target` with the values of `draft`; its LUN keeps its place."""
+    """`target` with the values of `draft`; its LUNs keep their places."""
+    sizes = {lun.lun: lun.size_bytes for lun in draft.luns}
     return replace(
         target,
         name=draft.name,
@@ -238,5 +201,5 @@ def with_draft(target: Target, draft: TargetDraft) -> Target:
         access=draft.access,
         limits=draft.limits,
         draining=draft.draining,
-        luns=(replace(target.disk, size_bytes=draft.size_bytes), *target.luns[1:]),
+        luns=tuple(replace(lun, size_bytes=sizes[lun.lun]) for lun in target.luns),
     )

@@ -56,6 +56,8 @@ class Command:
     """Exists on encrypted units only."""
     thin_only: bool = False
     """Exists on thin units only."""
+    removable_only: bool = False
+    """Exists on units whose medium can be taken out."""
 
     @property
     def opcode(self) -> int:

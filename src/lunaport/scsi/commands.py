@@ -5,14 +5,19 @@ anchoring, power conditions, NACA and the like are refused by the table alone.
 """
 
 from lunaport.scsi import (
+    atomic,
+    buffer,
     cache,
     capacity,
     copy_results,
+    defects,
     extended_copy,
     format_unit,
     inquiry,
+    log,
     mode,
     persistent_reserve_in,
+    ports,
     provisioning,
     read,
     readiness,
@@ -133,11 +138,67 @@ _ANY_TIME = (
         when_erasing=True,
     ),
     Command(
-        usage=_usage("1B 01 00 00 05 00"),
+        usage=_usage("15 11 00 00 FF 00"),
+        handler=mode.mode_select_6,
+        writes=True,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("55 11 00 00 00 00 00 FF FF 00"),
+        handler=mode.mode_select_10,
+        writes=True,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("4D 00 FF FF 00 FF FF FF FF 00"),
+        handler=log.log_sense,
+        access=Access.ALWAYS,
+        when_lost=True,
+        with_reservation=True,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("3C 1F FF FF FF FF FF FF FF 00"),
+        handler=buffer.read_buffer,
+        access=Access.READING,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("3B 1F FF FF FF FF FF FF FF 00"),
+        handler=buffer.write_buffer,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("A3 EA 00 00 00 00 FF FF FF FF 00 00"),
+        service_action=MaintenanceIn.REPORT_TARGET_PORT_GROUPS,
+        handler=ports.report_target_port_groups,
+        access=Access.ALWAYS,
+        when_lost=True,
+        with_reservation=True,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("A3 0D 80 00 00 00 FF FF FF FF 00 00"),
+        service_action=MaintenanceIn.REPORT_SUPPORTED_TASK_MANAGEMENT_FUNCTIONS,
+        handler=report.report_supported_task_management_functions,
+        access=Access.READING,
+        when_lost=True,
+        with_reservation=True,
+        when_stopped=True,
+    ),
+    Command(
+        usage=_usage("1B 01 00 0F F7 00"),
         handler=readiness.start_stop_unit,
         exempt=readiness.starts,
         when_stopped=True,
         recommended_timeout_s=_LONG_S,
+    ),
+    Command(
+        usage=_usage("1E 00 00 00 01 00"),
+        handler=readiness.prevent_allow_medium_removal,
+        exempt=readiness.allows_removal,
+        removable_only=True,
+        when_stopped=True,
     ),
     Command(
         usage=_usage("25 00 00 00 00 00 00 00 00 00"),
@@ -201,13 +262,50 @@ _MEDIUM = (
     Command(
         usage=_usage("8F 16 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=verify.verify_16, access=Access.READING
     ),
+    Command(usage=_usage("2E 16 FF FF FF FF 00 FF FF 00"), handler=verify.write_and_verify_10, writes=True),
+    Command(usage=_usage("AE 16 FF FF FF FF FF FF FF FF 00 00"), handler=verify.write_and_verify_12, writes=True),
     Command(
-        usage=_usage("35 02 FF FF FF FF 00 FF FF 00"),
+        usage=_usage("8E 16 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=verify.write_and_verify_16, writes=True
+    ),
+    Command(
+        usage=_usage("89 18 FF FF FF FF FF FF FF FF 00 00 00 FF 00 00"), handler=atomic.compare_and_write, writes=True
+    ),
+    Command(usage=_usage("8B 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=atomic.orwrite_16, writes=True),
+    Command(
+        usage=_usage("9C 18 FF FF FF FF FF FF FF FF 00 00 FF FF 00 00"), handler=atomic.write_atomic_16, writes=True
+    ),
+    # The group number of a PRE-FETCH is taken and not used (SBC-3 4.22: grouping is not supported).
+    Command(
+        usage=_usage("34 02 FF FF FF FF 1F FF FF 00"),
+        handler=cache.pre_fetch_10,
+        access=Access.READING,
+    ),
+    Command(
+        usage=_usage("90 02 FF FF FF FF FF FF FF FF FF FF FF FF 1F 00"),
+        handler=cache.pre_fetch_16,
+        access=Access.READING,
+    ),
+    Command(
+        usage=_usage("37 00 1F 00 00 00 00 FF FF 00"),
+        handler=defects.read_defect_data_10,
+        access=Access.READING,
+    ),
+    Command(
+        usage=_usage("B7 1F FF FF FF FF FF FF FF FF 00 00"), handler=defects.read_defect_data_12, access=Access.READING
+    ),
+    Command(
+        usage=_usage("9E 12 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
+        service_action=ServiceActionIn.GET_LBA_STATUS,
+        handler=provisioning.get_lba_status,
+        access=Access.READING,
+    ),
+    Command(
+        usage=_usage("35 06 FF FF FF FF 00 FF FF 00"),
         handler=cache.synchronize_cache_10,
         recommended_timeout_s=_LONG_S,
     ),
     Command(
-        usage=_usage("91 02 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
+        usage=_usage("91 06 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
         handler=cache.synchronize_cache_16,
         recommended_timeout_s=_LONG_S,
     ),
@@ -321,6 +419,7 @@ _ERASE = (
         service_action=Sanitize.BLOCK_ERASE,
         handler=sanitize.sanitize_block_erase,
         writes=True,
+        thin_only=True,
         when_erasure_failed=True,
         recommended_timeout_s=_LONG_S,
     ),

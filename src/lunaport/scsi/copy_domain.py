@@ -123,6 +123,11 @@ class TokenGuard(Filter):
             self.revoke(offset, sum(map(len, buffers)))
         self._device.write(offset, buffers)
 
+    def write_atomic(self, offset: int, data: Buffer) -> None:
+        if self.tokens:
+            self.revoke(offset, len(data))
+        self._device.write_atomic(offset, data)
+
     def unmap(self, offset: int, length: int) -> None:
         if self.tokens:
             self.revoke(offset, length)
@@ -225,7 +230,8 @@ def _unit_of(nexus: Nexus, naa: bytes) -> LogicalUnit | None:
 
 def _guard_of(unit: LogicalUnit) -> TokenGuard:
     if unit.token_guard is None:
-        unit.device = unit.token_guard = TokenGuard(unit.device)
+        unit.token_guard = TokenGuard(unit.bare_device)
+        unit.stand_on(unit.token_guard)
     return unit.token_guard
 
 

@@ -207,7 +207,7 @@ class CopyOperation:
             record.completion_status = Status.CHECK_CONDITION
             error = ScsiError(sense)
         try:
-            conclude(self.task, error)
+            conclude(self.unit, self.task, error)
         finally:
             self.unit.end(self.task)
             for call in self.when_ended:
@@ -289,7 +289,7 @@ def cancel_copy(nexus: Nexus, unit: LogicalUnit, task: Task, operation: CopyOper
 
     def ended() -> None:
         try:
-            conclude(task, None)
+            conclude(unit, task, None)
         finally:
             unit.end(task)
 

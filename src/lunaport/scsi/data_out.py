@@ -13,6 +13,7 @@ from lunaport.scsi.enums import Status
 from lunaport.scsi.limits import CROWDED_BYTES, WAITING_BYTES_MAX
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.ranges import Span
 from lunaport.scsi.reply import conclude, run
 from lunaport.scsi.sense import ScsiError
 from lunaport.scsi.task import Task
@@ -26,16 +27,31 @@ Move = Callable[[int, Sequence[Buffer]], None]
 class _Stream:
     """The state of one command's data-out on its way to the disk."""
 
-    __slots__ = ("after", "arrived", "error", "full", "move", "move_now", "nexus", "offset", "tail", "unit", "working")
+    __slots__ = (
+        "after",
+        "arrived",
+        "error",
+        "full",
+        "move",
+        "move_now",
+        "nexus",
+        "offset",
+        "tail",
+        "unit",
+        "working",
+        "writes",
+    )
 
     def __init__(
         self,
         nexus: Nexus,
         unit: LogicalUnit,
         offset: int,
-        move_now: MoveNow,
-        move: Move,
+        move_now: MoveNow | None,
+        move: Move | None,
         after: Callable[[], None] | None,
+        *,
+        writes: bool,
     ) -> None:
         self.nexus = nexus
         self.unit = unit
@@ -43,6 +59,7 @@ class _Stream:
         self.move_now = move_now
         self.move = move
         self.after = after
+        self.writes = writes
         self.tail = b""
         """Bytes of a block that has not come whole yet."""
         self.working = 0
@@ -59,15 +76,17 @@ def stream(
     offset: int,
     length: int,
     *,
-    move_now: MoveNow,
-    move: Move,
+    move_now: MoveNow | None = None,
+    move: Move | None = None,
     after: Callable[[], None] | None = None,
+    writes: bool = True,
 ) -> None:
     """Move `length` bytes of data-out (whole blocks) to `offset`, then run `after` in the background, then finish.
 
-    What does not move at once is moved in the background. Of a task that brings less, the whole blocks that come move.
+    `move_now` and `move` left out: they are written to the device. `writes`: whether moving changes the device. What
+    does not move at once is moved in the background. Of a task that brings less, the whole blocks that come move.
     """
-    flow = _Stream(nexus, unit, offset, move_now, move, after)
+    flow = _Stream(nexus, unit, offset, move_now, move, after, writes=writes)
     task.state = flow
     unit.begin(nexus, task)
     whole = task.take_immediate(length)
@@ -89,8 +108,10 @@ def _receive_piece(task: Task, offset: int, data: memoryview) -> None:
         whole = len(joined) & ~flow.unit.block_mask
         flow.tail = bytes(joined[whole:])
         data = joined[:whole]
+    # The device is asked for anew with each piece: a range may be guarded by now.
+    move_now = flow.move_now or flow.unit.device.write_now
     try:
-        moved = flow.move_now(position, [data]) if data else 0
+        moved = move_now(position, [data]) if data else 0
     except (DeviceError, ScsiError) as error:
         flow.error = error
         return
@@ -106,18 +127,25 @@ def _move_in_background(task: Task, flow: _Stream, position: int, data: memoryvi
         flow.full = True
         return
     rest = memoryview(bytes(data))
+    move = flow.move or unit.device.write
+    span = Span(position, length, writes=flow.writes)
 
     def done(error: BaseException | None) -> None:
         unit.waiting_bytes -= length
         task.release(length)
         flow.working -= 1
         flow.error = flow.error or error
+        unit.ranges.leave(span)
         if flow.arrived and not flow.working:
             _finish(task, flow)
 
     unit.waiting_bytes = waiting_bytes
     flow.working += 1
-    unit.background.submit(lambda: flow.move(position, [rest]), done)
+    if not unit.ranges.enter(span, lambda: unit.background.submit(lambda: move(position, [rest]), done)):
+        unit.waiting_bytes -= length
+        task.release(length)
+        flow.working -= 1
+        flow.full = True
 
 
 def _receive_end(task: Task) -> None:
@@ -136,7 +164,7 @@ def _finish(task: Task, flow: _Stream) -> None:
         if flow.full and flow.error is None and not task.aborted:
             task.finish(Status.TASK_SET_FULL)
         else:
-            conclude(task, flow.error)
+            conclude(unit, task, flow.error)
     finally:
         unit.end(task)
 
@@ -144,11 +172,14 @@ def _finish(task: Task, flow: _Stream) -> None:
 def collect(nexus: Nexus, unit: LogicalUnit, task: Task, length: int, then: Callable[[bytes], None]) -> None:
     """Gather `length` bytes of data-out and call `then` with them, which finishes the task or raises ScsiError.
 
-    `length` is some KiB at most: it is not counted. When the initiator sends less, `then` gets less.
+    When the initiator sends less, `then` gets less.
     """
     whole = task.take_immediate(length)
     if whole is not None:
         then(bytes(whole))
+        return
+    if unit.waiting_bytes + length > WAITING_BYTES_MAX:
+        task.finish(Status.TASK_SET_FULL)
         return
     gathered = bytearray()
 
@@ -156,6 +187,7 @@ def collect(nexus: Nexus, unit: LogicalUnit, task: Task, length: int, then: Call
         gathered.extend(data)
 
     def receive_end(ended: Task) -> None:
+        unit.waiting_bytes -= length
         # Out of the task set before `then` enters it again for its work in the background.
         if ended.aborted:
             ended.finish(Status.TASK_ABORTED)
@@ -164,7 +196,8 @@ def collect(nexus: Nexus, unit: LogicalUnit, task: Task, length: int, then: Call
             try:
                 then(bytes(gathered))
             except ScsiError as error:
-                conclude(ended, error)
+                conclude(unit, ended, error)
 
+    unit.waiting_bytes += length
     unit.begin(nexus, task)
     task.want_data_out(length, receive_piece, receive_end)

@@ -14,15 +14,24 @@ class Opcode(IntEnum):
     INQUIRY = 0x12
     RESERVE_6 = 0x16
     RELEASE_6 = 0x17
+    MODE_SELECT_6 = 0x15
     MODE_SENSE_6 = 0x1A
     START_STOP_UNIT = 0x1B
+    PREVENT_ALLOW_MEDIUM_REMOVAL = 0x1E
     READ_CAPACITY_10 = 0x25
     READ_10 = 0x28
     WRITE_10 = 0x2A
+    WRITE_AND_VERIFY_10 = 0x2E
     VERIFY_10 = 0x2F
+    PRE_FETCH_10 = 0x34
     SYNCHRONIZE_CACHE_10 = 0x35
+    READ_DEFECT_DATA_10 = 0x37
+    WRITE_BUFFER = 0x3B
+    READ_BUFFER = 0x3C
     WRITE_SAME_10 = 0x41
     UNMAP = 0x42
+    LOG_SENSE = 0x4D
+    MODE_SELECT_10 = 0x55
     SANITIZE = 0x48
     RESERVE_10 = 0x56
     RELEASE_10 = 0x57
@@ -32,28 +41,38 @@ class Opcode(IntEnum):
     THIRD_PARTY_COPY_OUT = 0x83
     THIRD_PARTY_COPY_IN = 0x84
     READ_16 = 0x88
+    COMPARE_AND_WRITE = 0x89
     WRITE_16 = 0x8A
+    ORWRITE_16 = 0x8B
+    WRITE_AND_VERIFY_16 = 0x8E
     VERIFY_16 = 0x8F
+    PRE_FETCH_16 = 0x90
     SYNCHRONIZE_CACHE_16 = 0x91
     WRITE_SAME_16 = 0x93
+    WRITE_ATOMIC_16 = 0x9C
     SERVICE_ACTION_IN_16 = 0x9E
     REPORT_LUNS = 0xA0
     MAINTENANCE_IN = 0xA3
     READ_12 = 0xA8
     WRITE_12 = 0xAA
+    WRITE_AND_VERIFY_12 = 0xAE
     VERIFY_12 = 0xAF
+    READ_DEFECT_DATA_12 = 0xB7
 
 
 class ServiceActionIn(IntEnum):
     """Service actions of SERVICE ACTION IN(16)."""
 
     READ_CAPACITY_16 = 0x10
+    GET_LBA_STATUS = 0x12
 
 
 class MaintenanceIn(IntEnum):
     """Service actions of MAINTENANCE IN."""
 
+    REPORT_TARGET_PORT_GROUPS = 0x0A
     REPORT_SUPPORTED_OPERATION_CODES = 0x0C
+    REPORT_SUPPORTED_TASK_MANAGEMENT_FUNCTIONS = 0x0D
 
 
 class ReserveIn(IntEnum):
@@ -145,6 +164,7 @@ class Status(IntEnum):
 
     GOOD = 0x00
     CHECK_CONDITION = 0x02
+    CONDITION_MET = 0x04
     BUSY = 0x08
     RESERVATION_CONFLICT = 0x18
     TASK_SET_FULL = 0x28
@@ -171,6 +191,9 @@ class VpdPage(IntEnum):
     SUPPORTED_PAGES = 0x00
     UNIT_SERIAL_NUMBER = 0x80
     DEVICE_IDENTIFICATION = 0x83
+    EXTENDED_INQUIRY_DATA = 0x86
+    MODE_PAGE_POLICY = 0x87
+    SCSI_PORTS = 0x88
     THIRD_PARTY_COPY = 0x8F
     BLOCK_LIMITS = 0xB0
     BLOCK_DEVICE_CHARACTERISTICS = 0xB1
@@ -184,6 +207,22 @@ class ModePage(IntEnum):
     CONTROL = 0x0A
     INFORMATIONAL_EXCEPTIONS = 0x1C
     ALL = 0x3F
+
+
+class LogPage(IntEnum):
+    """Log pages (SPC-4 7.3, SBC-3 6.3)."""
+
+    SUPPORTED = 0x00
+    PROVISIONING = 0x0C
+    INFORMATIONAL_EXCEPTIONS = 0x2F
+
+
+class BufferMode(IntEnum):
+    """MODE of READ BUFFER and WRITE BUFFER (SPC-4 tables 233 and 386)."""
+
+    DESCRIPTOR = 0x03
+    ECHO = 0x0A
+    ECHO_DESCRIPTOR = 0x0B
 
 
 class PageControl(IntEnum):

@@ -237,7 +237,7 @@ class Erasure:
 
     def _finish(self, nexus: Nexus, task: Task, error: BaseException | None) -> None:
         try:
-            conclude(task, error)
+            conclude(self.unit, task, error)
         finally:
             self.unit.end(task)
 
@@ -283,7 +283,7 @@ def exit_failure(unit: LogicalUnit, task: Task, nexus: Nexus) -> None:
         if error is None and unit.erasure is failed:
             unit.set_erasure(None)
         try:
-            conclude(task, error)
+            conclude(unit, task, error)
         finally:
             unit.end(task)
 

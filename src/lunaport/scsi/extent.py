@@ -21,9 +21,14 @@ def length_error(opcode: int) -> Sense:
     return invalid_field_in_cdb(_LENGTH_FIELD[opcode >> 5])
 
 
-def check_extent(unit: LogicalUnit, opcode: int, lba: int, blocks: int, blocks_max: int) -> None:
-    """Refuse what is outside of the medium or too much at once. No blocks at all are legal at any LBA that exists."""
+def check_extent(
+    unit: LogicalUnit, opcode: int, lba: int, blocks: int, blocks_max: int, length_field: int | None = None
+) -> None:
+    """Refuse what is outside of the medium or too much at once. No blocks at all are legal at any LBA that exists.
+
+    `length_field`: where the number of blocks stands in commands that have it elsewhere than their group has.
+    """
     if lba + (blocks or 1) > unit.block_count:
         raise ScsiError(lba_out_of_range())
     if blocks > blocks_max:
-        raise ScsiError(length_error(opcode))
+        raise ScsiError(length_error(opcode) if length_field is None else invalid_field_in_cdb(length_field))

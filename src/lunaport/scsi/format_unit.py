@@ -30,6 +30,7 @@ _DEFAULT_PATTERN, _REPEATED_PATTERN = 0x00, 0x01
 
 
 def format_unit(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    unit.check_writable()
     flags = task.cdb[1]
     if not flags & _FMTDATA:
         if flags & (_LONGLIST | _CMPLST | _DEFECT_LIST_FORMAT):

@@ -1,14 +1,21 @@
 """INQUIRY and its vital product data (SPC-4 6.6 and 7.8, SBC-3 6.5): who the unit is and what it can do.
 
-The NAA designator needs a company id from the IEEE, which the project has not got: it uses one of the locally
-administered range (second bit of the first byte set), which the IEEE gives to nobody, before 100 bits of the unit's
-UUID.
+The NAA designator is a locally assigned one (SPC-4 7.8.6.6.5): any other needs a company id from the IEEE, which the
+project has not got. Its 60 bits come from the unit's UUID, which a designator of its own carries whole.
 """
 
 import struct
 
 from lunaport.scsi.enums import VpdPage
-from lunaport.scsi.limits import TRANSFER_BYTES_MAX, UNMAP_BLOCKS_MAX, UNMAP_DESCRIPTORS_MAX, WRITE_SAME_BYTES_MAX
+from lunaport.scsi.limits import (
+    ATOMIC_BYTES_MAX,
+    COMPARE_BLOCKS_MAX,
+    RESOURCE_UNIT_SHIFT,
+    TRANSFER_BYTES_MAX,
+    UNMAP_BLOCKS_MAX,
+    UNMAP_DESCRIPTORS_MAX,
+    WRITE_SAME_BYTES_MAX,
+)
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import send
@@ -18,7 +25,7 @@ from lunaport.scsi.vpd_copy import third_party_copy_page
 
 _STANDARD = struct.Struct(">BBBBBBBB8s16s4s22xHHHH30x")
 _PAGE_HEADER = struct.Struct(">BBH")
-_BLOCK_LIMITS = struct.Struct(">BBHIIIIIIIQ20x")
+_BLOCK_LIMITS = struct.Struct(">BBHIIIIIIIQIIIII")
 
 _DISK = 0x00
 _NO_UNIT = 0x7F
@@ -33,18 +40,24 @@ _VERSIONS = (0x00A0, 0x0960, 0x0460, 0x04C0)
 _EVPD = 0x01
 _ALLOCATION = slice(3, 5)
 
-_COMPANY_ID = "024c50"
-_UUID_DIGITS = 25
+_LOCALLY_ASSIGNED = "3"
+_UUID_DIGITS = 15
+_RANDOM_UUID = 0x10
 _ASCII, _BINARY, _UTF8 = 0x2, 0x1, 0x3
 _ISCSI = 0x50
 _PIV = 0x80
 """Protocol identifier iSCSI, and the bit that makes it valid: designators of port and device carry both."""
 _OF_UNIT, _OF_PORT, _OF_DEVICE = 0x00, 0x10, 0x20
-_VENDOR, _NAA, _RELATIVE_PORT, _NAME = 0x1, 0x3, 0x4, 0x8
-_RELATIVE_PORT_ID = b"\0\0\0\x01"
+_VENDOR, _NAA, _RELATIVE_PORT, _PORT_GROUP, _NAME, _UUID = 0x1, 0x3, 0x4, 0x5, 0x8, 0xA
+PORT_GROUP = RELATIVE_PORT = 1
 _PORTAL_GROUP = 1
 
+_RMB = 0x80
+_TPGS_IMPLICIT = 0x10
+_SIMPSUP = 0x01
+_V_SUP, _LUICLR = 0x01, 0x01
 _WSNZ = 0x01
+_ALL_PAGES, _SHARED_POLICY = 0x3F, 0x00
 _UGAVALID = 0x80000000
 _NON_ROTATING = 1
 _WABEREQ, _WACEREQ = 0x40, 0x10
@@ -60,7 +73,9 @@ def inquiry(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     elif cdb[2]:
         raise ScsiError(invalid_field_in_cdb(2))
     else:
-        data = _standard(_DISK, _CMDQUE, unit.vendor, unit.product, unit.revision)
+        removable = _RMB if unit.removable else 0
+        features = _TPGS_IMPLICIT | _THIRD_PARTY_COPY
+        data = _standard(_DISK, unit.vendor, unit.product, unit.revision, removable=removable, features=features)
     send(task, data, int.from_bytes(cdb[_ALLOCATION]))
 
 
@@ -69,28 +84,29 @@ def inquiry_absent(nexus: Nexus, task: Task) -> None:
     cdb = task.cdb
     if cdb[1] & _EVPD or cdb[2]:
         raise ScsiError(invalid_field_in_cdb(2))
-    send(task, _standard(_NO_UNIT, _CMDQUE, "", "", ""), int.from_bytes(cdb[_ALLOCATION]))
+    send(task, _standard(_NO_UNIT, "", "", ""), int.from_bytes(cdb[_ALLOCATION]))
 
 
 def naa_designator(uuid: str) -> bytes:
-    """NAA IEEE Registered Extended (SPC-4 7.8.6.6.4), 16 bytes, from a UUID of 32 hexadecimal digits.
+    """NAA Locally Assigned (SPC-4 7.8.6.6.5), 8 bytes, from a UUID of 32 hexadecimal digits.
 
-    The digits that tell the UUID's version and variant are the same in all of them, so they are left out.
+    The digit that tells the UUID's version is the same in all of them, so it is left out.
     """
-    digits = uuid[:12] + uuid[13:16] + uuid[17:]
-    return bytes.fromhex("6" + _COMPANY_ID + digits[:_UUID_DIGITS])
+    return bytes.fromhex(_LOCALLY_ASSIGNED + (uuid[:12] + uuid[13:])[:_UUID_DIGITS])
 
 
-def _standard(peripheral: int, queueing: int, vendor: str, product: str, revision: str) -> bytes:
+def _standard(
+    peripheral: int, vendor: str, product: str, revision: str, *, removable: int = 0, features: int = 0
+) -> bytes:
     return _STANDARD.pack(
         peripheral,
-        0,  # not removable
+        removable,
         _SPC_4,
         _HISUP_FORMAT_2,
         _STANDARD.size - 5,
-        _THIRD_PARTY_COPY,
+        features,
         0,
-        queueing,
+        _CMDQUE,
         _text(vendor, 8),
         _text(product, 16),
         _text(revision, 4),
@@ -106,14 +122,23 @@ def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
             data = unit.serial.encode("ascii")
         case VpdPage.DEVICE_IDENTIFICATION:
             data = _identification(nexus.target.name, unit)
+        case VpdPage.EXTENDED_INQUIRY_DATA:
+            # Simple tasks, a volatile cache, unit attentions that go with their nexus.
+            data = bytes((0, _SIMPSUP, _V_SUP, _LUICLR)) + bytes(56)
+        case VpdPage.MODE_PAGE_POLICY:
+            data = bytes((_ALL_PAGES, 0xFF, _SHARED_POLICY, 0))
+        case VpdPage.SCSI_PORTS:
+            data = _ports(nexus.target.name)
         case VpdPage.THIRD_PARTY_COPY:
             data = third_party_copy_page(unit.shift)
         case VpdPage.BLOCK_LIMITS:
             data = _block_limits(unit)
         case VpdPage.BLOCK_DEVICE_CHARACTERISTICS:
-            data = struct.pack(">HxB56x", _NON_ROTATING, _WABEREQ | (_WACEREQ if unit.erase_key else 0))
+            after_erasure = (_WABEREQ if unit.thin else 0) | (_WACEREQ if unit.erase_key else 0)
+            data = struct.pack(">HxB56x", _NON_ROTATING, after_erasure)
         case VpdPage.LOGICAL_BLOCK_PROVISIONING:
-            data = bytes((0, _LBPU | _LBPWS | _LBPWS10 | _LBPRZ, _THIN, 0)) if unit.thin else bytes(4)
+            exponent = RESOURCE_UNIT_SHIFT - unit.shift
+            data = bytes((exponent, _LBPU | _LBPWS | _LBPWS10 | _LBPRZ, _THIN, 0)) if unit.thin else bytes(4)
         case _:
             raise ScsiError(invalid_field_in_cdb(2))
     return _PAGE_HEADER.pack(_DISK, page, len(data)) + data
@@ -126,13 +151,24 @@ def _identification(target_name: str, unit: LogicalUnit) -> bytes:
         _designator(_BINARY, _OF_UNIT | _NAA, naa)
         + _designator(_ASCII, _OF_UNIT | _VENDOR, vendor)
         + _designator(_UTF8, _OF_UNIT | _NAME, _name("naa." + naa.hex().upper()))
-        + _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _RELATIVE_PORT, _RELATIVE_PORT_ID)
+        + _designator(_BINARY, _OF_UNIT | _UUID, bytes((_RANDOM_UUID, 0)) + bytes.fromhex(unit.uuid))
+        + _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _RELATIVE_PORT, struct.pack(">I", RELATIVE_PORT))
+        + _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _PORT_GROUP, struct.pack(">2xH", PORT_GROUP))
     )
     if target_name:
-        port = f"{target_name},t,0x{_PORTAL_GROUP:04x}"
-        designators += _designator(_ISCSI | _UTF8, _PIV | _OF_PORT | _NAME, _name(port))
+        designators += _port_name(target_name)
         designators += _designator(_ISCSI | _UTF8, _PIV | _OF_DEVICE | _NAME, _name(target_name))
     return designators
+
+
+def _port_name(target_name: str) -> bytes:
+    return _designator(_ISCSI | _UTF8, _PIV | _OF_PORT | _NAME, _name(f"{target_name},t,0x{_PORTAL_GROUP:04x}"))
+
+
+def _ports(target_name: str) -> bytes:
+    """The one target port; its initiator ports are not told."""
+    name = _port_name(target_name) if target_name else b""
+    return struct.pack(">2xH2xH2xH", RELATIVE_PORT, 0, len(name)) + name
 
 
 def _designator(code_set: int, kind: int, value: bytes) -> bytes:
@@ -148,17 +184,22 @@ def _name(name: str) -> bytes:
 def _block_limits(unit: LogicalUnit) -> bytes:
     granularity = unit.physical_block_size_bytes >> unit.shift
     return _BLOCK_LIMITS.pack(
-        _WSNZ,
-        0,  # no COMPARE AND WRITE
+        _WSNZ if unit.thin else 0,
+        COMPARE_BLOCKS_MAX,
         granularity,  # optimal transfer length granularity
         TRANSFER_BYTES_MAX >> unit.shift,
         0,  # optimal transfer length: none is better than another
-        0,  # no PRE-FETCH
+        0,  # PRE-FETCH: no limit
         UNMAP_BLOCKS_MAX if unit.thin else 0,
         UNMAP_DESCRIPTORS_MAX if unit.thin else 0,
         granularity if unit.thin else 0,  # optimal unmap granularity
         _UGAVALID if unit.thin else 0,  # its alignment is 0
         WRITE_SAME_BYTES_MAX >> unit.shift,
+        ATOMIC_BYTES_MAX >> unit.shift,
+        0,  # its alignment and granularity: any
+        0,
+        0,  # no atomic boundaries
+        0,
     )
 
 

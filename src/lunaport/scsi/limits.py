@@ -48,3 +48,15 @@ REGISTRATIONS_MAX = 512
 """I_T nexuses registered with one logical unit."""
 RESERVE_OUT_BYTES_MAX = 16 << 10
 """Parameter list of PERSISTENT RESERVE OUT: 24 bytes, and TransportIDs behind them."""
+RESOURCE_UNIT_SHIFT = 20
+"""Space of thin units is counted in runs of 2^20 bytes (VPD page B2 says it in blocks)."""
+SPANS_WAITING_MAX = 256
+"""Pieces of background work of one unit that wait for others they overlap; more is answered TASK SET FULL."""
+COMPARE_BLOCKS_MAX = 128
+"""Of one COMPARE AND WRITE."""
+ATOMIC_BYTES_MAX = 1 << 20
+"""Of one WRITE ATOMIC."""
+ECHO_BYTES_MAX = 4096
+"""What READ BUFFER and WRITE BUFFER hand back and forth in echo mode."""
+LBA_STATUS_DESCRIPTORS_MAX = 256
+"""Runs that one GET LBA STATUS tells of."""

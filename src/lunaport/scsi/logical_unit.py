@@ -1,7 +1,8 @@
 """A logical unit (SAM-5 4.6): a block device, what identifies it, and its state shared by all I_T nexuses.
 
-State: the SPC-2 reservation holder, persistent reservations, stopped or not, the tasks that wait, and how much data-out
-waits with them. Unit attentions are kept by the nexus they are for. Everything here runs on the event loop.
+State: the SPC-2 reservation holder, persistent reservations, stopped or not, the medium in or out, the mode parameters,
+the tasks that wait, how much data-out waits with them, and the byte ranges that are worked on. Unit attentions are kept
+by the nexus they are for. Everything here runs on the event loop.
 
 Invariants: a task is in the task set from its first wait until it is finished; whoever aborts tasks is told once all
 of them have ended, so nothing they wrote lands later.
@@ -11,9 +12,20 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from lunaport.blockdev.device import BlockDevice
+from lunaport.blockdev.modes import ReadOnlyDevice, WriteThroughDevice
 from lunaport.scsi.limits import READ_NOW_BYTES_MAX, TRANSFER_BYTES_MAX
+from lunaport.scsi.mode_pages import Modes
+from lunaport.scsi.ranges import Guarded, Ranges
 from lunaport.scsi.reservation_book import ReservationBook
-from lunaport.scsi.sense import Sense, bus_device_reset, capacity_data_has_changed
+from lunaport.scsi.sense import (
+    ScsiError,
+    Sense,
+    bus_device_reset,
+    capacity_data_has_changed,
+    initializing_command_required,
+    medium_not_present,
+    write_protected,
+)
 from lunaport.scsi.task import Background, Task
 
 if TYPE_CHECKING:  # these need this module
@@ -44,23 +56,34 @@ class LogicalUnit:
         "_waits",
         "_waits_alone",
         "background",
+        "bare_device",
         "block_count",
         "block_mask",
         "block_size_bytes",
         "closing",
         "copies",
+        "default_modes",
         "device",
         "draining",
+        "echo",
+        "ejected",
         "erase_journal",
         "erase_key",
         "erasure",
         "holder",
+        "modes",
         "nexuses",
         "physical_block_size_bytes",
+        "preventing",
         "product",
+        "ranges",
         "read_now_blocks_max",
+        "read_only",
+        "removable",
         "reservations",
         "revision",
+        "save_modes",
+        "saved_modes",
         "serial",
         "shift",
         "stopped",
@@ -88,12 +111,19 @@ class LogicalUnit:
         revision: str = "0001",
         thin: bool = True,
         reservations: ReservationBook | None = None,
+        read_only: bool = False,
+        removable: bool = False,
+        default_modes: Modes | None = None,
+        saved_modes: Modes | None = None,
+        save_modes: Callable[[Modes], None] | None = None,
         erase_journal: "Journal | None" = None,
         erase_key: Callable[[], None] | None = None,
     ) -> None:
-        """`uuid`: 32 hexadecimal digits. `thin`: offer UNMAP, when the device can give space back.
+        """`uuid`: 32 hexadecimal digits. `thin`: offer UNMAP, when the device can give space back; a
+        read-only unit then says that it is write protected.
 
         Without `reservations` there are none yet, and none will survive the loss of power.
+        `save_modes`: keeps mode parameters over a restart (blocks; raises DeviceError); None: they cannot be saved.
         `erase_journal`: where SANITIZE puts down what it has to go on with after a restart. `erase_key`: makes all data
         unreadable, durably, by destroying the key it is encrypted with (blocks; raises DeviceError); None: it is not
         encrypted.
@@ -102,14 +132,19 @@ class LogicalUnit:
             raise ValueError(f"block size {block_size_bytes} is not one of {_BLOCK_SIZES}")
         if device.size_bytes < block_size_bytes:
             raise ValueError(f"{device.size_bytes} bytes are less than one block")
+        self.bare_device = device
+        """The device without what stands before it for a while."""
         self.device = device
+        """The device as it is run now: through filters for what its mode and the background work demand."""
         self.background = background
         self.uuid = uuid
         self.serial = serial
         self.vendor = vendor
         self.product = product
         self.revision = revision
-        self.thin = thin and device.can_unmap
+        self.read_only = read_only
+        self.removable = removable
+        self.thin = thin and (device.can_unmap or read_only)
         self.block_size_bytes = block_size_bytes
         self.physical_block_size_bytes = max(block_size_bytes, physical_block_size_bytes)
         self.shift = block_size_bytes.bit_length() - 1
@@ -118,14 +153,22 @@ class LogicalUnit:
         self.transfer_blocks_max = TRANSFER_BYTES_MAX >> self.shift
         self.read_now_blocks_max = READ_NOW_BYTES_MAX >> self.shift
         self.stopped = False
+        self.ejected = False
+        """The medium is out; only of a removable one."""
+        self.preventing: set[Nexus] = set()
+        """Nexuses that keep the medium in (PREVENT ALLOW MEDIUM REMOVAL)."""
         self.draining = 0
         """Nexuses that are gone and whose tasks have not all ended."""
         self.holder: Nexus | None = None
         """Of the SPC-2 reservation (RESERVE); `reservations` are the persistent ones. Never both."""
         self.reservations = reservations or ReservationBook()
+        self.echo: dict[Nexus, bytes] = {}
+        """What WRITE BUFFER left for READ BUFFER."""
         self.nexuses: set[Nexus] = set()
         self.task_set: dict[Task, Nexus] = {}
         self.waiting_bytes = 0
+        self.ranges = Ranges(self._guard)
+        """What is worked on in the background."""
         self.closing = False
         """The device is about to be closed: what works on it in chunks ends."""
         self.erase_journal = erase_journal
@@ -139,6 +182,60 @@ class LogicalUnit:
         self.token_guard: TokenGuard | None = None
         self._waits: list[_Wait] = []
         self._waits_alone: list[Done] = []
+        self.default_modes = default_modes or Modes()
+        self.saved_modes = saved_modes
+        self.save_modes = save_modes
+        self.modes = saved_modes or self.default_modes
+        self._run_device()
+
+    @property
+    def write_protected(self) -> bool:
+        """Whether commands that change the medium are refused."""
+        return self.read_only or self.modes.write_protect
+
+    @property
+    def ready(self) -> bool:
+        """Whether commands that need the medium can run."""
+        return not (self.stopped or self.ejected)
+
+    def check_ready(self) -> None:
+        """Raises ScsiError with the reason when the unit is not ready."""
+        if self.ejected:
+            raise ScsiError(medium_not_present())
+        if self.stopped:
+            raise ScsiError(initializing_command_required())
+
+    def check_writable(self) -> None:
+        """Raises ScsiError when the medium is write protected. WRITE needs not ask: its device refuses."""
+        if self.write_protected:
+            raise ScsiError(write_protected())
+
+    def sense_data(self, sense: Sense) -> bytes:
+        """A condition in the format that the control mode page asks for (D_SENSE)."""
+        return sense.descriptor() if self.modes.descriptor_sense else sense.fixed()
+
+    def set_modes(self, modes: Modes) -> None:
+        """Run by these mode parameters from now on."""
+        self.modes = modes
+        self._run_device()
+
+    def set_medium(self, *, ejected: bool) -> None:
+        """Take the medium out or put it in."""
+        self.ejected = ejected
+        self.refresh()
+
+    def stand_on(self, device: BlockDevice) -> None:
+        """Take another device, which stands on the one before."""
+        self.bare_device = device
+        self._run_device()
+
+    def _run_device(self) -> None:
+        device: BlockDevice = self.bare_device
+        if self.write_protected:
+            device = ReadOnlyDevice(device)
+        elif not self.modes.write_cache:
+            device = WriteThroughDevice(device)
+        self.device = Guarded(device, self.ranges) if isinstance(self.device, Guarded) else device
 
     def grow(self) -> None:
         """Take over the device's new size and tell every nexus (SBC-3 4.5.2)."""
@@ -149,6 +246,8 @@ class LogicalUnit:
 
     def reset(self, done: Done) -> None:
         """Logical unit reset (SAM-5 6.3.3): abort every task, drop an SPC-2 reservation, tell every nexus."""
+        self.preventing.clear()
+        self.set_modes(self.saved_modes or self.default_modes)
         self.set_state(holder=None, stopped=False)
         self.raise_attention(bus_device_reset())
         self.abort(list(self.task_set), done)
@@ -199,6 +298,13 @@ class LogicalUnit:
     def refresh(self) -> None:
         for nexus in self.nexuses:
             nexus.refresh()
+
+    def _guard(self, needed: bool) -> None:
+        device = self.device
+        if needed:
+            self.device = Guarded(device, self.ranges)
+        elif isinstance(device, Guarded):
+            self.device = device.behind
 
     def begin(self, nexus: "Nexus", task: Task) -> None:
         """`task` starts to wait: for data-out, or for work in the background."""

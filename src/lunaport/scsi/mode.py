@@ -1,13 +1,25 @@
-"""MODE SENSE (6), (10) (SPC-4 6.13, 6.14) and the mode pages. None is changeable: there is no MODE SELECT."""
+"""MODE SENSE and MODE SELECT, (6) and (10) (SPC-4 6.11 to 6.14). The pages themselves are in `mode_pages`.
+
+One set of mode parameters serves all nexuses: who changes it, tells the others by a unit attention. A parameter list is
+checked whole before anything of it takes effect.
+"""
 
 import struct
-from collections.abc import Callable, Mapping
 
-from lunaport.scsi.enums import ModePage, PageControl
+from lunaport.scsi.data_out import collect
+from lunaport.scsi.enums import PageControl
 from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.mode_pages import Modes, changeable_pages, modes_of, pages_of
 from lunaport.scsi.nexus import Nexus
-from lunaport.scsi.reply import send
-from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb, saving_parameters_not_supported
+from lunaport.scsi.reply import run, send
+from lunaport.scsi.sense import (
+    ScsiError,
+    invalid_field_in_cdb,
+    invalid_field_in_parameter_list,
+    mode_parameters_changed,
+    parameter_list_length_error,
+    saving_parameters_not_supported,
+)
 from lunaport.scsi.task import Task
 
 _HEADER_6 = struct.Struct(">BBBB")
@@ -18,76 +30,70 @@ _LONG_BLOCK_DESCRIPTOR = struct.Struct(">Q4xI")
 _DBD = 0x08
 _LLBAA = 0x10
 _LONGLBA = 0x01
-_DPOFUA = 0x10
 _WP = 0x80
+_DPOFUA = 0x10
+_PF_BIT = 4
+_PF = 0x10
+_SP = 0x01
+_PS = 0x80
+_SPF = 0x40
+_PAGE_CODE = 0x3F
+_ALL_PAGES = 0x3F
 _BLOCKS_MAX = 0xFFFFFFFF
 _NO_SUBPAGE = 0x00
 _ALL_SUBPAGES = 0xFF
 
-_WCE = 0x04
-_GLTSD = 0x02
-_UNRESTRICTED_REORDERING = 0x10
-_DEXCPT = 0x08
-
-_CACHING = struct.Struct(">BBB17x").pack(ModePage.CACHING, 18, _WCE)
-_CONTROL = struct.Struct(">BBBB4xHH").pack(
-    ModePage.CONTROL,
-    10,
-    _GLTSD,  # one task set for all nexuses, fixed format sense
-    _UNRESTRICTED_REORDERING,  # of simple tasks; an error does not touch the other ones
-    0xFFFF,  # busy timeout: no limit
-    0,
-)
-_INFORMATIONAL_EXCEPTIONS = struct.Struct(">BBB9x").pack(ModePage.INFORMATIONAL_EXCEPTIONS, 10, _DEXCPT)
-
-_PAGES: Mapping[int, bytes] = {
-    ModePage.CACHING: _CACHING,
-    ModePage.CONTROL: _CONTROL,
-    ModePage.INFORMATIONAL_EXCEPTIONS: _INFORMATIONAL_EXCEPTIONS,
-}
-
 
 def mode_sense_6(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     cdb = task.cdb
-    pages = _pages(cdb)
+    pages = _pages(unit, cdb)
     descriptor = b"" if cdb[1] & _DBD else _short_descriptor(unit)
     length = _HEADER_6.size - 1 + len(descriptor) + len(pages)
-    send(task, _HEADER_6.pack(length, 0, _specific(nexus), len(descriptor)) + descriptor + pages, cdb[4])
+    send(task, _HEADER_6.pack(length, 0, _device_specific(nexus, unit), len(descriptor)) + descriptor + pages, cdb[4])
 
 
 def mode_sense_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     cdb = task.cdb
-    pages = _pages(cdb)
+    pages = _pages(unit, cdb)
     descriptor = b""
     long_lba = 0
     if not cdb[1] & _DBD:
         long_lba = _LONGLBA if cdb[1] & _LLBAA else 0
         descriptor = _long_descriptor(unit) if long_lba else _short_descriptor(unit)
     length = _HEADER_10.size - 2 + len(descriptor) + len(pages)
-    header = _HEADER_10.pack(length, 0, _specific(nexus), long_lba, len(descriptor))
+    header = _HEADER_10.pack(length, 0, _device_specific(nexus, unit), long_lba, len(descriptor))
     send(task, header + descriptor + pages, int.from_bytes(cdb[7:9]))
 
 
-def _specific(nexus: Nexus) -> int:
+def _device_specific(nexus: Nexus, unit: LogicalUnit) -> int:
     """The device-specific parameter (SBC-3 6.4.1)."""
-    return _DPOFUA | (_WP if nexus.rights.read_only else 0)
+    return _DPOFUA | (_WP if unit.write_protected or nexus.rights.read_only else 0)
 
 
-def _pages(cdb: bytes) -> bytes:
-    control, page, subpage = cdb[2] >> 6, cdb[2] & 0x3F, cdb[3]
-    if control == PageControl.SAVED:
-        raise ScsiError(saving_parameters_not_supported())
-    if page != ModePage.ALL and page not in _PAGES:
+def _pages(unit: LogicalUnit, cdb: bytes) -> bytes:
+    control, code, subpage = cdb[2] >> 6, cdb[2] & _PAGE_CODE, cdb[3]
+    pages = _pages_by_control(unit, control)
+    if code != _ALL_PAGES and code not in pages:
         raise ScsiError(invalid_field_in_cdb(2, 5))
     if subpage not in (_NO_SUBPAGE, _ALL_SUBPAGES):
         raise ScsiError(invalid_field_in_cdb(3))
-    chosen = _PAGES.values() if page == ModePage.ALL else (_PAGES[page],)
-    form: Callable[[bytes], bytes] = _changeable if control == PageControl.CHANGEABLE else bytes
-    return b"".join(map(form, chosen))
+    savable = 0 if unit.save_modes is None else _PS
+    chosen = pages.values() if code == _ALL_PAGES else (pages[code],)
+    return b"".join(bytes((page[0] | savable,)) + page[1:] for page in chosen)
 
 
-def _changeable(page: bytes) -> bytes:
-    return page[:2] + bytes(len(page) - 2)
+def _pages_by_control(unit: LogicalUnit, control: int) -> dict[int, bytes]:
+    match control:
+        case PageControl.CHANGEABLE:
+            return changeable_pages()
+        case PageControl.DEFAULT:
+            return pages_of(unit.default_modes)
+        case PageControl.SAVED:
+            if unit.save_modes is None:
+                raise ScsiError(saving_parameters_not_supported())
+            return pages_of(unit.saved_modes or unit.default_modes)
+        case _:
+            return pages_of(unit.modes)
 
 
 def _short_descriptor(unit: LogicalUnit) -> bytes:
@@ -96,3 +102,112 @@ def _short_descriptor(unit: LogicalUnit) -> bytes:
 
 def _long_descriptor(unit: LogicalUnit) -> bytes:
     return _LONG_BLOCK_DESCRIPTOR.pack(unit.block_count, unit.block_size_bytes)
+
+
+def mode_select_6(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    _mode_select(nexus, unit, task, task.cdb[4], long_form=False)
+
+
+def mode_select_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    _mode_select(nexus, unit, task, int.from_bytes(task.cdb[7:9]), long_form=True)
+
+
+def _mode_select(nexus: Nexus, unit: LogicalUnit, task: Task, length: int, *, long_form: bool) -> None:
+    if not task.cdb[1] & _PF:
+        raise ScsiError(invalid_field_in_cdb(1, _PF_BIT))
+    save = bool(task.cdb[1] & _SP)
+    if save and unit.save_modes is None:
+        raise ScsiError(invalid_field_in_cdb(1, 0))
+    if length == 0:
+        task.good()
+        return
+
+    def then(parameters: bytes) -> None:
+        if len(parameters) < length:
+            raise ScsiError(parameter_list_length_error())
+        _choose(nexus, unit, task, parse_mode_parameters(parameters, unit, long_form=long_form), save=save)
+
+    collect(nexus, unit, task, length, then)
+
+
+def _choose(nexus: Nexus, unit: LogicalUnit, task: Task, modes: Modes, *, save: bool) -> None:
+    if modes != unit.modes:
+        through = unit.modes.write_cache and not modes.write_cache
+        unit.set_modes(modes)
+        unit.raise_attention(mode_parameters_changed(), but=nexus)
+    else:
+        through = False
+    keep = unit.save_modes if save else None
+    if keep is not None:
+        unit.saved_modes = modes
+    if keep is None and not through:
+        task.good()
+        return
+
+    def work() -> None:
+        # Switching the cache off promises that what is in it is on the medium (SBC-3 6.4.5).
+        if through:
+            unit.device.flush()
+        if keep is not None:
+            keep(modes)
+
+    run(nexus, unit, task, work)
+
+
+def parse_mode_parameters(parameters: bytes, unit: LogicalUnit, *, long_form: bool) -> Modes:
+    """The mode parameters that a MODE SELECT parameter list asks for. Raises ScsiError."""
+    header = _HEADER_10 if long_form else _HEADER_6
+    if len(parameters) < header.size:
+        raise ScsiError(parameter_list_length_error())
+    long_lba = False
+    if long_form:
+        *_, flags, descriptor_length = _HEADER_10.unpack_from(parameters)
+        long_lba = bool(flags & _LONGLBA)
+    else:
+        *_, descriptor_length = _HEADER_6.unpack_from(parameters)
+    position = header.size + descriptor_length
+    if descriptor_length:
+        _check_block_descriptor(parameters, unit, header.size, descriptor_length, long_lba=long_lba)
+    modes = unit.modes
+    while position < len(parameters):
+        page = _take_page(parameters, position, modes)
+        modes = modes_of(modes, page)
+        position += len(page)
+    return modes
+
+
+def _check_block_descriptor(
+    parameters: bytes, unit: LogicalUnit, position: int, length: int, *, long_lba: bool
+) -> None:
+    """The number and length of blocks cannot be chosen here: only what is already so may be asked for."""
+    form = _LONG_BLOCK_DESCRIPTOR if long_lba else _BLOCK_DESCRIPTOR
+    if length != form.size:
+        raise ScsiError(invalid_field_in_parameter_list(position - 1))
+    if len(parameters) < position + length:
+        raise ScsiError(parameter_list_length_error())
+    blocks, size = form.unpack_from(parameters, position)
+    whole = unit.block_count if long_lba else min(unit.block_count, _BLOCKS_MAX)
+    if blocks not in (0, whole):
+        raise ScsiError(invalid_field_in_parameter_list(position))
+    if size != unit.block_size_bytes:
+        raise ScsiError(invalid_field_in_parameter_list(position + length - 4))
+
+
+def _take_page(parameters: bytes, position: int, modes: Modes) -> bytes:
+    code = parameters[position] & _PAGE_CODE
+    current = pages_of(modes).get(code)
+    if current is None or parameters[position] & _SPF:
+        raise ScsiError(invalid_field_in_parameter_list(position, 6 if parameters[position] & _SPF else 5))
+    if position + 1 >= len(parameters):
+        raise ScsiError(parameter_list_length_error())
+    if parameters[position + 1] != len(current) - 2:
+        raise ScsiError(invalid_field_in_parameter_list(position + 1))
+    page = parameters[position : position + len(current)]
+    if len(page) < len(current):
+        raise ScsiError(parameter_list_length_error())
+    changeable = changeable_pages()[code]
+    for index in range(2, len(page)):
+        wrong = (page[index] ^ current[index]) & ~changeable[index] & 0xFF
+        if wrong:
+            raise ScsiError(invalid_field_in_parameter_list(position + index, wrong.bit_length() - 1))
+    return page

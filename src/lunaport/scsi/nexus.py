@@ -25,7 +25,6 @@ from lunaport.scsi.sense import (
     ScsiError,
     Sense,
     commands_cleared_by_another_initiator,
-    initializing_command_required,
     logical_unit_not_supported,
     mode_parameters_changed,
     persistent_reservation_information_lost,
@@ -72,7 +71,7 @@ class Nexus:
                 check_fields(cdb, illegal)
             handler(self, unit, task)
         except (ScsiError, DeviceError) as error:
-            task.finish(Status.CHECK_CONDITION, sense_of(error).fixed())
+            task.finish(Status.CHECK_CONDITION, unit.sense_data(sense_of(error)))
 
     def close(self, done: Done) -> None:
         """I_T nexus loss (SAM-5 6.3.4): abort its tasks, release what RESERVE gave it. `done` when they have ended."""
@@ -84,6 +83,8 @@ class Nexus:
         left = []
         for unit in units:
             unit.nexuses.discard(self)
+            unit.preventing.discard(self)
+            unit.echo.pop(self, None)
             if unit.holder is self:
                 unit.set_state(holder=None, stopped=unit.stopped)
             for key in [key for key in unit.copies if key[0] is self]:
@@ -184,7 +185,6 @@ class Nexus:
             and not (writing and self.rights.read_only)
             and not unit.closing
             and unit.erasure is None
-            and not unit.stopped
             and not unit.draining
             and unit.holder in (None, self)
             and not unit.reservations.now.lost
@@ -201,22 +201,23 @@ class Nexus:
             lun: unit
             for lun, unit in self._forms.items()
             if not self._attentions[unit]
+            and unit.ready
             and unit.erasure is None
-            and not unit.stopped
             and not unit.draining
             and unit.holder in (None, self)
             and unit.reservations.now.is_unrestricted(self.id)
         }
 
     def _execute_carefully(self, task: Task) -> None:
+        unit = self.find(task.lun)
         try:
-            unit = self.find(task.lun)
             if unit is None:
                 self._execute_absent(task)
             else:
                 self._execute_checked(unit, task)
         except (ScsiError, DeviceError) as error:
-            task.finish(Status.CHECK_CONDITION, sense_of(error).fixed())
+            sense = sense_of(error)
+            task.finish(Status.CHECK_CONDITION, sense.fixed() if unit is None else unit.sense_data(sense))
 
     def _execute_checked(self, unit: LogicalUnit, task: Task) -> None:
         # In the order of SAM-5 5.13 and SPC-4 5.7: a unit attention hides everything else, an unknown command is never
@@ -238,8 +239,8 @@ class Nexus:
         if unit.erasure is not None and not row.when_erasing:
             self._check_erasure(unit.erasure, row)
         check_fields(cdb, row.illegal)
-        if unit.stopped and not row.when_stopped:
-            raise ScsiError(initializing_command_required())
+        if not row.when_stopped:
+            unit.check_ready()
         self._check_may_write(row)
         row.handler(self, unit, task)
 

@@ -73,7 +73,7 @@ def _decided(
             if change is None and error is None and not task.aborted:
                 task.finish(Status.RESERVATION_CONFLICT)
             else:
-                conclude(task, error)
+                conclude(unit, task, error)
         finally:
             unit.end(task)
 

@@ -1,11 +1,14 @@
-"""UNMAP, WRITE SAME (10), (16) (SBC-3 5.28, 5.49 to 5.51): giving space back, and filling with one block."""
+"""UNMAP, WRITE SAME (10), (16), GET LBA STATUS (SBC-3 5.28, 5.49 to 5.51, 5.4): giving space back, filling with one
+block, and telling which blocks have space.
+"""
 
 import struct
 
-from lunaport.blockdev.device import BlockDevice
+from lunaport.blockdev.device import BlockDevice, Extent
 from lunaport.scsi.data_out import collect
 from lunaport.scsi.extent import FIELDS_10, FIELDS_16, check_extent, length_error
 from lunaport.scsi.limits import (
+    LBA_STATUS_DESCRIPTORS_MAX,
     UNMAP_BLOCKS_MAX,
     UNMAP_DESCRIPTORS_MAX,
     WRITE_SAME_BYTES_MAX,
@@ -13,7 +16,8 @@ from lunaport.scsi.limits import (
 )
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
-from lunaport.scsi.reply import run
+from lunaport.scsi.ranges import Span
+from lunaport.scsi.reply import run, send
 from lunaport.scsi.sense import (
     ScsiError,
     invalid_field_in_cdb,
@@ -28,6 +32,11 @@ from lunaport.scsi.task import Task
 _UNMAP_HEADER = struct.Struct(">2xH4x")
 _UNMAP_DESCRIPTOR = struct.Struct(">QI4x")
 
+_STATUS_HEADER = struct.Struct(">I4x")
+_STATUS_DESCRIPTOR = struct.Struct(">QIB3x")
+_STATUS_BLOCKS_MAX = 0xFFFFFFFF
+_MAPPED, _DEALLOCATED = 0x0, 0x1
+
 _UNMAP = 0x08
 _UNMAP_BIT = 3
 _NDOB = 0x01
@@ -36,6 +45,7 @@ _NDOB = 0x01
 def unmap(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     if not unit.thin:
         raise ScsiError(invalid_opcode())
+    unit.check_writable()
     length = int.from_bytes(task.cdb[7:9])
     if length == 0:
         task.good()
@@ -43,7 +53,10 @@ def unmap(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
 
     def then(parameters: bytes) -> None:
         extents = parse_unmap(parameters, unit)
-        run(nexus, unit, task, lambda: _unmap_all(unit.device, task, extents))
+        start = min((offset for offset, _ in extents), default=0)
+        end = max((offset + size for offset, size in extents), default=0)
+        span = Span(start, end - start, writes=True)
+        run(nexus, unit, task, lambda: _unmap_all(unit.device, task, extents), over=span)
 
     collect(nexus, unit, task, length, then)
 
@@ -91,15 +104,25 @@ def write_same_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
 
 
 def _write_same(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: int, blocks: int) -> None:
+    unit.check_writable()
     if flags & _UNMAP and not unit.thin:
         raise ScsiError(invalid_field_in_cdb(1, _UNMAP_BIT))
     check_extent(unit, task.cdb[0], lba, blocks, WRITE_SAME_BYTES_MAX >> unit.shift)
-    if blocks == 0:  # would mean "to the end of the medium"; VPD page B0 says that it is not (WSNZ)
-        raise ScsiError(length_error(task.cdb[0]))
+    if blocks == 0:
+        # To the end of the medium; a thin one says in VPD page B0 that it does not take that (WSNZ).
+        blocks = unit.block_count - lba
+        if unit.thin or blocks > WRITE_SAME_BYTES_MAX >> unit.shift:
+            raise ScsiError(length_error(task.cdb[0]))
     offset, length = lba << unit.shift, blocks << unit.shift
 
     def then(block: bytes) -> None:
-        run(nexus, unit, task, lambda: _fill(unit.device, task, offset, length, block, unmap=bool(flags & _UNMAP)))
+        run(
+            nexus,
+            unit,
+            task,
+            lambda: _fill(unit.device, task, offset, length, block, unmap=bool(flags & _UNMAP)),
+            over=Span(offset, length, writes=True),
+        )
 
     if flags & _NDOB:
         then(bytes(unit.block_size_bytes))
@@ -122,3 +145,55 @@ def _fill(device: BlockDevice, task: Task, offset: int, length: int, block: byte
         device.unmap(offset, length)
     else:
         device.write_zeroes(offset, length)
+
+
+def get_lba_status(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    lba, allocation_length = struct.unpack_from(">2xQI", task.cdb)
+    check_extent(unit, task.cdb[0], lba, 0, 0)
+    offset = lba << unit.shift
+    room = (allocation_length - _STATUS_HEADER.size) // _STATUS_DESCRIPTOR.size
+    found: list[Extent] = []
+
+    def work() -> None:
+        found.extend(unit.device.extents(offset, (unit.block_count << unit.shift) - offset))
+
+    def answer() -> None:
+        runs = block_runs(found, unit)[: max(1, min(room, LBA_STATUS_DESCRIPTORS_MAX))]
+        data = b"".join(
+            _STATUS_DESCRIPTOR.pack(start, min(blocks, _STATUS_BLOCKS_MAX), _MAPPED if mapped else _DEALLOCATED)
+            for start, blocks, mapped in runs
+        )
+        header = _STATUS_HEADER.pack(len(data) + _STATUS_HEADER.size - 4)
+        send(task, header + data, allocation_length)
+
+    run(nexus, unit, task, work, answer=answer)
+
+
+def block_runs(extents: list[Extent], unit: LogicalUnit) -> list[tuple[int, int, bool]]:
+    """Extents as (LBA, blocks, mapped), joined where neighbours are alike; a block with any space counts as mapped.
+
+    A run that is longer than a descriptor can say is the last.
+    """
+    runs: list[tuple[int, int, bool]] = []
+    done = extents[0].offset >> unit.shift if extents else 0
+
+    def add(end: int, *, mapped: bool) -> None:
+        nonlocal done
+        if end <= done:
+            return
+        if runs and runs[-1][2] == mapped:
+            start, _, _ = runs.pop()
+            runs.append((start, end - start, mapped))
+        else:
+            runs.append((done, end - done, mapped))
+        done = end
+
+    for extent in extents:
+        end = extent.offset + extent.length
+        if extent.mapped:
+            add(-(-end >> unit.shift), mapped=True)
+        else:
+            add(-(-extent.offset >> unit.shift), mapped=True)
+            add(end >> unit.shift, mapped=False)
+    long = next((index for index, (_, blocks, _) in enumerate(runs) if blocks > _STATUS_BLOCKS_MAX), len(runs))
+    return runs[: long + 1]

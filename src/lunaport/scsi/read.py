@@ -9,6 +9,7 @@ from lunaport.scsi.enums import Status
 from lunaport.scsi.extent import BLOCKS_6, FIELDS_10, FIELDS_12, FIELDS_16, check_extent
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.ranges import Span
 from lunaport.scsi.reply import run
 from lunaport.scsi.task import Task
 
@@ -64,7 +65,7 @@ def _read_in_background(nexus: Nexus, unit: LogicalUnit, task: Task, offset: int
             task.finish(Status.TASK_ABORTED)
             unit.end(task)
         else:
-            run(nexus, unit, task, work)
+            run(nexus, unit, task, work, over=Span(offset, length, writes=False))
 
     unit.begin(nexus, task)
     task.borrow_data_in(length, begin)

@@ -1,16 +1,34 @@
-"""TEST UNIT READY, REQUEST SENSE, START STOP UNIT (SPC-4 6.47 and 6.39, SBC-3 5.20)."""
+"""TEST UNIT READY, REQUEST SENSE, START STOP UNIT, PREVENT ALLOW MEDIUM REMOVAL.
+
+SPC-4 6.47, 6.39 and 6.15, SBC-3 5.20.
+"""
 
 from lunaport.scsi.cache import flush_unattended
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import run, send
-from lunaport.scsi.sense import Sense, initializing_command_required, logical_unit_not_supported, no_sense
+from lunaport.scsi.sense import (
+    ScsiError,
+    Sense,
+    initializing_command_required,
+    invalid_field_in_cdb,
+    invalid_opcode,
+    logical_unit_not_supported,
+    medium_may_have_changed,
+    medium_not_present,
+    medium_removal_prevented,
+    no_sense,
+)
 from lunaport.scsi.task import Task
 
 _DESC = 0x01
 _IMMED = 0x01
 _START = 0x01
 _NO_FLUSH = 0x04
+_LOEJ = 0x02
+_LOEJ_BIT = 1
+_POWER_CONDITION = 0xF0
+_PREVENT = 0x01
 
 
 def test_unit_ready(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
@@ -19,13 +37,15 @@ def test_unit_ready(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
 
 
 def request_sense(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    """A pending unit attention is reported here as data, and cleared; else whether the unit is erased or stopped."""
+    """A pending unit attention is reported here as data, and cleared; else why the unit is not ready."""
     _send_sense(task, nexus.take_attention(unit) or _state(unit))
 
 
 def _state(unit: LogicalUnit) -> Sense:
     if unit.erasure is not None:
         return unit.erasure.refusal
+    if unit.ejected:
+        return medium_not_present()
     return initializing_command_required() if unit.stopped else no_sense()
 
 
@@ -44,13 +64,45 @@ def starts(cdb: bytes) -> bool:
 
 
 def start_stop_unit(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
-    """Stop the unit for every nexus, after a flush, or start it. Power conditions and ejection are not supported."""
+    """Stop or start the unit for every nexus, or take its medium out or put it in. Stopping flushes.
+
+    A medium that can be taken out is not stopped without that: as in an optical drive, the next access would start it.
+    There are no power conditions: asking for one is answered GOOD and changes nothing.
+    """
+    flags = task.cdb[4]
     start = starts(task.cdb)
-    unit.set_state(holder=unit.holder, stopped=not start)
-    if start or task.cdb[4] & _NO_FLUSH:
+    if flags & _POWER_CONDITION:
+        task.good()
+        return
+    if flags & _LOEJ:
+        if not unit.removable:
+            raise ScsiError(invalid_field_in_cdb(4, _LOEJ_BIT))
+        if unit.preventing:
+            raise ScsiError(medium_removal_prevented())
+        if start and unit.ejected:
+            unit.raise_attention(medium_may_have_changed(), but=nexus)
+        unit.set_medium(ejected=not start)
+    unit.set_state(holder=unit.holder, stopped=not start and not unit.removable)
+    if start or flags & _NO_FLUSH:
         task.good()
     elif task.cdb[1] & _IMMED:
         task.good()
         flush_unattended(unit)
     else:
         run(nexus, unit, task, unit.device.flush)
+
+
+def allows_removal(cdb: bytes) -> bool:
+    """Whether a PREVENT ALLOW MEDIUM REMOVAL allows, which takes nothing from anybody."""
+    return not cdb[4] & _PREVENT
+
+
+def prevent_allow_medium_removal(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    """Each nexus prevents for itself, until it allows or goes, or the unit is reset (SPC-4 6.15)."""
+    if not unit.removable:
+        raise ScsiError(invalid_opcode())
+    if task.cdb[4] & _PREVENT:
+        unit.preventing.add(nexus)
+    else:
+        unit.preventing.discard(nexus)
+    task.good()

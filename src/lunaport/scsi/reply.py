@@ -6,6 +6,7 @@ from lunaport.blockdev.device import DeviceError
 from lunaport.scsi.enums import Status
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.ranges import Span
 from lunaport.scsi.sense import ScsiError, internal_target_failure, sense_of
 from lunaport.scsi.task import Task
 
@@ -15,8 +16,19 @@ def send(task: Task, data: bytes, allocation_length: int) -> None:
     task.send(data[:allocation_length])
 
 
-def run(nexus: Nexus, unit: LogicalUnit, task: Task, work: Callable[[], None]) -> None:
+def run(
+    nexus: Nexus,
+    unit: LogicalUnit,
+    task: Task,
+    work: Callable[[], None],
+    *,
+    over: Span | None = None,
+    answer: Callable[[], None] | None = None,
+) -> None:
     """Run `work` in the background, then finish the task: GOOD, or the sense of what it raised.
+
+    `over`: the bytes that it reads or writes; it begins when nothing that overlaps them is in the way. `answer`:
+    finishes the task where GOOD alone is not what `work` found out.
 
     Work of a task that was aborted while it waited in the queue is not begun. What is no DeviceError or ScsiError is a
     mistake of ours: the initiator gets an answer, and the error goes on to whoever runs the event loop.
@@ -28,22 +40,34 @@ def run(nexus: Nexus, unit: LogicalUnit, task: Task, work: Callable[[], None]) -
 
     def done(error: BaseException | None) -> None:
         try:
-            conclude(task, error)
+            if answer is not None and error is None and not task.aborted:
+                answer()
+            else:
+                conclude(unit, task, error)
         finally:
+            if over is not None:
+                unit.ranges.leave(over)
             unit.end(task)
 
+    def start() -> None:
+        unit.background.submit(unless_aborted, done)
+
     unit.begin(nexus, task)
-    unit.background.submit(unless_aborted, done)
+    if over is None:
+        start()
+    elif not unit.ranges.enter(over, start):
+        task.finish(Status.TASK_SET_FULL)
+        unit.end(task)
 
 
-def conclude(task: Task, error: BaseException | None) -> None:
+def conclude(unit: LogicalUnit, task: Task, error: BaseException | None) -> None:
     """Finish a task whose work has ended."""
     if task.aborted:
         task.finish(Status.TASK_ABORTED)
     elif error is None:
         task.good()
     elif isinstance(error, DeviceError | ScsiError):
-        task.finish(Status.CHECK_CONDITION, sense_of(error).fixed())
+        task.finish(Status.CHECK_CONDITION, unit.sense_data(sense_of(error)))
     else:
-        task.finish(Status.CHECK_CONDITION, internal_target_failure().fixed())
+        task.finish(Status.CHECK_CONDITION, unit.sense_data(internal_target_failure()))
         raise error

@@ -1,4 +1,4 @@
-"""REPORT LUNS and REPORT SUPPORTED OPERATION CODES (SPC-4 6.33 and 6.34)."""
+"""REPORT LUNS, REPORT SUPPORTED OPERATION CODES, REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS (SPC-4 6.33 to 6.35)."""
 
 import struct
 
@@ -23,6 +23,10 @@ _ONE_COMMAND = struct.Struct(">xBH")
 _TIMEOUTS = struct.Struct(">HxBII")
 _CTDP_ALL, _SERVACTV = 0x02, 0x01
 _CTDP_ONE = 0x80
+_REPD = 0x80
+_TASK_FUNCTIONS = bytes((0x80 | 0x40 | 0x10 | 0x08 | 0x02, 0))
+"""ABORT TASK, ABORT TASK SET, CLEAR TASK SET, LOGICAL UNIT RESET, TARGET RESET: what a nexus and its target do."""
+_TASK_FUNCTIONS_ALLOCATION_MIN = 4
 _NOT_SUPPORTED, _SUPPORTED = 0x01, 0x03
 
 
@@ -74,7 +78,11 @@ def _choose(nexus: Nexus, unit: LogicalUnit, option: int, opcode: int, service_a
 
 
 def _has(unit: LogicalUnit, row: Command) -> bool:
-    return (unit.thin or not row.thin_only) and (unit.erase_key is not None or not row.encrypted_only)
+    return (
+        (unit.thin or not row.thin_only)
+        and (unit.removable or not row.removable_only)
+        and (unit.erase_key is not None or not row.encrypted_only)
+    )
 
 
 def _all_commands(nexus: Nexus, unit: LogicalUnit, *, timeouts: bool) -> bytes:
@@ -102,3 +110,12 @@ def _one_command(row: Command | None, *, timeouts: bool) -> bytes:
 def _timeouts(row: Command) -> bytes:
     # The nominal processing time depends on the disk: not specified.
     return _TIMEOUTS.pack(_TIMEOUTS.size - 2, 0, 0, row.recommended_timeout_s)
+
+
+def report_supported_task_management_functions(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    allocation_length = int.from_bytes(task.cdb[6:10])
+    if allocation_length < _TASK_FUNCTIONS_ALLOCATION_MIN:
+        raise ScsiError(invalid_field_in_cdb(6))
+    # The extended form adds timeouts: not specified (0).
+    data = _TASK_FUNCTIONS + (b"\x00\x0c" + bytes(12) if task.cdb[2] & _REPD else bytes(2))
+    send(task, data, allocation_length)

@@ -42,6 +42,9 @@ def sanitize_overwrite(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
 
 
 def sanitize_block_erase(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    """Of thin units: what it leaves is unmapped."""
+    if not unit.thin:
+        raise ScsiError(invalid_field_in_cdb(1, _SERVICE_ACTION_BIT))
     _check_no_parameters(task)
     _start(nexus, unit, task, Method.DISCARD)
 
@@ -79,6 +82,7 @@ def _start(
     *,
     invert: bool = False,
 ) -> None:
+    unit.check_writable()
     flags = task.cdb[1]
     plan = ErasePlan(
         method=method, sanitize=True, pattern=pattern, passes=passes, invert=invert, may_exit=bool(flags & _AUSE)

@@ -139,6 +139,10 @@ def logical_unit_not_supported() -> Sense:
     return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2500)
 
 
+def command_sequence_error() -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2C00)
+
+
 def saving_parameters_not_supported() -> Sense:
     return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x3900)
 
@@ -149,6 +153,14 @@ def saving_parameters_not_supported() -> Sense:
 def initializing_command_required() -> Sense:
     """LOGICAL UNIT NOT READY: it was stopped."""
     return Sense(key=SenseKey.NOT_READY, code=0x0402)
+
+
+def medium_not_present() -> Sense:
+    return Sense(key=SenseKey.NOT_READY, code=0x3A00)
+
+
+def medium_removal_prevented() -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x5302)
 
 
 def format_in_progress(progress: int) -> Sense:
@@ -197,7 +209,8 @@ def internal_target_failure() -> Sense:
 
 
 def miscompare(information: int) -> Sense:
-    """MISCOMPARE DURING VERIFY OPERATION; the information is the LBA of the first block that differs."""
+    """MISCOMPARE DURING VERIFY OPERATION; the information says where: an LBA for VERIFY, an offset in the data-out for
+    COMPARE AND WRITE."""
     return Sense(key=SenseKey.MISCOMPARE, code=0x1D00, information=information)
 
 
@@ -265,6 +278,11 @@ def token_revoked() -> Sense:
 def bus_device_reset() -> Sense:
     """BUS DEVICE RESET FUNCTION OCCURRED: a logical unit reset."""
     return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2903)
+
+
+def medium_may_have_changed() -> Sense:
+    """NOT READY TO READY CHANGE, MEDIUM MAY HAVE CHANGED."""
+    return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2800)
 
 
 def capacity_data_has_changed() -> Sense:

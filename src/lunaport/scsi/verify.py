@@ -1,4 +1,7 @@
-"""VERIFY (10), (12), (16) (SBC-3 5.33 to 5.36): read the medium back, or compare it with data-out."""
+"""VERIFY and WRITE AND VERIFY, (10), (12), (16) (SBC-3 5.33 to 5.36, 5.52 to 5.55).
+
+VERIFY reads the medium back or compares it with data-out. WRITE AND VERIFY brings its data to the medium first.
+"""
 
 from collections.abc import Sequence
 
@@ -9,6 +12,7 @@ from lunaport.scsi.extent import FIELDS_10, FIELDS_12, FIELDS_16, check_extent
 from lunaport.scsi.limits import WRITE_SAME_CHUNK_BYTES
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.ranges import Span
 from lunaport.scsi.reply import run
 from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb, miscompare, wrong_data_length
 from lunaport.scsi.task import Task
@@ -38,21 +42,57 @@ def _verify(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: int, b
     comparer = _Comparer(unit)
     match flags >> 1 & 3:
         case ByteCheck.MEDIUM:
-            run(nexus, unit, task, lambda: _read_through(unit.device, task, offset, length))
+            span = Span(offset, length, writes=False)
+            run(nexus, unit, task, lambda: _read_through(unit.device, task, offset, length), over=span)
         case ByteCheck.EACH_BLOCK:
-            stream(nexus, unit, task, offset, length, move_now=comparer.compare_now, move=comparer.compare)
+            stream(
+                nexus, unit, task, offset, length, move_now=comparer.compare_now, move=comparer.compare, writes=False
+            )
         case ByteCheck.ONE_BLOCK if blocks:
 
             def compare(block: bytes) -> None:
                 if len(block) < unit.block_size_bytes:
                     raise ScsiError(wrong_data_length())
-                run(nexus, unit, task, lambda: comparer.compare_same(task, offset, length, block))
+                span = Span(offset, length, writes=False)
+                run(nexus, unit, task, lambda: comparer.compare_same(task, offset, length, block), over=span)
 
             collect(nexus, unit, task, unit.block_size_bytes, compare)
         case ByteCheck.ONE_BLOCK:
             task.good()
         case _:
             raise ScsiError(invalid_field_in_cdb(1, _BYTE_CHECK_BIT))
+
+
+def write_and_verify_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    flags, lba, blocks = FIELDS_10(task.cdb)
+    _write_and_verify(nexus, unit, task, flags, lba, blocks)
+
+
+def write_and_verify_12(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    flags, lba, blocks = FIELDS_12(task.cdb)
+    _write_and_verify(nexus, unit, task, flags, lba, blocks)
+
+
+def write_and_verify_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
+    flags, lba, blocks = FIELDS_16(task.cdb)
+    _write_and_verify(nexus, unit, task, flags, lba, blocks)
+
+
+def _write_and_verify(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: int, blocks: int) -> None:
+    check_extent(unit, task.cdb[0], lba, blocks, unit.transfer_blocks_max)
+    byte_check = flags >> 1 & 3
+    if byte_check not in (ByteCheck.MEDIUM, ByteCheck.EACH_BLOCK):
+        raise ScsiError(invalid_field_in_cdb(1, _BYTE_CHECK_BIT))
+    comparer = _Comparer(unit)
+
+    def move(offset: int, buffers: Sequence[Buffer]) -> None:
+        unit.device.write(offset, buffers)
+        unit.device.flush()
+        if byte_check == ByteCheck.EACH_BLOCK:
+            comparer.compare(offset, buffers)
+
+    offset, length = lba << unit.shift, blocks << unit.shift
+    stream(nexus, unit, task, offset, length, move_now=lambda offset, buffers: 0, move=move)
 
 
 def _read_through(device: BlockDevice, task: Task, offset: int, length: int) -> None:

@@ -38,19 +38,9 @@ def _write(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: int, bl
         check_extent(unit, task.cdb[0], lba, blocks, unit.transfer_blocks_max)
     length = blocks << unit.shift
     offset = lba << unit.shift
-    device = unit.device
     if not flags & _FUA:
         data = task.take_immediate(length)
-        if data is not None and device.write_now(offset, [data]) == length:
+        if data is not None and unit.device.write_now(offset, [data]) == length:
             task.good()
             return
-    stream(
-        nexus,
-        unit,
-        task,
-        offset,
-        length,
-        move_now=device.write_now,
-        move=device.write,
-        after=device.flush if flags & _FUA else None,
-    )
+    stream(nexus, unit, task, offset, length, after=unit.device.flush if flags & _FUA else None)

@@ -32,9 +32,9 @@ class Action(Generic[Result]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateTarget(Action[Target]):
-    """Make a target with one LUN on a new thin file.
+    """Make a target with its LUNs, each on a new thin file.
 
-    Legal when the name is free, and the volume known and not promised too often.
+    Legal when the name is free, and the volumes known and not promised too often.
     """
 
     change: TargetChange
@@ -42,7 +42,7 @@ class CreateTarget(Action[Target]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateTarget(Action[Target]):
-    """Change a target, live. Its size may only grow, its volume not change."""
+    """Change a target, live. Sizes may only grow; volumes and kinds of LUN do not change."""
 
     target_id: int
     change: TargetChange

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from lunaport.engine.interface import Engine, EngineError, EngineUnavailableError, PortalError, StorageError
 from lunaport.model.address import HostPort
-from lunaport.model.errors import Fault, InvalidError, invalid
+from lunaport.model.errors import Fault, InvalidError, Path, invalid
 from lunaport.model.name import DEFAULT_IQN_PREFIX
 from lunaport.model.volume import DEFAULT_VOLUME, Volume
 from lunaport.service.auth import Argon2Hasher, Hasher
@@ -65,12 +65,12 @@ class Context:
         """Where every volume stands."""
         return make_places(await self.volumes())
 
-    async def volume(self, name: str) -> Volume:
-        """A volume by name. Raises InvalidError at `volume`."""
+    async def volume(self, name: str, path: Path = ("volume",)) -> Volume:
+        """A volume by name. Raises InvalidError at `path`."""
         known = {volume.name: volume for volume in await self.volumes()}
         if name not in known:
             shown = ", ".join(sorted(known)[:20])
-            raise invalid(Fault.VOLUME_UNKNOWN, f"{name!r} is not a volume; right would be one of: {shown}", "volume")
+            raise invalid(Fault.VOLUME_UNKNOWN, f"{name!r} is not a volume; right would be one of: {shown}", *path)
         return known[name]
 
 

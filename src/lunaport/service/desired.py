@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from lunaport.engine.interface import (
     AccessRule,
@@ -21,7 +21,8 @@ from lunaport.model.address import HostPort
 from lunaport.model.block import Block
 from lunaport.model.chap import Chap, OldSecret
 from lunaport.model.iscsi_service import IscsiService
-from lunaport.model.target import Lun, Target
+from lunaport.model.lun import Lun
+from lunaport.model.target import Target
 from lunaport.model.volume import Volume
 
 
@@ -68,7 +69,12 @@ def _rule(rule: model_access.AccessRule) -> AccessRule:
 
 def _lun_spec(lun: Lun, places: Places) -> LunSpec:
     return LunSpec(
-        lun=lun.lun, uuid=lun.uuid, path=places.path(lun.volume, lun.file), size_bytes=lun.size_bytes, key=lun.key
+        lun=lun.lun,
+        uuid=lun.uuid,
+        path=places.path(lun.volume, lun.file),
+        size_bytes=lun.size_bytes,
+        key=lun.key,
+        **{name: value for name, value in asdict(lun.kind).items() if name != "encrypted"},
     )
 
 

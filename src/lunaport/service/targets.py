@@ -7,12 +7,15 @@ must never be small again after a crash; then the wire. Deletion: the row says t
 the file moves; from the moment it is off the wire it only goes forward.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from lunaport.engine.interface import Change, EngineError
-from lunaport.model.errors import Fault
+from lunaport.model.errors import Fault, Path
+from lunaport.model.lun import Lun, LunDraft, LunState
 from lunaport.model.size import format_size
-from lunaport.model.target import Lun, LunState, Target, TargetDraft, merge_target, with_draft
+from lunaport.model.target import Target, TargetDraft, merge_target, with_draft
 from lunaport.model.trash import TrashedTarget
 from lunaport.model.volume import Volume
 from lunaport.service.actions import CreateTarget, DeleteTarget, UpdateTarget
@@ -30,33 +33,41 @@ async def create_target(context: Context, action: CreateTarget) -> Target:
     """Carry out CreateTarget."""
     now = context.clock()
     draft = merge_target(None, action.change, iqn_prefix=context.config.iqn_prefix, now=now)
-    volume = await context.volume(draft.volume)
+    for lun in draft.luns:
+        await context.volume(lun.volume, lun.volume_path)
     await _check_name(context, draft.name)
-    await _check_room(context, volume, draft.size_bytes)
+    await _check_room(context, draft.luns, {})
     places = await context.places()
-    wanted = _new_target(draft, context.new_uuid(), context.new_key() if draft.encrypted else "", now)
-    path = places.path(wanted.disk.volume, wanted.disk.file)
+    wanted = _new_target(context, draft, now)
     async with engine_errors(), Undo() as undo:
         reserved = await context.store.reserve_target(wanted)
         undo.push(lambda: context.store.forget_target(reserved.id))
-        undo.push(lambda: context.engine.remove_file(path))
-        await context.engine.create_file(path, draft.size_bytes, key=wanted.disk.key)
+        for made in reserved.luns:
+            path = places.path(made.volume, made.file)
+            undo.push(partial(context.engine.remove_file, path))
+            await context.engine.create_file(path, made.size_bytes, key=made.key)
         await context.engine.apply(Change(put=(target_spec(reserved, places),)))
         undo.push(lambda: context.engine.apply(Change(removed=(reserved.name,))))
         return await context.store.activate_target(reserved.id)
 
 
-def _new_target(draft: TargetDraft, uuid: str, key: str, now: float) -> Target:
-    lun = Lun(
-        lun=0,
+def _new_target(context: Context, draft: TargetDraft, now: float) -> Target:
+    luns = tuple(_new_lun(context, lun) for lun in draft.luns)
+    return with_draft(Target(id=0, name=draft.name, luns=luns, created_at=now), draft)
+
+
+def _new_lun(context: Context, draft: LunDraft) -> Lun:
+    uuid = context.new_uuid()
+    return Lun(
+        lun=draft.lun,
         uuid=uuid,
         volume=draft.volume,
         file=f"{LUN_FOLDER}/{uuid}.img",
         size_bytes=draft.size_bytes,
         state=LunState.CREATING,
-        key=key,
+        key=context.new_key() if draft.kind.encrypted else "",
+        kind=draft.kind,
     )
-    return with_draft(Target(id=0, name=draft.name, luns=(lun,), created_at=now), draft)
 
 
 async def update_target(context: Context, action: UpdateTarget) -> Target:
@@ -64,26 +75,27 @@ async def update_target(context: Context, action: UpdateTarget) -> Target:
     current = await _existing(context, action.target_id)
     check_revision(current.revision, action.revisions)
     draft = merge_target(current, action.change, iqn_prefix=context.config.iqn_prefix, now=context.clock())
-    volume = await context.volume(draft.volume)
-    if volume.name != current.disk.volume:
-        raise ConflictError(
-            Fault.VOLUME_FIXED,
-            f"is {current.disk.volume!r} and a share cannot move to another volume yet; leave it out or repeat it",
-            ("volume",),
-            (current.disk.volume,),
-        )
+    sizes = {lun.lun: lun.size_bytes for lun in current.luns}
+    for lun, wish in zip(current.luns, draft.luns, strict=True):
+        volume = await context.volume(wish.volume, wish.volume_path)
+        if volume.name != lun.volume:
+            raise ConflictError(
+                Fault.VOLUME_FIXED,
+                f"is {lun.volume!r} and a share cannot move to another volume yet; leave it out or repeat it",
+                wish.volume_path,
+                (lun.volume,),
+            )
     if draft.name != current.name:
         await _check_name(context, draft.name)
-    if draft.size_bytes > current.disk.size_bytes:
-        await _check_room(context, volume, draft.size_bytes - current.disk.size_bytes)
+    await _check_room(context, draft.luns, sizes)
     wanted = with_draft(current, draft)
     if wanted == current:
         return current
     places = await context.places()
     async with engine_errors(), Undo() as undo:
-        if draft.size_bytes > current.disk.size_bytes:
-            path = places.path(current.disk.volume, current.disk.file)
-            await context.engine.grow_file(path, draft.size_bytes)
+        for lun in wanted.luns:
+            if lun.size_bytes > sizes[lun.lun]:
+                await context.engine.grow_file(places.path(lun.volume, lun.file), lun.size_bytes)
         stored = await context.store.replace_target(wanted)
         undo.push(lambda: context.store.replace_target(current))
         removed = (current.name,) if stored.name != current.name else ()
@@ -163,8 +175,20 @@ async def _check_name(context: Context, name: str) -> None:
         )
 
 
-async def _check_room(context: Context, volume: Volume, extra_bytes: int) -> None:
-    """The volume must not be promised more often than its factor allows."""
+async def _check_room(context: Context, luns: Sequence[LunDraft], sizes: Mapping[int, int]) -> None:
+    """No volume must be promised more often than its factor allows. `sizes`: what the LUNs have already."""
+    extra: dict[str, int] = {}
+    paths: dict[str, Path] = {}
+    for lun in luns:
+        more = lun.size_bytes - sizes.get(lun.lun, 0)
+        if more > 0:
+            extra[lun.volume] = extra.get(lun.volume, 0) + more
+            paths.setdefault(lun.volume, lun.size_path)
+    for name, extra_bytes in extra.items():
+        await _check_volume(context, await context.volume(name), extra_bytes, paths[name])
+
+
+async def _check_volume(context: Context, volume: Volume, extra_bytes: int, path: Path) -> None:
     try:
         usage = await context.engine.volume_usage(volume.path)
     except EngineError as error:
@@ -177,6 +201,6 @@ async def _check_room(context: Context, volume: Volume, extra_bytes: int) -> Non
             f"asks for {format_size(extra_bytes)} more, but volume {volume.name!r} has promised "
             f"{format_size(committed)} and may promise {format_size(limit)}: {volume.overcommit_factor:g} times "
             f"the {format_size(usage.total_bytes)} of its file system",
-            ("size",),
+            path,
             (volume.name,),
         )

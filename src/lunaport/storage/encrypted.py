@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import XTS
 
-from lunaport.blockdev.device import BlockDevice, Buffer, DeviceError, DeviceFault, Extent
+from lunaport.blockdev.device import BlockDevice, Buffer, DeviceError, DeviceFault, Extent, Space
 from lunaport.storage.companion import KEY, Companion
 from lunaport.storage.errors import StorageError, StorageFault
 
@@ -128,6 +128,9 @@ class EncryptedDevice:
     def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
         self._device.write(offset, [memoryview(self._encrypt(offset, b"".join(buffers)))])
 
+    def write_atomic(self, offset: int, data: Buffer) -> None:
+        self._device.write_atomic(offset, memoryview(self._encrypt(offset, bytes(data))))
+
     def flush(self) -> None:
         self._device.flush()
 
@@ -139,6 +142,9 @@ class EncryptedDevice:
 
     def extents(self, offset: int, length: int) -> list[Extent]:
         return self._device.extents(offset, length)
+
+    def space(self) -> Space:
+        return self._device.space()
 
     def close(self) -> None:
         self._device.close()

@@ -17,7 +17,8 @@ import stat
 import threading
 from collections.abc import Callable, Sequence
 
-from lunaport.blockdev.device import BlockDevice, Buffer, DeviceError, DeviceFault, Extent
+from lunaport.blockdev.device import BlockDevice, Buffer, DeviceError, DeviceFault, Extent, Space
+from lunaport.storage import attributes, intent
 from lunaport.storage.errors import StorageError, storage_error
 from lunaport.storage.fallocate import is_in_memory, punch_hole, zero_range
 
@@ -31,6 +32,7 @@ BACK_OFF_S = 1.0
 """... and for this long writes go to worker threads instead."""
 
 _PAGE_MASK = os.sysconf("SC_PAGE_SIZE") - 1
+_STAT_BLOCK_BYTES = 512  # st_blocks counts these on Linux, whatever the file system's block size
 _ZEROS = memoryview(bytes(1 << 20))
 _CANNOT_COPY = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ETXTBSY})
 _FAULTS = {
@@ -46,16 +48,20 @@ _FAULTS = {
 }
 
 
-def open_file(path: str, clock: Callable[[], float], *, size_bytes: int | None = None) -> "FileDevice":
+def open_file(
+    path: str, clock: Callable[[], float], *, size_bytes: int | None = None, read_only: bool = False
+) -> "FileDevice":
     """Open the file at `path` for serving. `clock` counts seconds monotonically.
 
     The device is the first `size_bytes` of the file, or all of it. A file that is longer was about to grow when
-    something went wrong; one that is shorter was cut by somebody else, and is refused.
+    something went wrong; one that is shorter was cut by somebody else, and is refused. An atomic write that a crash
+    broke off is completed. `read_only`: the file is opened for reading, and nobody may write to the device.
 
     Raises StorageError, `in use` when somebody else serves it.
     """
+    access = os.O_RDONLY if read_only else os.O_RDWR
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = os.open(path, access | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise storage_error(error, path) from error
     try:
@@ -66,10 +72,13 @@ def open_file(path: str, clock: Callable[[], float], *, size_bytes: int | None =
             reason = f"was cut: it has {status.st_size} bytes and should have {size_bytes}"
             raise StorageError("i/o", path, reason)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not read_only:
+            intent.recover(path + intent.SUFFIX, fd, status.st_size)
         return FileDevice(
             fd,
+            path=path,
             size_bytes=status.st_size if size_bytes is None else size_bytes,
-            can_unmap=_can_punch(fd, status.st_size),
+            can_unmap=not read_only and _can_punch(fd, status.st_size),
             in_memory=is_in_memory(fd),
             clock=clock,
         )
@@ -99,9 +108,11 @@ class FileDevice:
     """A `BlockDevice` on an open, locked file descriptor, which it owns. Made by `open_file`."""
 
     def __init__(
-        self, fd: int, *, size_bytes: int, can_unmap: bool, in_memory: bool, clock: Callable[[], float]
+        self, fd: int, *, path: str, size_bytes: int, can_unmap: bool, in_memory: bool, clock: Callable[[], float]
     ) -> None:
         self._fd = fd
+        self._intent = intent.IntentRecord(path + intent.SUFFIX)
+        self._intent_lock = threading.Lock()
         self._size_bytes = size_bytes
         self._can_unmap = can_unmap
         self._can_zero = True
@@ -200,6 +211,19 @@ class FileDevice:
             position += moved
             views = _after(views, moved)
 
+    def write_atomic(self, offset: int, data: Buffer) -> None:
+        """See `storage.intent` for what happens when."""
+        with self._intent_lock:
+            if self._intent.unsettled:
+                self.flush()
+            self._refuse_after_failed_flush()
+            try:
+                self._intent.put(offset, data)
+                self.write(offset, [data])
+                self._intent.mark_done()
+            except OSError as error:
+                raise _write_error(error) from error
+
     def flush(self) -> None:
         # One fdatasync at a time: of two that run together one alone would be told of a failure. Whoever waited while
         # a whole other one ran (from its start on) needs none of its own: that one covered its writes.
@@ -209,8 +233,10 @@ class FileDevice:
             if self._flushes_done > arrived:
                 return
             self._flushes_started += 1
+            done = self._intent.done
             try:
                 os.fdatasync(self._fd)
+                self._intent.settle(done)
             except OSError as error:
                 self._flush_failure = os.strerror(error.errno or errno.EIO)
                 raise DeviceError(DeviceFault.FLUSH_FAILED, self._flush_failure) from error
@@ -277,11 +303,34 @@ class FileDevice:
             position = data
         return extents
 
+    def space(self) -> Space:
+        try:
+            system, status = os.fstatvfs(self._fd), os.fstat(self._fd)
+        except OSError as error:
+            raise _read_error(error) from error
+        return Space(used_bytes=status.st_blocks * _STAT_BLOCK_BYTES, free_bytes=system.f_bavail * system.f_frsize)
+
     def close(self) -> None:
         # The descriptor is forgotten first: a second close must not close a number that was given out again.
         fd, self._fd = self._fd, -1
         if fd >= 0:
+            # A record that a crash of the machine could still need stays; the next opening settles it.
+            self._intent.close(remove=not self._intent.unsettled)
             os.close(fd)
+
+    def read_kept(self) -> bytes | None:
+        """What was kept with the file; None where the file system cannot keep anything. Raises DeviceError."""
+        try:
+            return attributes.read(self._fd) if attributes.can_keep(self._fd) else None
+        except OSError as error:
+            raise _read_error(error) from error
+
+    def keep(self, value: bytes) -> None:
+        """Keep a few bytes with the file, durably. Blocks. Raises DeviceError."""
+        try:
+            attributes.write(self._fd, value)
+        except OSError as error:
+            raise _write_error(error) from error
 
     def _edges_cached(self, offset: int, end: int) -> bool:
         """Whether the pages that the range covers only in part are in the page cache."""

@@ -14,8 +14,10 @@ import os
 from pathlib import Path
 
 from lunaport.blockdev.device import DeviceError, DeviceFault
+from lunaport.storage import intent
 
-SUFFIXES = (RESERVATIONS, DAMAGED, TEMPORARY) = (".reservations", ".reservations.damaged", ".reservations.new")
+RESERVATIONS, DAMAGED, TEMPORARY = ".reservations", ".reservations.damaged", ".reservations.new"
+SUFFIXES = (RESERVATIONS, DAMAGED, TEMPORARY, intent.SUFFIX)
 """What can lie beside a file, by what is added to its name."""
 
 _MAGIC = b"lunaport 1 sha256 "

@@ -12,7 +12,16 @@ from sqlalchemy import Connection, inspect
 
 from lunaport.store.errors import DatabaseBrokenError, DatabaseNewerError
 
-REVISIONS: Final = ("0001", "discovery_open", "users_and_audit", "lun_encryption", "nas_identity", "steering", "access")
+REVISIONS: Final = (
+    "0001",
+    "discovery_open",
+    "users_and_audit",
+    "lun_encryption",
+    "nas_identity",
+    "steering",
+    "access",
+    "lun_kind",
+)
 """Every revision in order; the last is what `store.tables` describes."""
 
 SCRIPTS: Final = Path(__file__).with_name("migrations")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -12,7 +12,8 @@ from lunaport.model.block import Block
 from lunaport.model.chap import Chap, Credential, OldSecret
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.limits import Limits
-from lunaport.model.target import Lun, LunState, Target
+from lunaport.model.lun import Lun, LunKind, LunState
+from lunaport.model.target import Target
 from lunaport.model.trash import TrashedLun, TrashedTarget
 from lunaport.model.volume import Volume
 from lunaport.store.key import SecretBox
@@ -139,6 +140,7 @@ def lun_of(row: RowMapping, box: SecretBox) -> Lun:
         size_bytes=row["size_bytes"],
         state=LunState(row["state"]),
         key=box.decrypt(sealed, _key_context(row["uuid"])) if sealed is not None else "",
+        kind=replace(LunKind(**json.loads(row["kind"])), encrypted=sealed is not None),
     )
 
 
@@ -154,7 +156,14 @@ def lun_row(target_id: int, lun: Lun, box: SecretBox) -> dict[str, Any]:
         "size_bytes": lun.size_bytes,
         "state": lun.state.value,
         "key": box.encrypt(lun.key, _key_context(lun.uuid)) if lun.key else None,
+        "kind": _kind_column(lun.kind),
     }
+
+
+def _kind_column(kind: LunKind) -> str:
+    # Whether it is encrypted is said by its key.
+    usual = asdict(LunKind(encrypted=kind.encrypted))
+    return json.dumps({name: value for name, value in asdict(kind).items() if value != usual[name]})
 
 
 def target_of(

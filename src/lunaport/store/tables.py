@@ -92,7 +92,9 @@ LUN = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("state", String, CheckConstraint(_STATES, name="state"), nullable=False),
     Column("key", LargeBinary, nullable=True),
+    Column("kind", String, server_default="{}", nullable=False),
 )
+"""`kind`: what differs from the usual kind of LUN, as JSON."""
 Index("uq_lun_target_id", LUN.c.target_id, LUN.c.lun, unique=True)
 Index("ix_lun_volume", LUN.c.volume)
 

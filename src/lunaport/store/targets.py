@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select, update
 
 from lunaport.model.chap import Chap, Credential
-from lunaport.model.target import Lun, LunState, Target
+from lunaport.model.lun import Lun, LunState
+from lunaport.model.target import Target
 from lunaport.model.trash import TrashedTarget
 from lunaport.store import rows
 from lunaport.store.key import SecretBox

@@ -1,6 +1,6 @@
 """API v1: nested documents, entity tags, pages, errors by field."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import httpx
@@ -8,6 +8,7 @@ import pytest
 
 from lunaport.api.v1_words import make_cursor, parse_cursor
 from lunaport.engine.interface import EngineUnavailableError, StorageError
+from lunaport.model.lun import LunKind
 from lunaport.service.registration import IsnsServerReport
 from tests.unit.api.http import NAME, TARGETS, Json, v1_errors
 from tests.unit.service.stand import Stand
@@ -31,7 +32,7 @@ ANSWER = {
     "name": NAME,
     "header_digest": True,
     "data_digest": True,
-    "luns": [{"lun": 0, "uuid": f"{1:032x}", "size_bytes": 1 << 30, "volume": "default", "encrypted": False}],
+    "luns": [{"lun": 0, "uuid": f"{1:032x}", "size_bytes": 1 << 30, "volume": "default"} | asdict(LunKind())],
     "chap": {
         "one_way": {
             "enabled": True,
@@ -154,7 +155,10 @@ def lun(**change: Any) -> Json:
         (NEW | {"header_digest": 1}, 422, [("header_digest", "wrong_type")]),
         (NEW | {"luns": []}, 422, [("luns", "wrong_type")]),
         (NEW | {"luns": [{}]}, 422, [("luns[0].size_bytes", "missing_field")]),
-        (lun(lun=1), 422, [("luns[0].lun", "wrong_type")]),
+        (lun(lun=16384), 422, [("luns[0].lun", "wrong_type")]),
+        (NEW | {"luns": [{"size_bytes": 1}, {"size_bytes": 1}]}, 422, [("luns[1].lun", "luns_invalid")]),
+        (lun(block_size_bytes=1000), 422, [("luns[0].block_size_bytes", "lun_kind_invalid")]),
+        (lun(serial="ä"), 422, [("luns[0].serial", "lun_kind_invalid")]),
         (lun(size_bytes="1G"), 422, [("luns[0].size_bytes", "wrong_type")]),
         (lun(size_bytes=True), 422, [("luns[0].size_bytes", "wrong_type")]),
         (lun(size_bytes=0), 422, [("luns[0].size_bytes", "size_not_positive")]),
@@ -360,6 +364,23 @@ async def test_encryption_is_told_and_cannot_change(client: httpx.AsyncClient) -
     url = f"{TARGETS}/{created.json()['id']}"
     assert (await client.put(url, json=document)).status_code == 200
     refused = await client.patch(url, json={"luns": [{"size_bytes": 1 << 30, "encrypted": False}]})
-    assert refused.status_code == 422
+    assert refused.status_code == 409
     (error,) = refused.json()["errors"]
-    assert (error["field"], error["code"]) == ("luns[0].encrypted", "encryption_fixed")
+    assert (error["field"], error["code"]) == ("luns[0].encrypted", "lun_kind_fixed")
+
+
+async def test_luns_of_several_kinds(client: httpx.AsyncClient) -> None:
+    kind = {"block_size_bytes": 4096, "read_only": True, "vendor": "ACME", "serial": "S-1"}
+    luns = [{"lun": 4, "size_bytes": 5000} | kind, {"lun": 1, "size_bytes": 512, "removable": True}]
+    made = await client.post(TARGETS, json=NEW | {"luns": luns})
+    assert made.status_code == 201, made.text
+    first, second = made.json()["luns"]
+    assert (first["lun"], first["removable"], first["size_bytes"]) == (1, True, 512)
+    assert second.items() >= (kind | {"lun": 4, "size_bytes": 8192, "unmap": True}).items()
+    again = await client.put(f"{TARGETS}/{made.json()['id']}", json=NEW | {"luns": luns})
+    assert (again.status_code, again.json()["luns"]) == (200, made.json()["luns"])
+    other = await client.patch(
+        f"{TARGETS}/{made.json()['id']}", json={"luns": [{"lun": 4, "size_bytes": 8192, "read_only": False}]}
+    )
+    assert other.status_code == 409
+    assert [(each["field"], each["code"]) for each in v1_errors(other)] == [("luns[0].read_only", "lun_kind_fixed")]

@@ -4,8 +4,9 @@ import pytest
 
 from lunaport.model.chap import Chap, ChapChange
 from lunaport.model.errors import Fault, InvalidError, Path
+from lunaport.model.lun import Lun, LunChange, LunDraft, LunKind
 from lunaport.model.name import DEFAULT_IQN_PREFIX
-from lunaport.model.target import Lun, Target, TargetChange, TargetDraft, merge_target, with_draft
+from lunaport.model.target import Target, TargetChange, TargetDraft, merge_target, with_draft
 
 ALICE = Chap(enabled=True, username="alice", secret="alice-secret-1", secret_changed_at=1.0)
 LUN = Lun(lun=0, uuid="0" * 32, volume="default", file="luns/x.img", size_bytes=1 << 20)
@@ -26,8 +27,7 @@ def test_the_least_that_makes_a_target() -> None:
     draft = merge(None, TargetChange(name="disk", size="1M"))
     assert draft == TargetDraft(
         name=f"{DEFAULT_IQN_PREFIX}:disk",
-        size_bytes=1 << 20,
-        volume="default",
+        luns=(LunDraft(lun=0, size_bytes=1 << 20, volume="default"),),
         header_digest=False,
         data_digest=False,
         one_way=Chap(),
@@ -78,3 +78,52 @@ def test_one_way_cannot_be_switched_off_below_mutual() -> None:
     assert faults(both, TargetChange(one_way=ChapChange(secret="nas-secret-123"))) == [
         (Fault.CHAP_SECRETS_EQUAL, ("mutual", "secret"))
     ]
+
+
+def test_luns_of_the_users_choice() -> None:
+    change = TargetChange(
+        name="disk",
+        luns=(
+            LunChange(lun=7, size=4097, kind={"block_size_bytes": 4096}),
+            LunChange(lun=3, size="1M", volume="fast", kind={"read_only": True, "serial": "A1"}),
+        ),
+    )
+    first, second = merge(None, change).luns
+    assert (first.lun, first.volume, first.kind) == (3, "fast", LunKind(read_only=True, serial="A1"))
+    assert (second.lun, second.size_bytes, second.kind.block_size_bytes) == (7, 8192, 4096)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault", "field"),
+    [
+        (LunChange(lun=0, size=1, kind={"block_size_bytes": 1024}), Fault.LUN_KIND_INVALID, "block_size_bytes"),
+        (
+            LunChange(lun=0, size=1, kind={"block_size_bytes": 4096, "physical_block_size_bytes": 512}),
+            Fault.LUN_KIND_INVALID,
+            "physical_block_size_bytes",
+        ),
+        (LunChange(lun=0, size=1, kind={"vendor": "nine chars"}), Fault.LUN_KIND_INVALID, "vendor"),
+        (LunChange(lun=0, size=1, kind={"product": ""}), Fault.LUN_KIND_INVALID, "product"),
+        (LunChange(lun=0, size=1, kind={"serial": "tab\t"}), Fault.LUN_KIND_INVALID, "serial"),
+        (LunChange(lun=0), Fault.MISSING_FIELD, "size"),
+        (LunChange(lun=0, size="x"), Fault.SIZE_INVALID, "size"),
+    ],
+)
+def test_a_kind_there_is_not(change: LunChange, fault: Fault, field: str) -> None:
+    assert faults(None, TargetChange(name="disk", luns=(change,))) == [(fault, ("luns", 0, field))]
+
+
+def test_a_lun_stays_what_it_is() -> None:
+    same = LunChange(lun=0, size=2 << 20, kind={"block_size_bytes": 512, "vendor": "LUNAPORT"})
+    assert merge(TARGET, TargetChange(luns=(same,))).luns[0].size_bytes == 2 << 20
+    other = TargetChange(luns=(LunChange(lun=0, kind={"block_size_bytes": 4096, "vendor": "LUNAPORT"}),))
+    assert faults(TARGET, other) == [(Fault.LUN_KIND_FIXED, ("luns", 0, "block_size_bytes"))]
+
+
+def test_luns_come_and_go_with_their_target_only() -> None:
+    more = TargetChange(luns=(LunChange(lun=0), LunChange(lun=1, size=1)))
+    assert faults(TARGET, more) == [(Fault.LUNS_INVALID, ("luns", 1, "lun"))]
+    two = Target(id=1, name="x", luns=(LUN, Lun(lun=1, uuid="1" * 32, volume="default", file="y", size_bytes=512)))
+    fewer = TargetChange(luns=(LunChange(lun=1),), whole=True)
+    assert faults(two, fewer) == [(Fault.LUNS_INVALID, ("luns",))]
+    assert with_draft(two, merge(two, TargetChange(luns=(LunChange(lun=1, size=1024),)))).luns[1].size_bytes == 1024

@@ -47,9 +47,12 @@ class MemoryStore:
         self.document = document
 
 
-def powered_on(store: MemoryStore, ports: tuple[int, ...] = (1,)) -> Bench:
+def powered_on(
+    store: MemoryStore, ports: tuple[int, ...] = (1,), *, removable: bool = False, read_only: bool = False
+) -> Bench:
     """A target after a power cycle."""
-    return Bench(reservations=ReservationBook(store, load_reservations(store)[0]), ports=ports)
+    reservations = ReservationBook(store, load_reservations(store)[0])
+    return Bench(reservations=reservations, ports=ports, removable=removable, read_only=read_only)
 
 
 def reserve_out_cdb(action: int, scope_and_type: int = 0, length: int = 24) -> bytes:

@@ -7,6 +7,7 @@ from lunaport.blockdev.device import BlockDevice
 from lunaport.blockdev.memory import MemoryDevice
 from lunaport.scsi.enums import Status
 from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.mode_pages import Modes
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.target import ScsiTarget
@@ -197,6 +198,10 @@ class Bench:
         thin: bool = True,
         reservations: ReservationBook | None = None,
         ports: tuple[int, ...] = (1,),
+        read_only: bool = False,
+        removable: bool = False,
+        saved_modes: Modes | None = None,
+        save_modes: Callable[[Modes], None] | None = None,
     ) -> None:
         self.memory = MemoryDevice(SIZE)
         self.device = device or self.memory
@@ -209,6 +214,10 @@ class Bench:
             block_size_bytes=block_size_bytes,
             thin=thin,
             reservations=reservations,
+            read_only=read_only,
+            removable=removable,
+            saved_modes=saved_modes,
+            save_modes=save_modes,
         )
         self.target = ScsiTarget({0: self.unit}, name="iqn.2026-01.example:disk", ports=ports)
         self.nexus = self.target.attach("iqn.2026-01.example:host,i,0x000000000001")

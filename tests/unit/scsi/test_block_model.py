@@ -122,7 +122,67 @@ class BlockModel(RuleBasedStateMachine):
             assert (task.sense_key, task.sense_code) == (0xE, 0x1D00)
             assert int.from_bytes(task.sense[3:7]) == lba + damage % len(data) // 512
 
-    @rule(form=st.sampled_from(["28", "2A", "2F", "41", "35"]), over=st.integers(1, 50))
+    @rule(
+        lba=lbas,
+        count=st.integers(1, 40),
+        fill=st.integers(0, 255),
+        damage=st.none() | st.integers(0, 1 << 20),
+        immediate=st.sampled_from([None, 0, 700]),
+    )
+    def compare_and_write(self, lba: int, count: int, fill: int, damage: int | None, immediate: int | None) -> None:
+        expected = bytearray(self.model[lba * 512 : (lba + count) * 512])
+        data = bytes([fill]) * len(expected)
+        if damage is not None:
+            expected[damage % len(expected)] ^= 1
+        cdb = b"\x89\0" + lba.to_bytes(8) + bytes(3) + count.to_bytes(1) + bytes(2)
+        task = self.bench.run(cdb, data_out=bytes(expected) + data, immediate=immediate)
+        if damage is None:
+            assert task.status == Status.GOOD
+            self.model[lba * 512 : (lba + count) * 512] = data
+        else:
+            assert (task.sense_key, task.sense_code) == (0xE, 0x1D00)
+            assert int.from_bytes(task.sense[3:7]) == damage % len(expected)
+
+    @rule(
+        lba=lbas,
+        count=counts,
+        fill=st.integers(0, 255),
+        piece=st.sampled_from([300, 8192]),
+        flags=st.sampled_from(["00", "08"]),
+    )
+    def orwrite(self, lba: int, count: int, fill: int, piece: int, flags: str) -> None:
+        data = bytes([fill]) * (count * 512)
+        task = self.bench.run(block_cdb("8B", flags, lba, count), data_out=data, immediate=0, piece=piece)
+        assert task.status == Status.GOOD
+        for index in range(len(data)):
+            self.model[lba * 512 + index] |= fill
+
+    @rule(lba=lbas, count=counts, fill=st.integers(0, 255), immediate=st.sampled_from([None, 0, 700]))
+    def write_atomic(self, lba: int, count: int, fill: int, immediate: int | None) -> None:
+        data = bytes([fill]) * (count * 512)
+        cdb = b"\x9c\0" + lba.to_bytes(8) + bytes(2) + count.to_bytes(2) + bytes(2)
+        assert self.bench.run(cdb, data_out=data, immediate=immediate).status == Status.GOOD
+        self.model[lba * 512 : lba * 512 + len(data)] = data
+
+    @rule(
+        lba=lbas,
+        count=counts,
+        fill=st.integers(0, 255),
+        form=st.sampled_from(["2E", "AE", "8E"]),
+        flags=st.sampled_from(["00", "02"]),
+        piece=st.sampled_from([300, 8192]),
+    )
+    def write_and_verify(self, lba: int, count: int, fill: int, form: str, flags: str, piece: int) -> None:
+        data = bytes([fill]) * (count * 512)
+        task = self.bench.run(block_cdb(form, flags, lba, count), data_out=data, immediate=0, piece=piece)
+        assert task.status == Status.GOOD
+        self.model[lba * 512 : lba * 512 + len(data)] = data
+
+    @rule(lba=lbas, count=counts, form=st.sampled_from(["34", "90"]), flags=st.sampled_from(["00", "02"]))
+    def pre_fetch(self, lba: int, count: int, form: str, flags: str) -> None:
+        assert self.bench.run(block_cdb(form, flags, lba, count)).status == Status.CONDITION_MET
+
+    @rule(form=st.sampled_from(["28", "2A", "2E", "2F", "34", "41", "35", "8B"]), over=st.integers(1, 50))
     def outside(self, form: str, over: int) -> None:
         task = self.bench.run(block_cdb(form, "00", BLOCKS - 10, 10 + over), data_out=bytes(60 * 512))
         assert task.sense_code == 0x2100

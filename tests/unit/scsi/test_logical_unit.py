@@ -4,6 +4,7 @@ import pytest
 
 from lunaport.blockdev.filters import DelayFilter
 from lunaport.blockdev.memory import MemoryDevice
+from lunaport.blockdev.modes import ReadOnlyDevice
 from lunaport.scsi.enums import Status
 from lunaport.scsi.logical_unit import LogicalUnit
 
@@ -73,3 +74,10 @@ def test_reset_of_an_idle_unit_is_done_at_once() -> None:
     done: list[str] = []
     bench.unit.reset(lambda: done.append("reset"))
     assert done == ["reset"]
+
+
+def test_a_read_only_thin_unit_refuses_unmap_for_its_write_protection() -> None:
+    bench = Bench(ReadOnlyDevice(MemoryDevice(SIZE)), read_only=True)
+    for cdb in ("42 00 00000000 00 0008 00", "41 08 00000000 00 0001 00"):
+        task = bench.run(cdb, data_out=bytes(512))
+        assert (task.sense_key, task.sense_code) == (7, 0x2700)

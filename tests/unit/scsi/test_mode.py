@@ -1,14 +1,24 @@
-"""MODE SENSE, byte by byte."""
+"""MODE SENSE and MODE SELECT, byte by byte, and what choosing does."""
+
+import contextlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .support import Bench
+from lunaport.blockdev.filters import Call, TraceFilter
+from lunaport.blockdev.memory import MemoryDevice
+from lunaport.scsi.enums import Status
+from lunaport.scsi.mode import parse_mode_parameters
+from lunaport.scsi.mode_pages import Modes, modes_of, pages_of
+from lunaport.scsi.sense import ScsiError
+
+from .support import SIZE, Bench, FakeTask
 
 CACHING = "08 12 04" + "00" * 17  # WCE
 CONTROL = "0A 0A 02 10 00000000 FFFF 0000"  # GLTSD, unrestricted reordering, busy timeout without a limit
 EXCEPTIONS = "1C 0A 08" + "00" * 9  # DEXCPT
+CHANGEABLE = "04" + "00" * 17 + "0A0A" + "04 00 08" + "00" * 7  # WCE; D_SENSE, SWP
 ALL = CACHING + CONTROL + EXCEPTIONS
 BLOCKS = "00000800 00000200"
 
@@ -23,7 +33,7 @@ BLOCKS = "00000800 00000200"
         ("1A 08 3F 00 FF 00", "2F 00 10 00" + ALL),
         ("1A 08 3F FF FF 00", "2F 00 10 00" + ALL),
         ("1A 08 88 00 FF 00", "17 00 10 00" + CACHING),  # default
-        ("1A 08 7F 00 FF 00", "2F 00 10 00 0812" + "00" * 18 + "0A0A" + "00" * 10 + "1C0A" + "00" * 10),  # changeable
+        ("1A 08 7F 00 FF 00", "2F 00 10 00 0812" + CHANGEABLE + "1C0A" + "00" * 10),  # changeable
         ("1A 08 08 00 06 00", "17 00 10 00 08 12"),
         ("5A 08 08 00 000000 00FF 00", "001A 00 10 00 00 0000" + CACHING),
         ("5A 00 08 00 000000 00FF 00", "0022 00 10 00 00 0008" + BLOCKS + CACHING),
@@ -62,3 +72,151 @@ def test_lengths_always_agree(flags: int, page: int, subpage: int, allocation: i
             position += 2 + task.data[position + 1] if position + 1 < len(task.data) else 2
         if allocation >= length:
             assert position == length
+
+
+SELECT = "15 {} 00 00 {:02X} 00"
+WRITE_THROUGH = "00 00 00 00 0812 00" + "00" * 17
+DESCRIPTOR_SENSE = "00 00 00 00 0A0A 06 10 00000000 FFFF 0000"
+WRITE_PROTECT = "00 00 00 00 0A0A 02 10 08000000 FFFF 0000"
+
+
+def select(bench: Bench, parameters: str, flags: str = "10", immediate: int | None = None) -> FakeTask:
+    data = bytes.fromhex(parameters)
+    return bench.run(SELECT.format(flags, len(data)), data_out=data, immediate=immediate)
+
+
+@pytest.mark.parametrize("immediate", [None, 0])
+def test_without_a_write_cache_every_write_is_flushed(immediate: int | None) -> None:
+    calls: list[Call] = []
+    bench = Bench(TraceFilter(MemoryDevice(SIZE), calls.append))
+    assert select(bench, WRITE_THROUGH, immediate=immediate).status == Status.GOOD
+    assert [call.operation for call in calls] == ["flush"]  # what was in the cache is on the medium first
+    assert bench.run("1A 08 08 00 FF 00").data[6] == 0
+    for cdb, operation in [
+        ("2A 00 00000000 00 0001 00", "write"),
+        ("41 00 00000000 00 0001 00", "write_zeroes"),
+        ("9C 00 0000000000000000 0000 0001 00 00", "write_atomic"),
+    ]:
+        calls.clear()
+        assert bench.run(cdb, data_out=bytes(512)).status == Status.GOOD
+        assert [call.operation for call in calls] == [operation, "flush"]
+    select(bench, WRITE_THROUGH.replace("0812 00", "0812 04"))
+    calls.clear()
+    bench.run("2A 00 00000000 00 0001 00", data_out=bytes(512))
+    assert [call.operation for call in calls] == ["write_now"]
+
+
+def test_descriptor_sense() -> None:
+    bench = Bench()
+    select(bench, DESCRIPTOR_SENSE)
+    assert bench.run("28 00 00000FFF 00 0001 00").sense[:4] == bytes.fromhex("72 05 21 00")
+    assert bench.run("2A 00 00000FFF 00 0001 00", data_out=bytes(512)).sense[0] == 0x72
+    bench.unit.reset(lambda: None)  # nothing was saved: the defaults are back
+    bench.run("00 00 00 00 00 00")
+    assert bench.run("28 00 00000FFF 00 0001 00").sense[0] == 0x70
+
+
+@pytest.mark.parametrize(
+    ("cdb", "data"),
+    [
+        ("0A 00 00 00 01 00", 512),
+        ("2A 00 00000000 00 0001 00", 512),
+        ("2E 00 00000000 00 0001 00", 512),
+        ("41 00 00000000 00 0001 00", 512),
+        ("93 09 0000000000000000 00000001 00 00", 0),
+        ("42 00 00000000 00 0018 00", 24),
+    ],
+)
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("immediate", [None, 0])
+def test_what_is_write_protected_can_be_read_only(cdb: str, data: int, read_only: bool, immediate: int | None) -> None:
+    bench = Bench(read_only=read_only)
+    if not read_only:
+        select(bench, WRITE_PROTECT)
+    task = bench.run(cdb, data_out=bytes(data), immediate=immediate)
+    assert (task.sense_key, task.sense_code) == (7, 0x2700)
+    assert bench.run("28 00 00000000 00 0001 00").status == Status.GOOD
+    assert bench.run("1A 08 08 00 FF 00").data[2] == 0x90
+
+
+def test_the_other_nexuses_are_told_of_a_change() -> None:
+    bench = Bench()
+    select(bench, DESCRIPTOR_SENSE)
+    assert bench.run("00 00 00 00 00 00").status == Status.GOOD
+    assert bench.run("00 00 00 00 00 00", nexus=bench.other).sense[2:4] == bytes.fromhex("2A01")
+    select(bench, DESCRIPTOR_SENSE)  # the same again
+    assert bench.run("00 00 00 00 00 00", nexus=bench.other).status == Status.GOOD
+
+
+def test_saved_pages_are_kept_and_come_back_with_a_reset() -> None:
+    kept: list[Modes] = []
+    bench = Bench(save_modes=kept.append)
+    assert select(bench, DESCRIPTOR_SENSE, "11").status == Status.GOOD
+    assert kept == [Modes(descriptor_sense=True)]
+    select(bench, WRITE_PROTECT)
+    assert bench.run("1A 08 CA 00 FF 00").data[4:7] == bytes.fromhex("8A 0A 06")  # saved, and can be saved
+    bench.unit.reset(lambda: None)
+    assert bench.unit.modes == kept[0]
+    assert Bench(saved_modes=kept[0]).unit.modes == kept[0]
+
+
+def test_pages_that_cannot_be_saved() -> None:
+    assert select(Bench(), DESCRIPTOR_SENSE, "11").field_pointer == (1, 0)
+
+
+def test_what_mode_sense_gave_can_be_sent_back() -> None:
+    bench = Bench()
+    short = bytearray(bench.run("1A 00 3F 00 FF 00").data)
+    assert select(bench, short.hex()).status == Status.GOOD
+    long = bench.run("5A 10 3F 00 000000 00FF 00").data
+    cdb = "55 10 00 00000000" + f"{len(long):04X}" + "00"
+    assert bench.run(cdb, data_out=long).status == Status.GOOD
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code", "pointer"),
+    [
+        ("00 00 00", 0x1A00, None),
+        ("00 00 00 00 08", 0x1A00, None),
+        ("00 00 00 00 0812 00", 0x1A00, None),
+        ("00 00 00 00 0811" + "00" * 18, 0x2600, (5, None)),
+        ("00 00 00 00 0912" + "00" * 18, 0x2600, (4, 5)),  # no such page
+        ("00 00 00 00 4A01 0000", 0x2600, (4, 6)),  # no subpages
+        ("00 00 00 00 0812 05" + "00" * 17, 0x2600, (6, 0)),  # RCD
+        ("00 00 00 08 00000800 00000400", 0x2600, (8, None)),  # another block length
+        ("00 00 00 08 00000801 00000200", 0x2600, (4, None)),  # another number of blocks
+        ("00 00 00 07 00000800 000002", 0x2600, (3, None)),
+        ("00 00 00 08 00000800", 0x1A00, None),
+    ],
+)
+def test_parameters_that_are_wrong_change_nothing(
+    parameters: str, code: int, pointer: tuple[int, int | None] | None
+) -> None:
+    bench = Bench()
+    task = select(bench, parameters)
+    assert task.sense_code == code
+    if pointer is not None:
+        byte, bit = pointer
+        assert int.from_bytes(task.sense[16:18]) == byte
+        assert task.sense[15] == (0x80 if bit is None else 0x88 | bit)
+    assert bench.unit.modes == Modes()
+
+
+def test_a_list_that_is_shorter_than_it_says() -> None:
+    assert Bench().run("15 10 00 00 18 00", data_out=bytes(4)).sense_code == 0x1A00
+    assert Bench().run("15 00 00 00 18 00", data_out=bytes(4)).field_pointer == (1, 4)  # PF
+
+
+@given(st.binary(max_size=80), st.booleans())
+def test_any_parameters_are_taken_or_refused(parameters: bytes, long_form: bool) -> None:
+    bench = Bench()
+    with contextlib.suppress(ScsiError):
+        parse_mode_parameters(parameters, bench.unit, long_form=long_form)
+
+
+@given(st.builds(Modes, write_cache=st.booleans(), descriptor_sense=st.booleans(), write_protect=st.booleans()))
+def test_pages_say_what_was_chosen(modes: Modes) -> None:
+    chosen = Modes()
+    for page in pages_of(modes).values():
+        chosen = modes_of(chosen, page)
+    assert chosen == modes

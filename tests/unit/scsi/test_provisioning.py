@@ -1,6 +1,7 @@
 """UNMAP and WRITE SAME."""
 
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from lunaport.blockdev.device import DeviceFault, Extent
 from lunaport.blockdev.filters import Call, FaultFilter, FaultRule, Filter, TraceFilter
 from lunaport.blockdev.memory import MemoryDevice
 from lunaport.scsi.enums import Status
-from lunaport.scsi.provisioning import parse_unmap
+from lunaport.scsi.provisioning import block_runs, parse_unmap
 from lunaport.scsi.sense import ScsiError
 
 from .support import SIZE, Bench
@@ -235,6 +236,60 @@ def test_write_same_unmap_of_a_thick_unit() -> None:
     task = Bench(thin=False).run("41 08 00000000 00 0001 00", data_out=bytes(512))
     assert (task.sense_code, task.field_pointer) == (0x2400, (1, 3))
     assert Bench(thin=False).run("41 00 00000000 00 0001 00", data_out=bytes(512)).status == Status.GOOD
+
+
+@pytest.mark.parametrize("cdb", ["41 00 000007FE 00 0000 00", "93 00 00000000000007FE 00000000 00 00"])
+def test_write_same_of_a_thick_unit_to_its_end(cdb: str) -> None:
+    bench = Bench(thin=False)
+    assert bench.run(cdb, data_out=b"e" * 512).status == Status.GOOD
+    buffer = memoryview(bytearray(1536))
+    bench.memory.read(SIZE - 1536, [buffer])
+    assert buffer == bytes(512) + b"e" * 1024
+
+
+def test_write_same_to_the_end_is_bounded_too() -> None:
+    bench = Bench(MemoryDevice(32 << 20), thin=False)
+    assert bench.run("41 00 00000000 00 0000 00", data_out=b"e" * 512).field_pointer == (7, None)
+
+
+def status_of(bench: Bench, lba: int, allocation: int = 1000) -> list[tuple[int, int, int]]:
+    data = bench.run(b"\x9e\x12" + lba.to_bytes(8) + allocation.to_bytes(4) + bytes(2)).data
+    assert int.from_bytes(data[:4]) == len(data) - 4
+    rows = [data[start : start + 16] for start in range(8, len(data), 16)]
+    return [(int.from_bytes(row[:8]), int.from_bytes(row[8:12]), row[12]) for row in rows]
+
+
+def test_lba_status_tells_which_blocks_have_space() -> None:
+    bench = Bench()
+    bench.memory.write(8192, [memoryview(b"x" * 4096)])
+    assert status_of(bench, 0) == [(0, 16, 1), (16, 8, 0), (24, 2024, 1)]
+    assert status_of(bench, 18) == [(18, 6, 0), (24, 2024, 1)]
+    assert status_of(bench, 0, allocation=24) == [(0, 16, 1)]
+    assert status_of(bench, 2047) == [(2047, 1, 1)]
+    assert bench.run("9E 12 0000000000000800 00000018 00 00").sense_code == 0x2100
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1), st.sampled_from([512, 4096]))
+def test_runs_of_blocks_cover_everything_and_call_no_data_unmapped(
+    runs: list[tuple[int, bool]], block_size_bytes: int
+) -> None:
+    bench = Bench(block_size_bytes=block_size_bytes)
+    extents: list[Extent] = []
+    offset = 0
+    for length, mapped in runs:
+        extents.append(Extent(offset=offset, length=length * 512, mapped=mapped))
+        offset += length * 512
+    found = block_runs(extents, bench.unit)
+    position = 0
+    for lba, blocks, _ in found:
+        assert (lba, blocks > 0) == (position, True)
+        position += blocks
+    for extent in extents:
+        if extent.mapped:
+            for byte in (extent.offset, extent.offset + extent.length - 1):
+                block = byte // block_size_bytes
+                assert any(mapped for lba, blocks, mapped in found if lba <= block < lba + blocks)
+    assert all(a[2] != b[2] for a, b in pairwise(found))
 
 
 def test_unmapped_device() -> None:

@@ -1,4 +1,4 @@
-"""TEST UNIT READY, REQUEST SENSE, START STOP UNIT."""
+"""TEST UNIT READY, REQUEST SENSE, START STOP UNIT, PREVENT ALLOW MEDIUM REMOVAL."""
 
 import pytest
 
@@ -71,9 +71,55 @@ def test_stop_tells_of_a_failed_flush() -> None:
     assert bench.run(STOP).sense_code == 0x0C00
 
 
-@pytest.mark.parametrize(("cdb", "pointer"), [("1B 00 00 00 02 00", (4, 1)), ("1B 00 00 00 30 00", (4, 5))])
-def test_no_ejection_and_no_power_conditions(cdb: str, pointer: tuple[int, int]) -> None:
-    assert Bench().run(cdb).field_pointer == pointer
+EJECT, LOAD = "1B 00 00 00 02 00", "1B 00 00 00 03 00"
+PREVENT, ALLOW = "1E 00 00 00 01 00", "1E 00 00 00 00 00"
+
+
+def test_a_medium_that_is_fixed_cannot_be_ejected_or_locked() -> None:
+    assert Bench().run(EJECT).field_pointer == (4, 1)
+    assert Bench().run(PREVENT).sense_code == 0x2000
+    assert Bench().run("A3 0C 01 1E 0000 00010000 00 00").data == bytes.fromhex("00 01 0000")
+
+
+@pytest.mark.parametrize("condition", range(1, 16))
+def test_a_power_condition_changes_nothing(condition: int) -> None:
+    bench = Bench(removable=True)
+    assert bench.run(bytes((0x1B, 0, 0, 0, condition << 4 | 2, 0))).status == Status.GOOD
+    assert bench.run(TEST_UNIT_READY).status == Status.GOOD
+
+
+def test_a_medium_that_is_out_is_not_there_for_any_nexus_until_it_is_back() -> None:
+    bench = Bench(removable=True)
+    assert bench.run(EJECT).status == Status.GOOD
+    for nexus in (bench.nexus, bench.other):
+        for cdb in (TEST_UNIT_READY, "28 00 00000000 00 0001 00", "25 00 00000000 0000 00 00"):
+            task = bench.run(cdb, nexus=nexus)
+            assert (task.sense_key, task.sense_code) == (2, 0x3A00)
+        assert bench.run(REQUEST_SENSE, nexus=nexus).data[12:14] == bytes.fromhex("3A00")
+    assert bench.run(LOAD).status == Status.GOOD
+    assert bench.run(TEST_UNIT_READY).status == Status.GOOD
+    assert bench.run(TEST_UNIT_READY, nexus=bench.other).sense_code == 0x2800  # another medium, for all it knows
+    assert bench.run(TEST_UNIT_READY, nexus=bench.other).status == Status.GOOD
+
+
+def test_nobody_ejects_what_anybody_locked() -> None:
+    bench = Bench(removable=True)
+    for nexus in (bench.nexus, bench.other):
+        assert bench.run(PREVENT, nexus=nexus).status == Status.GOOD
+    assert bench.run(ALLOW).status == Status.GOOD
+    for cdb in (EJECT, LOAD):
+        task = bench.run(cdb)
+        assert (task.sense_key, task.sense_code) == (5, 0x5302)
+    bench.other.close(lambda: None)
+    assert bench.run(EJECT).status == Status.GOOD
+
+
+def test_a_reset_unlocks_the_medium() -> None:
+    bench = Bench(removable=True)
+    bench.run(PREVENT)
+    bench.nexus.reset_unit(0, lambda: None)
+    assert bench.run(EJECT).sense_code == 0x2903
+    assert bench.run(EJECT).status == Status.GOOD
 
 
 def test_a_reset_starts_the_unit() -> None:
@@ -81,4 +127,10 @@ def test_a_reset_starts_the_unit() -> None:
     bench.run(STOP)
     assert bench.nexus.reset_unit(0, lambda: None)
     assert bench.run(TEST_UNIT_READY).sense_code == 0x2903
+    assert bench.run(TEST_UNIT_READY).status == Status.GOOD
+
+
+def test_a_removable_medium_that_is_stopped_starts_by_itself() -> None:
+    bench = Bench(removable=True)
+    assert bench.run(STOP).status == Status.GOOD
     assert bench.run(TEST_UNIT_READY).status == Status.GOOD

@@ -53,7 +53,8 @@ def test_a_mistake_of_ours_is_answered_and_goes_on() -> None:
 
 
 def test_an_aborted_task_hears_of_no_error() -> None:
-    task = task_of(Bench())
+    bench = Bench()
+    task = task_of(bench)
     task.aborted = True
-    conclude(task, RuntimeError("whatever"))
+    conclude(bench.unit, task, RuntimeError("whatever"))
     assert task.status == Status.TASK_ABORTED

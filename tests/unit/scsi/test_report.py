@@ -47,8 +47,8 @@ def test_report_luns_refuses(cdb: str, pointer: tuple[int, int | None]) -> None:
     assert (task.sense_code, task.field_pointer) == (0x2400, pointer)
 
 
-PLAIN = [row for row in COMMANDS.rows if not row.encrypted_only]
-"""What a unit has that is not encrypted."""
+PLAIN = [row for row in COMMANDS.rows if not row.encrypted_only and not row.removable_only]
+"""What a unit has that is not encrypted and whose medium stays in."""
 
 
 def test_all_commands() -> None:
@@ -80,6 +80,7 @@ def test_a_thick_unit_has_no_unmap() -> None:
         ("A3 0C 81 28 0000 00010000 00 00", "00 83 000A 2818FFFFFFFF00FFFF00 000A 00 00 00000000 0000001E"),
         ("A3 0C 01 29 0000 00010000 00 00", "00 01 0000"),
         ("A3 0C 02 9E 0010 00010000 00 00", "00 03 0010 9E10 0000000000000000 FFFFFFFF 0000"),
+        ("A3 0C 02 9E 0012 00010000 00 00", "00 03 0010 9E12 FFFFFFFFFFFFFFFF FFFFFFFF 0000"),
         ("A3 0C 02 9E 0011 00010000 00 00", "00 01 0000"),
         ("A3 0C 03 9E 0010 00010000 00 00", "00 03 0010 9E10 0000000000000000 FFFFFFFF 0000"),
         ("A3 0C 03 28 0000 00010000 00 00", "00 03 000A 2818FFFFFFFF00FFFF00"),
@@ -103,3 +104,9 @@ def test_one_command(cdb: str, data: str) -> None:
 def test_one_command_refuses(cdb: str) -> None:
     task = Bench().run(cdb)
     assert (task.status, task.sense_code, task.field_pointer) == (Status.CHECK_CONDITION, 0x2400, (2, 2))
+
+
+@pytest.mark.parametrize(("flags", "data"), [("00", "DA000000"), ("80", "DA00000C" + "00" * 12)])
+def test_task_management_functions(flags: str, data: str) -> None:
+    assert Bench().run(f"A3 0D {flags} 000000 00000100 00 00").data == bytes.fromhex(data)
+    assert Bench().run(f"A3 0D {flags} 000000 00000003 00 00").field_pointer == (6, None)

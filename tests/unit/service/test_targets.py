@@ -1,12 +1,14 @@
 """Creating, changing and deleting targets: what the engine gets, what is stored, and what is undone."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from lunaport.engine.interface import Change, Credential, EngineUnavailableError, LunSpec, StorageError, TargetSpec
 from lunaport.model.chap import ChapChange
 from lunaport.model.errors import Fault, InvalidError
+from lunaport.model.lun import LunChange
 from lunaport.model.target import Target, TargetChange
 from lunaport.service.actions import CreateTarget, DeleteTarget, UpdateTarget
 from lunaport.service.errors import (
@@ -252,16 +254,44 @@ async def test_nothing_before_the_start(stand: Stand) -> None:
 
 async def test_a_disk_is_encrypted_where_that_was_asked_for_and_stays_so(nas: Nas, stand: Stand) -> None:
     plain = await nas.perform(create("plain"))
-    assert not plain.disk.encrypted
-    target = await nas.perform(create("vault", encrypted=True))
-    assert target.disk.encrypted
+    assert not plain.disk.kind.encrypted
+    secret = LunChange(size="1G", kind={"encrypted": True})
+    target = await nas.perform(CreateTarget(change=TargetChange(name="vault", luns=(secret,))))
+    assert target.disk.kind.encrypted
     assert len(bytes.fromhex(target.disk.key)) == 32
     assert list(stand.engine.keys.values()) == [target.disk.key]
     assert stand.engine.targets[target.name].luns[0].key == target.disk.key
     assert target.disk.key not in repr(target)
     assert target.disk.key not in repr(stand.engine.targets[target.name])
-    same = await nas.perform(UpdateTarget(target_id=target.id, change=TargetChange(encrypted=True, size="2G")))
+    same = await nas.perform(UpdateTarget(target_id=target.id, change=TargetChange(luns=(replace(secret, size="2G"),))))
     assert same.disk.key == target.disk.key
     with pytest.raises(InvalidError, match="cannot change") as caught:
-        await nas.perform(UpdateTarget(target_id=target.id, change=TargetChange(encrypted=False)))
-    assert caught.value.problems[0].fault is Fault.ENCRYPTION_FIXED
+        await nas.perform(
+            UpdateTarget(target_id=target.id, change=TargetChange(luns=(LunChange(kind={"encrypted": False}),)))
+        )
+    assert caught.value.problems[0].fault is Fault.LUN_KIND_FIXED
+
+
+async def test_several_luns_of_different_kinds(nas: Nas, stand: Stand) -> None:
+    luns = (
+        LunChange(lun=2, size=1 << 30, kind={"read_only": True}),
+        LunChange(lun=9, size=1 << 20, kind={"block_size_bytes": 4096, "product": "BIG BLOCKS"}),
+    )
+    target = await nas.perform(CreateTarget(change=TargetChange(name="disk", luns=luns)))
+    specs = {spec.lun: spec for spec in stand.engine.targets[target.name].luns}
+    assert (specs[2].read_only, specs[9].block_size_bytes, specs[9].product) == (True, 4096, "BIG BLOCKS")
+    assert len(stand.engine.files) == 2
+    grown = TargetChange(luns=(LunChange(lun=9, size=2 << 20),))
+    await nas.perform(UpdateTarget(target_id=target.id, change=grown))
+    assert [spec.size_bytes for spec in stand.engine.targets[target.name].luns] == [1 << 30, 2 << 20]
+    await nas.perform(DeleteTarget(target_id=target.id))
+    assert all("/trash/" in path for path in stand.engine.files)
+
+
+async def test_room_is_for_all_luns_together(nas: Nas, stand: Stand) -> None:
+    half = TOTAL_BYTES * 6
+    luns = (LunChange(lun=0, size=half), LunChange(lun=1, size=half))
+    with pytest.raises(ConflictError) as refused:
+        await nas.perform(CreateTarget(change=TargetChange(name="disk", luns=luns)))
+    assert refused.value.problems[0].fault is Fault.VOLUME_FULL
+    assert stand.engine.files == {}

@@ -190,7 +190,7 @@ def test_file_system_that_cannot_say_whether_it_blocks(device: FileDevice, monke
 def test_a_file_in_memory_never_waits(clock: Clock) -> None:
     fd = os.memfd_create("disk", os.MFD_CLOEXEC)
     os.ftruncate(fd, SIZE)
-    device = FileDevice(fd, size_bytes=SIZE, can_unmap=True, in_memory=True, clock=clock)
+    device = FileDevice(fd, path="/nowhere", size_bytes=SIZE, can_unmap=True, in_memory=True, clock=clock)
     assert device.write_now(100, [view(b"abc")]) == 3
     assert device.read_now(100, [view(bytes(512))]) == 512
     device.write_zeroes(101, 1)

@@ -1,5 +1,6 @@
 """Migrations: from nothing to what the tables say; what is not ours or newer is left alone."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from lunaport.model.lun import LunKind
 from lunaport.store.database import connect, open_database
 from lunaport.store.errors import DatabaseBrokenError, DatabaseBusyError, DatabaseNewerError
+from lunaport.store.key import SecretBox
 from lunaport.store.migrate import REVISIONS, SCRIPTS, current_revision, migrate, upgrade
-from lunaport.store.tables import METADATA
+from lunaport.store.rows import lun_of
+from lunaport.store.tables import LUN, METADATA
 
 
 def test_the_list_of_revisions_is_that_of_the_scripts() -> None:
@@ -179,3 +183,21 @@ async def test_a_database_that_another_process_holds(tmp_path: Path, monkeypatch
     with other.begin(), pytest.raises(DatabaseBusyError):
         await open_database(path)
     other.dispose()
+
+
+def test_a_lun_of_the_first_form_is_of_the_usual_kind(tmp_path: Path) -> None:
+    engine = connect(tmp_path / "a.db")
+    with engine.begin() as connection:
+        upgrade(connection, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO target (id, name, state, header_digest, data_digest, created_at, revision)"
+            " VALUES (1, 'iqn.x', 'active', 0, 0, 1.0, 1)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO lun (uuid, target_id, lun, volume, file, trash_file, size_bytes, state)"
+            " VALUES ('00112233445566778899aabbccddeeff', 1, 0, 'default', 'luns/x.img', '', 512, 'active')"
+        )
+        migrate(connection)
+        (row,) = connection.execute(select(LUN)).mappings()
+        assert lun_of(row, SecretBox(bytes(32), os.urandom)).kind == LunKind()
+    engine.dispose()

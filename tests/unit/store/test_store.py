@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.limits import Limits
-from lunaport.model.target import LunState, Target
+from lunaport.model.lun import LunKind, LunState
+from lunaport.model.target import Target
 from lunaport.model.trash import TrashedLun, TrashedTarget
 from lunaport.model.user import User
 from lunaport.model.volume import Volume
@@ -226,8 +227,18 @@ async def test_the_key_of_a_disk_comes_back_and_is_not_in_the_file(store: SqlSto
     again = await reopened(store, tmp_path)
     stored = await again.target(1)
     assert stored is not None
-    assert (stored.disk.key, stored.disk.encrypted) == (key, True)
+    assert (stored.disk.key, stored.disk.kind.encrypted) == (key, True)
     await again.close()
     for path in tmp_path.iterdir():
         for form in (key.encode(), bytes.fromhex(key)):
             assert form not in path.read_bytes()
+
+
+async def test_the_kind_of_a_lun_is_kept(store: SqlStore) -> None:
+    kind = LunKind(block_size_bytes=4096, read_only=True, removable=True, unmap=False, vendor="ACME", serial="S-1")
+    target = new_target()
+    (lun,) = target.luns
+    made = await store.reserve_target(replace(target, luns=(replace(lun, lun=5, kind=kind),)))
+    await store.activate_target(made.id)
+    (found,) = await store.targets()
+    assert (found.luns[0].lun, found.luns[0].kind) == (5, kind)

@@ -1,7 +1,8 @@
 """Values to store."""
 
 from lunaport.model.chap import Chap
-from lunaport.model.target import Lun, Target
+from lunaport.model.lun import Lun
+from lunaport.model.target import Target
 
 SECRET = "alice-secret-1"
 OTHER_SECRET = "nas-secret-123"

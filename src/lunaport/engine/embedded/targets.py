@@ -10,6 +10,7 @@ import structlog
 
 from lunaport.blockdev.device import BlockDevice, DeviceError
 from lunaport.engine.embedded.access import Access
+from lunaport.engine.embedded.kept_modes import load_modes
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.steps import Finish, run_steps, run_together
 from lunaport.engine.embedded.workers import Workers
@@ -17,6 +18,7 @@ from lunaport.engine.interface import EngineError, LunSpec, StorageError, Target
 from lunaport.scsi.copy_domain import CopyDomain
 from lunaport.scsi.erasure import UNREADABLE, parse_plan, resume_erasure
 from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.mode_pages import Modes
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.reservation_store import load_reservations
 from lunaport.scsi.target import ScsiTarget
@@ -80,7 +82,7 @@ class Target:
 def open_disk(loop: Loop, spec: LunSpec) -> Disk:
     """Open a LUN's file and put a logical unit on it. Raises StorageError."""
     try:
-        device = open_file(spec.path, time.monotonic, size_bytes=spec.size_bytes)
+        device = open_file(spec.path, time.monotonic, size_bytes=spec.size_bytes, read_only=spec.read_only)
         served, erase_key = _decrypted(device, spec)
     except storage_errors.StorageError as error:
         raise StorageError(error.fault, error.path, error.reason) from error
@@ -89,14 +91,24 @@ def open_disk(loop: Loop, spec: LunSpec) -> Disk:
     reservations, damage = load_reservations(store)
     if damage:
         log.error("reservations are lost; the disk refuses access until they are replaced", lun=spec.lun, reason=damage)
+    saved_modes, save_modes = load_modes(device)
     journal = Companion(spec.path, companion.ERASING)
     unit = LogicalUnit(
         served,
         workers,
         uuid=spec.uuid,
-        serial=spec.uuid,
+        serial=spec.serial or spec.uuid,
         block_size_bytes=spec.block_size_bytes,
         reservations=ReservationBook(store, reservations),
+        physical_block_size_bytes=spec.physical_block_size_bytes,
+        vendor=spec.vendor,
+        product=spec.product,
+        thin=spec.unmap,
+        read_only=spec.read_only,
+        removable=spec.removable,
+        default_modes=Modes(write_cache=spec.write_cache),
+        saved_modes=saved_modes,
+        save_modes=save_modes,
         erase_journal=journal,
         erase_key=erase_key,
     )
