@@ -1,6 +1,5 @@
 """libiscsi's own conformance tests on every kind of LUN (`conformance` says how they are counted)."""
 
-import re
 from collections.abc import Mapping
 
 import pytest
@@ -8,8 +7,6 @@ import pytest
 from tests.system.conformance import KINDS, WRONG_TESTS, Outcome, outcomes, run_kind, suites, table, verdicts
 from tests.system.nas import Nas
 
-NOT_THERE_YET = r"$^"
-"""What needs an encrypted LUN, in part or as a whole."""
 TESTS_COUNT = 230
 Results = Mapping[str, Mapping[str, Outcome]]
 
@@ -36,8 +33,7 @@ def test_every_one_runs_and_passes_somewhere(results: Results, capsys: pytest.Ca
         print("\n" + table(results))
     found = verdicts(results)
     assert len(found) == TESTS_COUNT
-    left_out = {test for test, outcome in found.items() if outcome != "pass"}
-    assert {test for test in left_out if not re.match(NOT_THERE_YET, test)} == set()
+    assert {test for test, outcome in found.items() if outcome != "pass"} == set()
 
 
 def test_what_the_program_prints_is_counted_as_what_it_is() -> None:
