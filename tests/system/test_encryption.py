@@ -69,7 +69,7 @@ def test_encryption_is_chosen_once(nas: Nas) -> None:
     share = create(nas, "chosen-once", 39 << 20)
     url = f"/api/v1/targets/{share.id}"
     refused = nas.client.patch(url, json={"luns": [{"size_bytes": 39 << 20, "encrypted": False}]})
-    assert refused.status_code == 422
+    assert refused.status_code == 409
     assert refused.json()["errors"][0]["field"] == "luns[0].encrypted"
     kept = nas.client.put(url, json={"name": "chosen-once", "luns": [{"size_bytes": 39 << 20}]})
     assert kept.json()["luns"][0]["encrypted"] is True
