@@ -27,10 +27,11 @@ run: setup ## start the NAS, its data in ./var
 	@exec $(BIN)/lunaport serve --data-dir ./var $(SERVE)
 
 test: setup-dev peers lint ## everything: checks, unit tests, and the NAS with real initiators
-	$(BIN)/python -m pytest tests/unit tests/system $(PYTEST)
+	$(BIN)/python -m pytest tests/unit --numprocesses auto $(PYTEST)
+	$(BIN)/python -m pytest tests/system $(PYTEST)
 
 unit: setup-dev ## the unit tests only
-	$(BIN)/python -m pytest tests/unit $(PYTEST)
+	$(BIN)/python -m pytest tests/unit --numprocesses auto $(PYTEST)
 
 system: setup-dev peers ## the NAS with real initiators only
 	$(BIN)/python -m pytest tests/system $(PYTEST)

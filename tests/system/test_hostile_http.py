@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from tests.system.conftest import StartNas
 from tests.system.initiator import Initiator
 from tests.system.nas import PASSWORD, SERVICE, SHARES, Json, Nas, resident_bytes
 
@@ -84,14 +85,25 @@ def test_a_name_that_exists_is_a_conflict(nas: Nas) -> None:
         assert share.iqn in error_of(response)["message"]
 
 
-@pytest.mark.parametrize("auth", [None, ("admin", "wrong"), ("root", PASSWORD), ("admin", "")])
-@pytest.mark.parametrize("path", [SHARES, SERVICE, "/api/v1/targets"])
-def test_without_the_password_there_is_nothing(nas: Nas, auth: tuple[str, str] | None, path: str) -> None:
-    with httpx.Client(base_url=nas.client.base_url, auth=auth, trust_env=False) as stranger:
-        response = stranger.get(path)
-    assert response.status_code == 401
-    assert "WWW-Authenticate" in response.headers
-    assert "iqn" not in response.text
+def test_without_the_password_there_is_nothing_and_guessing_takes_time(start_nas: StartNas) -> None:
+    nas = start_nas()
+    nas.create("hidden")
+
+    def ask(auth: tuple[str, str] | None, path: str) -> httpx.Response:
+        response = httpx.get(f"http://127.0.0.1:{nas.http_port}{path}", auth=auth, trust_env=False)
+        assert "iqn" not in response.text
+        return response
+
+    wrong = [("admin", "wrong"), ("root", PASSWORD), ("admin", "")]
+    for path in (SHARES, SERVICE, "/api/v1/targets"):
+        for auth in (None, *wrong):
+            response = ask(auth, path)
+            assert response.status_code == 401
+            assert "WWW-Authenticate" in response.headers
+    assert ask(("admin", "guess"), "/api/v1/targets").status_code == 401
+    eleventh = ask(("admin", "guess"), "/api/v1/targets")
+    assert (eleventh.status_code, eleventh.headers["Retry-After"]) == (429, "1")
+    assert nas.answer("GET")[0]["target"].endswith(":hidden"), "who is known does not wait"
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def fio_at_work(share: Share, seconds: int, *options: str) -> Iterator[list[Json
 
 @pytest.mark.peer
 def test_a_session_tells_what_it_does(nas: Nas) -> None:
-    share = nas.create("watched", data_digest=True)
+    share = nas.create("seen", data_digest=True)
     with fio_at_work(share, 9):
         wait_until(lambda: get(nas, "/sessions", target=share.iqn)["items"], timeout_s=10, what="session")
         time.sleep(6)
