@@ -4,8 +4,8 @@ The order of steps is what makes a crash harmless. Creation: the row first (it r
 the wire, then the row says active; a row still in creation at the next start is undone. Change: the file grows first,
 so that it always holds what the database promises; then the database, because a disk that an initiator has seen grown
 must never be small again after a crash; then the wire. LUNs that a change adds are put down as being made and get their
-files before all that, and become part of the target with the change. Deletion: the row says trashed first, then off the wire, then
-the file moves; from the moment it is off the wire it only goes forward.
+files before all that, and become part of the target with the change. Deletion: the row says trashed first, then off the
+wire, then the file moves; from the moment it is off the wire it only goes forward.
 """
 
 from collections.abc import Mapping, Sequence

@@ -154,7 +154,9 @@ def replace(connection: Connection, box: SecretBox, target: Target, unfinished: 
     mine = (LUN.c.target_id == target.id) & (LUN.c.state != TRASHED)
     connection.execute(update(LUN).where(mine, LUN.c.uuid.in_(unfinished)).values(state=CREATING))
     for lun in target.luns:
-        connection.execute(update(LUN).where(mine, LUN.c.uuid == lun.uuid).values({**rows.lun_values(lun), "state": ACTIVE}))
+        connection.execute(
+            update(LUN).where(mine, LUN.c.uuid == lun.uuid).values({**rows.lun_values(lun), "state": ACTIVE})
+        )
     _put_chap(connection, box, target.id, target)
     return one(connection, box, target.id)
 
