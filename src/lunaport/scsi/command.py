@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lunaport.scsi.enums import Access
+from lunaport.scsi.enums import Access, DeviceType
 from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb, invalid_opcode
 from lunaport.scsi.task import Task
 
@@ -19,6 +19,8 @@ Handler = Callable[["Nexus", "LogicalUnit", Task], None]
 AbsentHandler = Callable[["Nexus", Task], None]
 """Answers a command for a LUN that has no logical unit (SPC-4 6.6.2, SAM-5 5.11)."""
 
+DISKS, DRIVES = frozenset({DeviceType.DISK}), frozenset({DeviceType.CDROM})
+EVERY_DEVICE = DISKS | DRIVES
 CDB_BYTES = 16
 """No command here is longer; a shorter one is padded with zeros."""
 _CDB_BITS = CDB_BYTES * 8
@@ -58,6 +60,8 @@ class Command:
     """Exists on thin units only."""
     removable_only: bool = False
     """Exists on units whose medium can be taken out."""
+    devices: frozenset[DeviceType] = DISKS
+    """The peripheral device types that have it."""
 
     @property
     def opcode(self) -> int:
@@ -74,10 +78,15 @@ class Command:
 
 
 class CommandTable:
-    """All commands, by operation code and service action."""
+    """All commands of one peripheral device type, by operation code and service action."""
 
-    def __init__(self, rows: Iterable[Command], absent: Mapping[int, AbsentHandler]) -> None:
-        self._rows = {(row.opcode, row.service_action): row for row in rows}
+    def __init__(
+        self,
+        rows: Iterable[Command],
+        absent: Mapping[int, AbsentHandler],
+        device_type: DeviceType = DeviceType.DISK,
+    ) -> None:
+        self._rows = {(row.opcode, row.service_action): row for row in rows if device_type in row.devices}
         self._with_service_actions = {row.opcode for row in self.rows if row.service_action is not None}
         self.absent = dict(absent)
 

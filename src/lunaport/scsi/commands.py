@@ -1,7 +1,8 @@
-"""The command table: every command this device server has. What is not here is INVALID COMMAND OPERATION CODE.
+"""The command table: every command that there is; the rows that optical drives alone have are in `optical_commands`.
 
-The bytes are the CDB usage data: a bit that is 0 has to be 0 in a CDB. So protection information, group numbers,
-anchoring, power conditions, NACA and the like are refused by the table alone.
+What is not here is INVALID COMMAND OPERATION CODE. The bytes are the CDB usage data: a bit that is 0 has to be 0 in a
+CDB. So protection information, group numbers, anchoring, power conditions, NACA and the like are refused by the table
+alone.
 """
 
 from lunaport.scsi import (
@@ -28,11 +29,12 @@ from lunaport.scsi import (
     verify,
     write,
 )
-from lunaport.scsi.command import Command, CommandTable
+from lunaport.scsi.command import EVERY_DEVICE, AbsentHandler, Command, CommandTable
 from lunaport.scsi.enums import (
     Access,
     CopyIn,
     CopyOut,
+    DeviceType,
     MaintenanceIn,
     Opcode,
     ReserveIn,
@@ -40,6 +42,7 @@ from lunaport.scsi.enums import (
     Sanitize,
     ServiceActionIn,
 )
+from lunaport.scsi.optical_commands import OPTICAL
 from lunaport.scsi.persistent_reserve_out import persistent_reserve_out
 
 _LONG_S = 120
@@ -56,11 +59,13 @@ _ANY_TIME = (
     Command(
         usage=_usage("00 00 00 00 00 00"),
         handler=readiness.test_unit_ready,
+        devices=EVERY_DEVICE,
         access=Access.ALWAYS,
     ),
     Command(
         usage=_usage("03 01 00 00 FF 00"),
         handler=readiness.request_sense,
+        devices=EVERY_DEVICE,
         access=Access.ALWAYS,
         when_lost=True,
         with_reservation=True,
@@ -71,6 +76,7 @@ _ANY_TIME = (
     Command(
         usage=_usage("12 01 FF FF FF 00"),
         handler=inquiry.inquiry,
+        devices=EVERY_DEVICE,
         access=Access.ALWAYS,
         when_lost=True,
         with_reservation=True,
@@ -81,6 +87,7 @@ _ANY_TIME = (
     Command(
         usage=_usage("A0 00 FF 00 00 00 FF FF FF FF 00 00"),
         handler=report.report_luns,
+        devices=EVERY_DEVICE,
         access=Access.ALWAYS,
         when_lost=True,
         with_reservation=True,
@@ -92,6 +99,7 @@ _ANY_TIME = (
         usage=_usage("A3 0C 87 FF FF FF FF FF FF FF 00 00"),
         service_action=MaintenanceIn.REPORT_SUPPORTED_OPERATION_CODES,
         handler=report.report_supported_operation_codes,
+        devices=EVERY_DEVICE,
         access=Access.READING,
         with_reservation=True,
         when_stopped=True,
@@ -100,12 +108,14 @@ _ANY_TIME = (
     Command(
         usage=_usage("16 00 00 00 00 00"),
         handler=reserve.reserve,
+        devices=EVERY_DEVICE,
         access=Access.ALWAYS,
         when_stopped=True,
     ),
     Command(
         usage=_usage("17 00 00 00 00 00"),
         handler=reserve.release,
+        devices=EVERY_DEVICE,
         access=Access.ALWAYS,
         with_reservation=True,
         when_stopped=True,
@@ -113,12 +123,14 @@ _ANY_TIME = (
     Command(
         usage=_usage("56 00 00 00 00 00 00 00 00 00"),
         handler=reserve.reserve,
+        devices=EVERY_DEVICE,
         access=Access.ALWAYS,
         when_stopped=True,
     ),
     Command(
         usage=_usage("57 00 00 00 00 00 00 00 00 00"),
         handler=reserve.release,
+        devices=EVERY_DEVICE,
         access=Access.ALWAYS,
         with_reservation=True,
         when_stopped=True,
@@ -126,6 +138,7 @@ _ANY_TIME = (
     Command(
         usage=_usage("1A 08 FF FF FF 00"),
         handler=mode.mode_sense_6,
+        devices=EVERY_DEVICE,
         access=Access.READING,
         when_stopped=True,
         when_erasing=True,
@@ -133,6 +146,7 @@ _ANY_TIME = (
     Command(
         usage=_usage("5A 18 FF FF 00 00 00 FF FF 00"),
         handler=mode.mode_sense_10,
+        devices=EVERY_DEVICE,
         access=Access.READING,
         when_stopped=True,
         when_erasing=True,
@@ -140,12 +154,14 @@ _ANY_TIME = (
     Command(
         usage=_usage("15 11 00 00 FF 00"),
         handler=mode.mode_select_6,
+        devices=EVERY_DEVICE,
         writes=True,
         when_stopped=True,
     ),
     Command(
         usage=_usage("55 11 00 00 00 00 00 FF FF 00"),
         handler=mode.mode_select_10,
+        devices=EVERY_DEVICE,
         writes=True,
         when_stopped=True,
     ),
@@ -160,12 +176,14 @@ _ANY_TIME = (
     Command(
         usage=_usage("3C 1F FF FF FF FF FF FF FF 00"),
         handler=buffer.read_buffer,
+        devices=EVERY_DEVICE,
         access=Access.READING,
         when_stopped=True,
     ),
     Command(
         usage=_usage("3B 1F FF FF FF FF FF FF FF 00"),
         handler=buffer.write_buffer,
+        devices=EVERY_DEVICE,
         when_stopped=True,
     ),
     Command(
@@ -181,6 +199,7 @@ _ANY_TIME = (
         usage=_usage("A3 0D 80 00 00 00 FF FF FF FF 00 00"),
         service_action=MaintenanceIn.REPORT_SUPPORTED_TASK_MANAGEMENT_FUNCTIONS,
         handler=report.report_supported_task_management_functions,
+        devices=EVERY_DEVICE,
         access=Access.READING,
         when_lost=True,
         with_reservation=True,
@@ -189,6 +208,7 @@ _ANY_TIME = (
     Command(
         usage=_usage("1B 01 00 0F F7 00"),
         handler=readiness.start_stop_unit,
+        devices=EVERY_DEVICE,
         exempt=readiness.starts,
         when_stopped=True,
         recommended_timeout_s=_LONG_S,
@@ -196,6 +216,7 @@ _ANY_TIME = (
     Command(
         usage=_usage("1E 00 00 00 01 00"),
         handler=readiness.prevent_allow_medium_removal,
+        devices=EVERY_DEVICE,
         exempt=readiness.allows_removal,
         removable_only=True,
         when_stopped=True,
@@ -203,6 +224,7 @@ _ANY_TIME = (
     Command(
         usage=_usage("25 00 00 00 00 00 00 00 00 00"),
         handler=capacity.read_capacity_10,
+        devices=EVERY_DEVICE,
         access=Access.ALWAYS,
         with_reservation=True,
     ),
@@ -228,6 +250,7 @@ _PERSISTENT = (
             usage=bytes((Opcode.PERSISTENT_RESERVE_IN, action)) + _usage("00 00 00 00 00 FF FF 00"),
             service_action=action,
             handler=handler,
+            devices=EVERY_DEVICE,
             access=Access.ALWAYS,
             when_stopped=True,
         )
@@ -238,6 +261,7 @@ _PERSISTENT = (
             usage=bytes((Opcode.PERSISTENT_RESERVE_OUT, action)) + _usage("FF 00 00 FF FF FF FF 00"),
             service_action=action,
             handler=persistent_reserve_out,
+            devices=EVERY_DEVICE,
             access=Access.ALWAYS,  # who may do what is decided by registrations and keys
             when_stopped=True,
             when_lost=action == ReserveOut.REPLACE_LOST_RESERVATION,
@@ -248,8 +272,18 @@ _PERSISTENT = (
 
 _MEDIUM = (
     Command(usage=_usage("08 1F FF FF FF 00"), handler=read.read_6, access=Access.READING),
-    Command(usage=_usage("28 18 FF FF FF FF 00 FF FF 00"), handler=read.read_10, access=Access.READING),
-    Command(usage=_usage("A8 18 FF FF FF FF FF FF FF FF 00 00"), handler=read.read_12, access=Access.READING),
+    Command(
+        usage=_usage("28 18 FF FF FF FF 00 FF FF 00"),
+        handler=read.read_10,
+        devices=EVERY_DEVICE,
+        access=Access.READING,
+    ),
+    Command(
+        usage=_usage("A8 18 FF FF FF FF FF FF FF FF 00 00"),
+        handler=read.read_12,
+        devices=EVERY_DEVICE,
+        access=Access.READING,
+    ),
     Command(
         usage=_usage("88 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=read.read_16, access=Access.READING
     ),
@@ -440,11 +474,14 @@ _ERASE = (
     ),
 )
 
-COMMANDS = CommandTable(
-    sorted(_ANY_TIME + _PERSISTENT + _MEDIUM + _COPY + _ERASE, key=lambda row: row.opcode),
-    absent={
-        Opcode.INQUIRY: inquiry.inquiry_absent,
-        Opcode.REPORT_LUNS: report.report_luns_absent,
-        Opcode.REQUEST_SENSE: readiness.request_sense_absent,
-    },
-)
+ROWS = sorted(_ANY_TIME + _PERSISTENT + _MEDIUM + _COPY + _ERASE + OPTICAL, key=lambda row: row.opcode)
+"""Every command of every device type."""
+
+_ABSENT: dict[int, AbsentHandler] = {
+    Opcode.INQUIRY: inquiry.inquiry_absent,
+    Opcode.REPORT_LUNS: report.report_luns_absent,
+    Opcode.REQUEST_SENSE: readiness.request_sense_absent,
+}
+
+COMMANDS = CommandTable(ROWS, _ABSENT)
+OPTICAL_COMMANDS = CommandTable(ROWS, _ABSENT, DeviceType.CDROM)

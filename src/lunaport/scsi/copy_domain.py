@@ -225,7 +225,9 @@ class CopyDomain:
 
 
 def _unit_of(nexus: Nexus, naa: bytes) -> LogicalUnit | None:
-    return next((unit for unit in nexus.units.values() if naa_designator(unit.uuid) == naa), None)
+    return next(
+        (unit for unit in nexus.units.values() if naa_designator(unit.uuid) == naa and unit.drive is None), None
+    )
 
 
 def _guard_of(unit: LogicalUnit) -> TokenGuard:

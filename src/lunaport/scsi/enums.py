@@ -3,8 +3,15 @@
 from enum import Enum, IntEnum
 
 
+class DeviceType(IntEnum):
+    """Peripheral device types (SPC-4 table 138)."""
+
+    DISK = 0x00
+    CDROM = 0x05
+
+
 class Opcode(IntEnum):
-    """Operation codes of the commands this device server has (SPC-4 table D.2)."""
+    """Operation codes of the commands that disks have here (SPC-4 table D.2)."""
 
     TEST_UNIT_READY = 0x00
     REQUEST_SENSE = 0x03
@@ -201,11 +208,15 @@ class VpdPage(IntEnum):
 
 
 class ModePage(IntEnum):
-    """Mode pages (SPC-4 7.5, SBC-3 6.4)."""
+    """Mode pages (SPC-4 7.5, SBC-3 6.4, MMC-6 7)."""
 
+    ERROR_RECOVERY = 0x01
     CACHING = 0x08
     CONTROL = 0x0A
+    POWER_CONDITION = 0x1A
     INFORMATIONAL_EXCEPTIONS = 0x1C
+    TIMEOUT_AND_PROTECT = 0x1D
+    CD_CAPABILITIES = 0x2A
     ALL = 0x3F
 
 

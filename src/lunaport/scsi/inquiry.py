@@ -6,7 +6,7 @@ project has not got. Its 60 bits come from the unit's UUID, which a designator o
 
 import struct
 
-from lunaport.scsi.enums import VpdPage
+from lunaport.scsi.enums import DeviceType, VpdPage
 from lunaport.scsi.limits import (
     ATOMIC_BYTES_MAX,
     COMPARE_BLOCKS_MAX,
@@ -27,7 +27,6 @@ _STANDARD = struct.Struct(">BBBBBBBB8s16s4s22xHHHH30x")
 _PAGE_HEADER = struct.Struct(">BBH")
 _BLOCK_LIMITS = struct.Struct(">BBHIIIIIIIQIIIII")
 
-_DISK = 0x00
 _NO_UNIT = 0x7F
 """Peripheral qualifier 3 and device type 1Fh: the target cannot have a unit at this LUN."""
 _SPC_4 = 0x06
@@ -36,6 +35,17 @@ _THIRD_PARTY_COPY = 0x08
 _CMDQUE = 0x02
 _VERSIONS = (0x00A0, 0x0960, 0x0460, 0x04C0)
 """SAM-5, iSCSI, SPC-4, SBC-3; no version claimed (SPC-4 table 145)."""
+_OPTICAL_VERSIONS = (0x00A0, 0x0960, 0x0460, 0x04E0)
+"""SAM-5, iSCSI, SPC-4, MMC-6."""
+_OPTICAL_PAGES = (
+    VpdPage.SUPPORTED_PAGES,
+    VpdPage.UNIT_SERIAL_NUMBER,
+    VpdPage.DEVICE_IDENTIFICATION,
+    VpdPage.EXTENDED_INQUIRY_DATA,
+    VpdPage.MODE_PAGE_POLICY,
+    VpdPage.SCSI_PORTS,
+)
+"""What an optical drive has of the pages of disks."""
 
 _EVPD = 0x01
 _ALLOCATION = slice(3, 5)
@@ -74,9 +84,22 @@ def inquiry(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
         raise ScsiError(invalid_field_in_cdb(2))
     else:
         removable = _RMB if unit.removable else 0
-        features = _TPGS_IMPLICIT | _THIRD_PARTY_COPY
-        data = _standard(_DISK, unit.vendor, unit.product, unit.revision, removable=removable, features=features)
+        is_disk = unit.drive is None
+        data = _standard(
+            device_type_of(unit),
+            unit.vendor,
+            unit.product,
+            unit.revision,
+            removable=removable,
+            features=_TPGS_IMPLICIT | _THIRD_PARTY_COPY if is_disk else 0,
+            versions=_VERSIONS if is_disk else _OPTICAL_VERSIONS,
+        )
     send(task, data, int.from_bytes(cdb[_ALLOCATION]))
+
+
+def device_type_of(unit: LogicalUnit) -> DeviceType:
+    """What kind of device a unit is."""
+    return DeviceType.DISK if unit.drive is None else DeviceType.CDROM
 
 
 def inquiry_absent(nexus: Nexus, task: Task) -> None:
@@ -96,7 +119,14 @@ def naa_designator(uuid: str) -> bytes:
 
 
 def _standard(
-    peripheral: int, vendor: str, product: str, revision: str, *, removable: int = 0, features: int = 0
+    peripheral: int,
+    vendor: str,
+    product: str,
+    revision: str,
+    *,
+    removable: int = 0,
+    features: int = 0,
+    versions: tuple[int, ...] = _VERSIONS,
 ) -> bytes:
     return _STANDARD.pack(
         peripheral,
@@ -110,14 +140,17 @@ def _standard(
         _text(vendor, 8),
         _text(product, 16),
         _text(revision, 4),
-        *_VERSIONS,
+        *versions,
     )
 
 
 def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
+    pages = tuple(VpdPage) if unit.drive is None else _OPTICAL_PAGES
+    if page not in pages:
+        raise ScsiError(invalid_field_in_cdb(2))
     match page:
         case VpdPage.SUPPORTED_PAGES:
-            data = bytes(VpdPage)
+            data = bytes(pages)
         case VpdPage.UNIT_SERIAL_NUMBER:
             data = unit.serial.encode("ascii")
         case VpdPage.DEVICE_IDENTIFICATION:
@@ -141,7 +174,7 @@ def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
             data = bytes((exponent, _LBPU | _LBPWS | _LBPWS10 | _LBPRZ, _THIN, 0)) if unit.thin else bytes(4)
         case _:
             raise ScsiError(invalid_field_in_cdb(2))
-    return _PAGE_HEADER.pack(_DISK, page, len(data)) + data
+    return _PAGE_HEADER.pack(device_type_of(unit), page, len(data)) + data
 
 
 def _identification(target_name: str, unit: LogicalUnit) -> bytes:

@@ -16,6 +16,7 @@ from lunaport.blockdev.device import BlockDevice
 from lunaport.blockdev.modes import ReadOnlyDevice, WriteThroughDevice
 from lunaport.scsi.limits import READ_NOW_BYTES_MAX, TRANSFER_BYTES_MAX
 from lunaport.scsi.mode_pages import Modes
+from lunaport.scsi.optical_drive import OpticalDrive
 from lunaport.scsi.ranges import Guarded, Ranges
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.sense import (
@@ -67,12 +68,14 @@ class LogicalUnit:
         "default_modes",
         "device",
         "draining",
+        "drive",
         "echo",
         "ejected",
         "erase_journal",
         "erase_key",
         "erasure",
         "holder",
+        "keep_ejected",
         "modes",
         "nexuses",
         "physical_block_size_bytes",
@@ -120,6 +123,9 @@ class LogicalUnit:
         save_modes: Callable[[Modes], None] | None = None,
         erase_journal: "Journal | None" = None,
         erase_key: Callable[[], None] | None = None,
+        ejected: bool = False,
+        keep_ejected: Callable[[bool], None] | None = None,
+        drive: OpticalDrive | None = None,
     ) -> None:
         """`uuid`: 32 hexadecimal digits. `thin`: offer UNMAP, when the device can give space back; a
         read-only unit then says that it is write protected.
@@ -129,10 +135,12 @@ class LogicalUnit:
         `erase_journal`: where SANITIZE puts down what it has to go on with after a restart. `erase_key`: makes all data
         unreadable, durably, by destroying the key it is encrypted with (blocks; raises DeviceError); None: it is not
         encrypted.
+        `ejected`: the medium is out. `keep_ejected`: keeps that over a restart (blocks; raises DeviceError).
+        `drive`: it is an optical drive, whose blocks are those of a CD.
         """
         if block_size_bytes not in _BLOCK_SIZES:
             raise ValueError(f"block size {block_size_bytes} is not one of {_BLOCK_SIZES}")
-        if device.size_bytes < block_size_bytes:
+        if device.size_bytes < block_size_bytes and drive is None:
             raise ValueError(f"{device.size_bytes} bytes are less than one block")
         self.bare_device = device
         """The device without what stands before it for a while."""
@@ -155,8 +163,11 @@ class LogicalUnit:
         self.transfer_blocks_max = TRANSFER_BYTES_MAX >> self.shift
         self.read_now_blocks_max = READ_NOW_BYTES_MAX >> self.shift
         self.stopped = False
-        self.ejected = False
+        self.drive = drive
+        """What it has beyond a disk where it is an optical drive."""
+        self.ejected = ejected if drive is None else not drive.loaded
         """The medium is out; only of a removable one."""
+        self.keep_ejected = keep_ejected
         self.preventing: set[Nexus] = set()
         """Nexuses that keep the medium in (PREVENT ALLOW MEDIUM REMOVAL)."""
         self.draining = 0
@@ -196,6 +207,11 @@ class LogicalUnit:
         return self.read_only or self.modes.write_protect
 
     @property
+    def absence(self) -> Sense:
+        """What is told while the medium is out."""
+        return medium_not_present() if self.drive is None else self.drive.absence
+
+    @property
     def ready(self) -> bool:
         """Whether commands that need the medium can run."""
         return not (self.stopped or self.ejected)
@@ -203,7 +219,7 @@ class LogicalUnit:
     def check_ready(self) -> None:
         """Raises ScsiError with the reason when the unit is not ready."""
         if self.ejected:
-            raise ScsiError(medium_not_present())
+            raise ScsiError(self.absence)
         if self.stopped:
             raise ScsiError(initializing_command_required())
 

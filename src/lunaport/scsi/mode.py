@@ -9,8 +9,9 @@ import struct
 from lunaport.scsi.data_out import collect
 from lunaport.scsi.enums import PageControl
 from lunaport.scsi.logical_unit import LogicalUnit
-from lunaport.scsi.mode_pages import Modes, changeable_pages, modes_of, pages_of
+from lunaport.scsi.mode_pages import Modes, changeable_pages, modes_of
 from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.optical_pages import pages_for
 from lunaport.scsi.reply import run, send
 from lunaport.scsi.sense import (
     ScsiError,
@@ -47,7 +48,7 @@ _ALL_SUBPAGES = 0xFF
 def mode_sense_6(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     cdb = task.cdb
     pages = _pages(unit, cdb)
-    descriptor = b"" if cdb[1] & _DBD else _short_descriptor(unit)
+    descriptor = b"" if cdb[1] & _DBD or unit.drive is not None else _short_descriptor(unit)
     length = _HEADER_6.size - 1 + len(descriptor) + len(pages)
     send(task, _HEADER_6.pack(length, 0, _device_specific(nexus, unit), len(descriptor)) + descriptor + pages, cdb[4])
 
@@ -57,7 +58,7 @@ def mode_sense_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     pages = _pages(unit, cdb)
     descriptor = b""
     long_lba = 0
-    if not cdb[1] & _DBD:
+    if not cdb[1] & _DBD and unit.drive is None:
         long_lba = _LONGLBA if cdb[1] & _LLBAA else 0
         descriptor = _long_descriptor(unit) if long_lba else _short_descriptor(unit)
     length = _HEADER_10.size - 2 + len(descriptor) + len(pages)
@@ -66,7 +67,9 @@ def mode_sense_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
 
 
 def _device_specific(nexus: Nexus, unit: LogicalUnit) -> int:
-    """The device-specific parameter (SBC-3 6.4.1)."""
+    """The device-specific parameter (SBC-3 6.4.1); drives have none (MMC-6 7.2.2)."""
+    if unit.drive is not None:
+        return 0
     return _DPOFUA | (_WP if unit.write_protected or nexus.rights.read_only else 0)
 
 
@@ -85,15 +88,24 @@ def _pages(unit: LogicalUnit, cdb: bytes) -> bytes:
 def _pages_by_control(unit: LogicalUnit, control: int) -> dict[int, bytes]:
     match control:
         case PageControl.CHANGEABLE:
-            return changeable_pages()
+            return _changeable(unit)
         case PageControl.DEFAULT:
-            return pages_of(unit.default_modes)
+            return pages_for(unit, unit.default_modes)
         case PageControl.SAVED:
             if unit.save_modes is None:
                 raise ScsiError(saving_parameters_not_supported())
-            return pages_of(unit.saved_modes or unit.default_modes)
+            return pages_for(unit, unit.saved_modes or unit.default_modes)
         case _:
-            return pages_of(unit.modes)
+            return pages_for(unit, unit.modes)
+
+
+def _changeable(unit: LogicalUnit) -> dict[int, bytes]:
+    """What of each page of a unit can be changed; of a page that only drives have, nothing."""
+    changeable = changeable_pages()
+    return {
+        code: changeable.get(code, page[:2] + bytes(len(page) - 2))
+        for code, page in pages_for(unit, unit.modes).items()
+    }
 
 
 def _short_descriptor(unit: LogicalUnit) -> bytes:
@@ -170,7 +182,7 @@ def parse_mode_parameters(parameters: bytes, unit: LogicalUnit, *, long_form: bo
         _check_block_descriptor(parameters, unit, header.size, descriptor_length, long_lba=long_lba)
     modes = unit.modes
     while position < len(parameters):
-        page = _take_page(parameters, position, modes)
+        page = _take_page(parameters, position, unit, modes)
         modes = modes_of(modes, page)
         position += len(page)
     return modes
@@ -193,9 +205,9 @@ def _check_block_descriptor(
         raise ScsiError(invalid_field_in_parameter_list(position + length - 4))
 
 
-def _take_page(parameters: bytes, position: int, modes: Modes) -> bytes:
+def _take_page(parameters: bytes, position: int, unit: LogicalUnit, modes: Modes) -> bytes:
     code = parameters[position] & _PAGE_CODE
-    current = pages_of(modes).get(code)
+    current = pages_for(unit, modes).get(code)
     if current is None or parameters[position] & _SPF:
         raise ScsiError(invalid_field_in_parameter_list(position, 6 if parameters[position] & _SPF else 5))
     if position + 1 >= len(parameters):
@@ -205,7 +217,7 @@ def _take_page(parameters: bytes, position: int, modes: Modes) -> bytes:
     page = parameters[position : position + len(current)]
     if len(page) < len(current):
         raise ScsiError(parameter_list_length_error())
-    changeable = changeable_pages()[code]
+    changeable = _changeable(unit)[code]
     for index in range(2, len(page)):
         wrong = (page[index] ^ current[index]) & ~changeable[index] & 0xFF
         if wrong:

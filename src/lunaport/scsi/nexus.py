@@ -1,7 +1,7 @@
 """An I_T nexus (SAM-5 4.5): an initiator port's way to the logical units, where every command comes in.
 
-Invariant: `_ready` holds exactly the LUNs this nexus may use with no question asked: no unit attention pending, no
-reservation of others in its way, not stopped, not draining. All other commands go the careful way, so the usual one
+Invariant: `_ready` holds exactly the LUNs this nexus may use with no question asked: a disk, no unit attention pending,
+no reservation of others in its way, not stopped, not draining. All other commands go the careful way, so the usual one
 pays one dict look-up for all of this. Those whom a reservation lets only read go the careful way for that too.
 LUNs that its rights do not show are not in `_ready` and not found either; a nexus whose rights are to read only has a
 dispatch table in which every command that writes is refused.
@@ -85,6 +85,8 @@ class Nexus:
             unit.nexuses.discard(self)
             unit.preventing.discard(self)
             unit.echo.pop(self, None)
+            if unit.drive is not None:
+                unit.drive.forget(self)
             if unit.holder is self:
                 unit.set_state(holder=None, stopped=unit.stopped)
             for key in [key for key in unit.copies if key[0] is self]:
@@ -206,6 +208,7 @@ class Nexus:
             lun: unit
             for lun, unit in self._forms.items()
             if not self._attentions[unit]
+            and unit.drive is None
             and unit.ready
             and unit.erasure is None
             and not unit.draining
@@ -228,12 +231,13 @@ class Nexus:
         # In the order of SAM-5 5.13 and SPC-4 5.7: a unit attention hides everything else, an unknown command is never
         # a reservation conflict, and fields are looked at last.
         cdb = task.cdb[:CDB_BYTES]
-        row = self.target.commands.get(cdb[0], None)
+        commands = self.target.commands_of(unit)
+        row = commands.get(cdb[0], None)
         if row is None or not row.ignores_attention:
             attention = self.take_attention(unit)
             if attention is not None:
                 raise ScsiError(attention)
-        row = row or self.target.commands.find(cdb)
+        row = row or commands.find(cdb)
         if unit.draining and not row.ignores_attention:
             # A write of a nexus that is gone is still under way: whoever comes back must not be overtaken by it.
             task.finish(Status.BUSY)

@@ -18,25 +18,26 @@ _FUA = 0x08
 
 def read_6(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     cdb = task.cdb
-    _read(nexus, unit, task, 0, int.from_bytes(cdb[1:4]), cdb[4] or BLOCKS_6)
+    read_blocks(nexus, unit, task, 0, int.from_bytes(cdb[1:4]), cdb[4] or BLOCKS_6)
 
 
 def read_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     flags, lba, blocks = FIELDS_10(task.cdb)
-    _read(nexus, unit, task, flags, lba, blocks)
+    read_blocks(nexus, unit, task, flags, lba, blocks)
 
 
 def read_12(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     flags, lba, blocks = FIELDS_12(task.cdb)
-    _read(nexus, unit, task, flags, lba, blocks)
+    read_blocks(nexus, unit, task, flags, lba, blocks)
 
 
 def read_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     flags, lba, blocks = FIELDS_16(task.cdb)
-    _read(nexus, unit, task, flags, lba, blocks)
+    read_blocks(nexus, unit, task, flags, lba, blocks)
 
 
-def _read(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: int, blocks: int) -> None:
+def read_blocks(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: int, blocks: int) -> None:
+    """Send `blocks` from `lba` on; `flags` are those of READ (10)."""
     length = blocks << unit.shift
     if lba + (blocks or 1) > unit.block_count or blocks > unit.read_now_blocks_max:
         check_extent(unit, task.cdb[0], lba, blocks, unit.transfer_blocks_max)

@@ -3,9 +3,9 @@
 SPC-4 6.47, 6.39 and 6.15, SBC-3 5.20.
 """
 
-from lunaport.scsi.cache import flush_unattended
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.optical_drive import move_tray
 from lunaport.scsi.reply import run, send
 from lunaport.scsi.sense import (
     ScsiError,
@@ -15,7 +15,6 @@ from lunaport.scsi.sense import (
     invalid_opcode,
     logical_unit_not_supported,
     medium_may_have_changed,
-    medium_not_present,
     medium_removal_prevented,
     no_sense,
 )
@@ -45,7 +44,7 @@ def _state(unit: LogicalUnit) -> Sense:
     if unit.erasure is not None:
         return unit.erasure.refusal
     if unit.ejected:
-        return medium_not_present()
+        return unit.absence
     return initializing_command_required() if unit.stopped else no_sense()
 
 
@@ -74,22 +73,40 @@ def start_stop_unit(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     if flags & _POWER_CONDITION:
         task.good()
         return
+    keep = None
     if flags & _LOEJ:
         if not unit.removable:
             raise ScsiError(invalid_field_in_cdb(4, _LOEJ_BIT))
         if unit.preventing:
             raise ScsiError(medium_removal_prevented())
-        if start and unit.ejected:
-            unit.raise_attention(medium_may_have_changed(), but=nexus)
-        unit.set_medium(ejected=not start)
+        keep = unit.keep_ejected if _move_medium(nexus, unit, ejected=not start) else None
     unit.set_state(holder=unit.holder, stopped=not start and not unit.removable)
-    if start or flags & _NO_FLUSH:
+    flushes = not start and not flags & _NO_FLUSH
+
+    def work() -> None:
+        if flushes:
+            unit.device.flush()
+        if keep is not None:
+            keep(not start)
+
+    if not flushes and keep is None:
         task.good()
     elif task.cdb[1] & _IMMED:
         task.good()
-        flush_unattended(unit)
+        unit.background.submit(work, lambda error: None)  # a device that failed to flush keeps failing
     else:
-        run(nexus, unit, task, unit.device.flush)
+        run(nexus, unit, task, work)
+
+
+def _move_medium(nexus: Nexus, unit: LogicalUnit, *, ejected: bool) -> bool:
+    """Take the medium out or put it in, and tell the others; False where it is there already."""
+    if unit.drive is not None:
+        return move_tray(unit, nexus, open_it=ejected)
+    moves = unit.ejected != ejected
+    if moves and not ejected:
+        unit.raise_attention(medium_may_have_changed(), but=nexus)
+    unit.set_medium(ejected=ejected)
+    return moves
 
 
 def allows_removal(cdb: bytes) -> bool:

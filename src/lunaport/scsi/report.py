@@ -63,7 +63,7 @@ def report_supported_operation_codes(nexus: Nexus, unit: LogicalUnit, task: Task
 
 
 def _choose(nexus: Nexus, unit: LogicalUnit, option: int, opcode: int, service_action: int) -> Command | None:
-    commands = nexus.target.commands
+    commands = nexus.target.commands_of(unit)
     has_service_actions = commands.has_service_actions(opcode)
     if option not in set(ReportingOptions):
         raise ScsiError(invalid_field_in_cdb(2, _OPTIONS_BIT))
@@ -94,7 +94,7 @@ def _all_commands(nexus: Nexus, unit: LogicalUnit, *, timeouts: bool) -> bytes:
             len(row.usage),
         )
         + (_timeouts(row) if timeouts else b"")
-        for row in nexus.target.commands.rows
+        for row in nexus.target.commands_of(unit).rows
         if _has(unit, row)
     )
     return struct.pack(">I", len(descriptors)) + descriptors

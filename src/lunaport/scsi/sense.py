@@ -159,6 +159,23 @@ def medium_not_present() -> Sense:
     return Sense(key=SenseKey.NOT_READY, code=0x3A00)
 
 
+def medium_not_present_tray_closed() -> Sense:
+    return Sense(key=SenseKey.NOT_READY, code=0x3A01)
+
+
+def medium_not_present_tray_open() -> Sense:
+    return Sense(key=SenseKey.NOT_READY, code=0x3A02)
+
+
+def incompatible_medium() -> Sense:
+    """CANNOT READ MEDIUM, INCOMPATIBLE FORMAT: the command is for another kind of disc."""
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x3002)
+
+
+def illegal_mode_for_this_track() -> Sense:
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x6400)
+
+
 def medium_removal_prevented() -> Sense:
     return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x5302)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from lunaport.scsi.command import CommandTable
-from lunaport.scsi.commands import COMMANDS
+from lunaport.scsi.commands import COMMANDS, OPTICAL_COMMANDS
 from lunaport.scsi.copy_domain import CopyDomain
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.lun import lun_forms
@@ -56,6 +56,10 @@ class ScsiTarget:
         """Whether somebody holds a reservation on one of the units, of either kind."""
         units = self._units.values()
         return any(unit.holder is not None or unit.reservations.now.type is not None for unit in units)
+
+    def commands_of(self, unit: LogicalUnit) -> CommandTable:
+        """The commands that a unit has by its device type."""
+        return self.commands if unit.drive is None else OPTICAL_COMMANDS
 
     def find(self, lun: int) -> LogicalUnit | None:
         """The unit of a LUN as on the wire."""
