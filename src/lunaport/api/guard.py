@@ -1,7 +1,8 @@
 """What every request passes before a route sees it: who is it, does he speak for himself, may he, is the body small.
 
 In this order, so that an unknown caller makes the NAS hold nothing. Refused bodies are read to a bounded end and thrown
-away: a caller who is still sending gets to see the answer. Beyond that the connection closes with the answer. Also the
+away: a caller who is still sending gets to see the answer. Beyond that the connection closes with the answer. Images of
+discs are files and not held: their route reads them piece by piece, with bounds of its own. Also the
 HTTP edge of the exception rules: whatever gets this far is logged and answered without detail. Plain ASGI, because it
 must hold for routes that do not exist too.
 """
@@ -19,7 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lunaport.api.answers import RequestError, answer, refuse
-from lunaport.api.permissions import SAFE_METHODS, needed_role
+from lunaport.api.permissions import IMAGES, SAFE_METHODS, needed_role
 from lunaport.model.errors import Fault
 from lunaport.model.user import Actor, Role
 from lunaport.service.actor import CURRENT
@@ -166,7 +167,8 @@ class Guard:
             check_origin(scope["method"], headers)
             if not is_public(path):
                 check_role(actor, scope["method"], path)
-            body = await read_body(receive, headers)
+            if scope["method"] != "PUT" or not IMAGES.match(path):
+                receive = replay(await read_body(receive, headers), receive)
         except RequestError as error:
             ended = await drain(receive)
             response = answer(path, error.problems, own_words=True, headers=error.headers)
@@ -177,7 +179,7 @@ class Guard:
             return
         before = CURRENT.set(actor)
         try:
-            await self._app(scope, replay(body, receive), send_marked)
+            await self._app(scope, receive, send_marked)
         except Exception:
             LOG.exception("unexpected error while answering %s %s", scope["method"], path)
             if not started:

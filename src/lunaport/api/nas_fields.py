@@ -198,7 +198,7 @@ def share_object(target: Target) -> JsonObject:
     return {
         "id": target.id,
         "target": target.name,
-        "size": str(target.disk.size_bytes),
+        "size": str(target.disk.medium_bytes),
         "volume": target.disk.volume,
         "header-digest": target.header_digest,
         "data-digest": target.data_digest,

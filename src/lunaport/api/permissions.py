@@ -3,6 +3,7 @@
 Looking takes a viewer, but for users and the audit log. Whose token may be seen or removed is decided where tokens are.
 """
 
+import re
 from typing import Final
 
 from lunaport.api.answers import NAS_PREFIX
@@ -14,6 +15,8 @@ _FOR_ADMINS: Final = ("/api/v1/users", "/api/v1/audit")
 _CHANGED_BY_VIEWERS: Final = ("/api/v1/me", "/api/v1/tokens")
 """A viewer's own: his password and his tokens."""
 _CHANGED_BY_OPERATORS: Final = (f"{NAS_PREFIX}iscsi_shares/api", "/api/v1/targets", "/api/v1/sessions")
+IMAGES: Final = re.compile(r"/api/v1/volumes/[^/]+/images/[^/]+$")
+"""What is sent there is a file, and may be large."""
 
 
 def needed_role(method: str, path: str) -> Role:
@@ -22,7 +25,8 @@ def needed_role(method: str, path: str) -> Role:
         return Role.ADMIN
     if method in SAFE_METHODS or _is_below(path, _CHANGED_BY_VIEWERS):
         return Role.VIEWER
-    return Role.OPERATOR if _is_below(path, _CHANGED_BY_OPERATORS) else Role.ADMIN
+    by_operators = _is_below(path, _CHANGED_BY_OPERATORS) or IMAGES.match(path)
+    return Role.OPERATOR if by_operators else Role.ADMIN
 
 
 def _is_below(path: str, places: tuple[str, ...]) -> bool:

@@ -10,8 +10,9 @@ from fastapi import APIRouter
 from lunaport.api import v1_models as models
 from lunaport.api.v1_audit import add_audit_routes
 from lunaport.api.v1_events import add_event_routes
-from lunaport.api.v1_lun_models import LunNew, LunPatch
+from lunaport.api.v1_lun_models import LunNew, LunPatch, MediumIn
 from lunaport.api.v1_luns import add_lun_routes
+from lunaport.api.v1_media import add_image_routes, add_medium_routes
 from lunaport.api.v1_service import add_service_routes
 from lunaport.api.v1_sessions import add_session_routes
 from lunaport.api.v1_status import add_status_routes
@@ -29,7 +30,9 @@ def v1_router(nas: Nas) -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     add_target_routes(router, nas)
     add_lun_routes(router, nas)
+    add_medium_routes(router, nas)
     add_volume_routes(router, nas)
+    add_image_routes(router, nas)
     add_service_routes(router, nas)
     add_session_routes(router, nas)
     add_drain_routes(router, nas)
@@ -47,6 +50,7 @@ BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
     models.TargetPatch,
     LunNew,
     LunPatch,
+    MediumIn,
     models.VolumeIn,
     models.VolumePatch,
     models.ServiceIn,

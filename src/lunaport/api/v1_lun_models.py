@@ -1,6 +1,8 @@
 """The documents of API v1 about logical units."""
 
-from pydantic import Field
+from datetime import datetime
+
+from pydantic import ConfigDict, Field
 
 from lunaport.api.v1_access import Document
 from lunaport.model.lun import LUN_MAX
@@ -13,7 +15,13 @@ class LunIn(Document):
     """
 
     lun: int = Field(default=0, ge=0, le=LUN_MAX)
-    size_bytes: int = Field(description="Rounded up to whole blocks. May grow later, not shrink.")
+    size_bytes: int | None = Field(
+        default=None, description="Of a disk; rounded up to whole blocks. May grow later, not shrink."
+    )
+    device_type: str | None = Field(default=None, description="`disk` (default) or `cdrom`, a CD-ROM drive.")
+    image: str | None = Field(
+        default=None, description="For a drive: the image that shall lie in it, from the volume; empty: none."
+    )
     volume: str | None = Field(default=None, description="Left out: `default` for a new target, else as it is.")
     encrypted: bool | None = Field(default=None, description="Encryption at rest (AES-256-XTS). False by default.")
     block_size_bytes: int | None = Field(default=None, description="512 (default) or 4096.")
@@ -52,7 +60,9 @@ class LunOut(Document):
 
     lun: int
     uuid: str = Field(description="The NAA identifier derives from it.")
-    size_bytes: int
+    device_type: str = Field(description="`disk` or `cdrom`.")
+    size_bytes: int = Field(description="Of a drive: that of the image in it.")
+    image: str = Field(description="What lies in a drive; empty: nothing, or it is a disk.")
     volume: str
     encrypted: bool = Field(description="Whether its data lies encrypted on the disk.")
     block_size_bytes: int
@@ -64,6 +74,39 @@ class LunOut(Document):
     vendor: str
     product: str
     serial: str = Field(description="Empty: the uuid.")
+
+
+class MediumIn(Document):
+    """What to put in."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"image": "debian.iso"}})
+
+    image: str = Field(default="", description="For a drive: the name of an image in its volume.")
+    force: bool = Field(default=False, description="Also when an initiator keeps the present medium in.")
+
+
+class MediumOut(Document):
+    """The medium of a LUN as it is now."""
+
+    image: str = Field(description="What the administrator has put in; empty: nothing, or it is a disk.")
+    size_bytes: int
+    loaded: bool = Field(description="Whether initiators can read it.")
+    tray_open: bool = Field(description="An initiator has taken it out.")
+    locked_by: list[str] = Field(description="Names of the initiators that keep it in.")
+
+
+class ImageOut(Document):
+    """An image of a CD or DVD."""
+
+    name: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class ImageList(Document):
+    """All images of a volume, by name."""
+
+    items: list[ImageOut]
 
 
 class LunList(Document):

@@ -114,7 +114,7 @@ def lun_change(lun: LunIn | LunNew | LunPatch) -> LunChange:
     kind = {name: value for name in KIND_FIELDS if (value := getattr(lun, name, None)) is not None}
     if isinstance(lun, LunPatch):
         return LunChange(size=lun.size_bytes, kind=kind)
-    return LunChange(lun=lun.lun, size=lun.size_bytes, volume=lun.volume, kind=kind)
+    return LunChange(lun=lun.lun, size=lun.size_bytes, volume=lun.volume, kind=kind, image=lun.image)
 
 
 def target_change(document: v1.TargetIn | v1.TargetPatch) -> TargetChange:
@@ -177,7 +177,14 @@ def parse_when(text: str | None, field: str) -> float | None:
 
 def lun_out(lun: Lun) -> LunOut:
     """A LUN as a document."""
-    return LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume, **asdict(lun.kind))
+    return LunOut(
+        lun=lun.lun,
+        uuid=lun.uuid,
+        size_bytes=lun.medium_bytes,
+        volume=lun.volume,
+        image=lun.medium.image,
+        **asdict(lun.kind),
+    )
 
 
 def target_out(target: Target) -> v1.TargetOut:

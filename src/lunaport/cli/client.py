@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
 import httpx
@@ -14,6 +14,7 @@ Json = dict[str, Any]
 
 TIMEOUT_S: Final = 60.0
 PAGE_COUNT: Final = 500
+PIECE_BYTES: Final = 1 << 18
 _CODES: Final = {
     400: Exit.USAGE,
     401: Exit.REFUSED,
@@ -97,6 +98,21 @@ class Client:
         if response.is_success:
             return response
         raise self._error(response, options)
+
+    def send(self, path: str, file: BinaryIO, size_bytes: int, *, options: Mapping[str, str] | None = None) -> Any:
+        """Send a file by PUT; the JSON of the answer. Raises CliError."""
+        headers = {"Content-Length": str(size_bytes), "Content-Type": "application/octet-stream"}
+        pieces = iter(lambda: file.read(PIECE_BYTES), b"")
+        try:
+            response = self._http.put(f"/api/v1{path}", content=pieces, headers=headers)
+        except httpx.ConnectError as error:
+            raise CliError(Exit.UNREACHABLE, *self._unreachable(error)) from error
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise CliError(Exit.UNREACHABLE, f"{self.connection.url} stopped listening: {reason}") from error
+        if response.is_success:
+            return self._json(response)
+        raise self._error(response, options or {})
 
     def pages(self, path: str, parameters: Mapping[str, str] | None = None) -> Iterator[Json]:
         """Every item of a list that comes in pages."""

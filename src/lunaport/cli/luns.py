@@ -24,6 +24,8 @@ KIND_OPTIONS: Final = {
     "product": "--product",
     "serial": "--serial",
     "encrypted": "--encrypted",
+    "device_type": "--cdrom",
+    "image": "--image",
 }
 """What the fields of a kind of LUN are called on the command line."""
 OPTIONS: Final = {"lun": "--lun", "size_bytes": "SIZE", "volume": "--volume", **KIND_OPTIONS}
@@ -89,7 +91,11 @@ def list_luns(context: typer.Context, target: TargetName, as_json: AsJson = Fals
 def add(
     context: typer.Context,
     target: TargetName,
-    size: Annotated[str, typer.Argument(help="Bytes, or with a unit: 10G, 10GiB (2^30), 10GB (10^9).")],
+    size: Annotated[
+        str, typer.Argument(help="Bytes, or with a unit: 10G, 10GiB (2^30), 10GB (10^9). Not for a drive.")
+    ] = "",
+    cdrom: Annotated[bool, typer.Option("--cdrom", help="A CD-ROM drive instead of a disk.")] = False,
+    image: Annotated[str | None, typer.Option(help="The image that shall lie in the drive.")] = None,
     lun: Annotated[int | None, typer.Option(help="Its number. [the lowest free one]")] = None,
     volume: Annotated[str | None, typer.Option(help="The volume it lies on. [default]")] = None,
     block_size: BlockSize = None,
@@ -110,7 +116,12 @@ def add(
         write_through=write_through, no_unmap=no_unmap, vendor=vendor, product=product, serial=serial,
         encrypted=encrypted,
     )  # fmt: skip
-    body["size_bytes"] = parse_size(size, "SIZE")
+    if cdrom:
+        body["device_type"] = "cdrom"
+    if image is not None:
+        body["image"] = image
+    if size or not cdrom:
+        body["size_bytes"] = parse_size(size, "SIZE")
     if lun is not None:
         body["lun"] = lun
     if volume is not None:
@@ -159,6 +170,40 @@ def edit(
 
 @app.command()
 @command
+def insert(
+    context: typer.Context,
+    target: TargetName,
+    lun: Number,
+    image: Annotated[str, typer.Argument(help="The image; not for a removable disk, which has its own medium.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Also when an initiator keeps the present one in.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put an image into a drive, or the medium of a removable disk back in."""
+    with connected(context) as client:
+        path = f"/targets/{find_target(client, target)['id']}/luns/{lun}/medium"
+        body = {"image": image, "force": force}
+        print_medium(client.call("PUT", path, body, options={"image": "IMAGE", "lun": "LUN"}), as_json=as_json)
+
+
+@app.command()
+@command
+def eject(
+    context: typer.Context,
+    target: TargetName,
+    lun: Number,
+    force: Annotated[bool, typer.Option("--force", help="Also when an initiator keeps it in.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take the medium out. Without --force, an initiator that keeps it in is asked to let it go."""
+    with connected(context) as client:
+        path = f"/targets/{find_target(client, target)['id']}/luns/{lun}/medium"
+        parameters = {"force": "true"} if force else {}
+        options = {"image": "LUN", "lun": "LUN"}
+        print_medium(client.call("DELETE", path, parameters=parameters, options=options), as_json=as_json)
+
+
+@app.command()
+@command
 def remove(
     context: typer.Context,
     target: TargetName,
@@ -180,6 +225,8 @@ def find_lun(client: "Client", target: Any, number: int) -> Any:
 
 def traits(lun: Any) -> str:
     """What is not usual about a LUN, in words."""
+    if lun["device_type"] == "cdrom":
+        return f"CD-ROM drive, {lun['image'] or 'empty'}"
     found = []
     if lun["block_size_bytes"] != 512:
         found.append(f"{lun['block_size_bytes']}-byte blocks")
@@ -194,6 +241,23 @@ def traits(lun: Any) -> str:
     if lun["encrypted"]:
         found.append("encrypted")
     return ", ".join(found) or "-"
+
+
+def print_medium(medium: Any, *, as_json: bool) -> None:
+    """What lies in a LUN now."""
+    from lunaport.cli.output import print_json, print_record
+
+    if as_json:
+        print_json(medium)
+        return
+    print_record(
+        {
+            "image": medium["image"] or "-",
+            "loaded": medium["loaded"],
+            "tray open": medium["tray_open"],
+            "locked by": ", ".join(medium["locked_by"]) or "-",
+        }
+    )
 
 
 def print_lun(lun: Any, *, as_json: bool) -> None:

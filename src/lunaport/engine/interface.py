@@ -4,7 +4,7 @@ Values are plain, frozen and complete: an engine never asks back. Paths are abso
 serves the change, so an answer sent after it is true.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -55,6 +55,33 @@ class LunSpec:
     product: str = "DISK"
     serial: str = ""
     """Empty: the uuid."""
+    device_type: str = "disk"
+    """Or `cdrom`: a drive. Its own file holds nothing but what is kept beside it."""
+    image: str = ""
+    """The path of the image in a drive; empty: none."""
+    medium_out: bool = False
+    """The medium of a removable disk is taken out."""
+    insertion: int = 0
+    """Another number: the medium is put in or taken out anew, whatever initiators have done with it since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediumReport:
+    """The medium of a LUN as it is now."""
+
+    loaded: bool
+    tray_open: bool = False
+    locked_by: tuple[str, ...] = ()
+    """Names of the initiators that keep it in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInfo:
+    """An image in a volume. `modified_at`: seconds since 1970."""
+
+    name: str
+    size_bytes: int
+    modified_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,6 +415,24 @@ class Engine(Protocol):
 
     async def remove_file(self, path: str) -> None:
         """Remove a file that no target uses; a missing one counts as removed."""
+
+    async def medium(self, target: str, lun: int, *, request_eject: bool = False) -> MediumReport | None:
+        """The medium of a LUN now; None where there is none to take out.
+
+        `request_eject`: initiators that keep the medium in are asked to let it go.
+        """
+
+    async def images(self, volume: str) -> Sequence[ImageInfo]:
+        """The images in a volume's directory, by name."""
+
+    async def receive_image(self, volume: str, name: str, pieces: AsyncIterator[bytes]) -> None:
+        """Put an image into a volume, durably. What `pieces` raises goes through; then nothing is left.
+
+        Raises StorageError `exists`, `no space`.
+        """
+
+    async def remove_image(self, path: str) -> None:
+        """Remove an image for good. Raises StorageError `missing`, `in use`."""
 
     async def close(self) -> None:
         """Let go of the engine; what it serves it goes on serving."""

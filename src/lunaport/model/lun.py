@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from lunaport.model.errors import Collector, Fault, InvalidError, Path
+from lunaport.model.image import check_image_name
 from lunaport.model.size import format_size, parse_size
 from lunaport.model.volume import DEFAULT_VOLUME
 
@@ -20,6 +21,9 @@ LUNS_MAX: Final = 256
 """Of one target."""
 CHANGEABLE: Final = ("read_only", "write_cache")
 """What of the kind of a LUN may change while it is used."""
+DISK: Final = "disk"
+CDROM: Final = "cdrom"
+DEVICE_TYPES: Final = (DISK, CDROM)
 BLOCK_SIZES: Final = (512, 4096)
 PHYSICAL_BLOCK_SIZES: Final = (512, 4096, 8192, 16384, 32768, 65536)
 VENDOR_CHARS_MAX: Final = 8
@@ -39,6 +43,7 @@ class LunState(StrEnum):
 class LunKind:
     """What kind of disk initiators see. Chosen when the LUN is made, and kept but for CHANGEABLE."""
 
+    device_type: str = DISK
     block_size_bytes: int = 512
     physical_block_size_bytes: int = 4096
     read_only: bool = False
@@ -54,6 +59,40 @@ class LunKind:
     encrypted: bool = False
     """Its data lies encrypted on the disk."""
 
+    @property
+    def is_drive(self) -> bool:
+        """Whether it is a CD-ROM drive, whose medium comes and goes."""
+        return self.device_type == CDROM
+
+
+_DRIVE: Final = LunKind(
+    device_type=CDROM,
+    block_size_bytes=2048,
+    physical_block_size_bytes=2048,
+    read_only=True,
+    removable=True,
+    write_cache=False,
+    unmap=False,
+    product="CD-ROM",
+)
+"""What a CD-ROM drive is; only its names can be chosen."""
+_NAMES: Final = ("vendor", "product", "serial")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Medium:
+    """What lies in a unit whose medium can be taken out, as the administrator wants it.
+
+    `insertion` counts how often it was put in: what initiators did with the tray before counts no more.
+    """
+
+    image: str = ""
+    """The name of the image in a drive, in the volume of the LUN; empty: none. Disks have their own medium."""
+    image_bytes: int = 0
+    out: bool = False
+    """Of a disk: its medium is taken out."""
+    insertion: int = 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lun:
@@ -68,6 +107,12 @@ class Lun:
     key: str = field(default="", repr=False)
     """Encrypts the key its data is encrypted with: hexadecimal digits. Empty: the data is not encrypted."""
     kind: LunKind = field(default_factory=LunKind)
+    medium: Medium = field(default_factory=Medium)
+
+    @property
+    def medium_bytes(self) -> int:
+        """The size of what initiators read: that of the medium in a drive."""
+        return self.medium.image_bytes if self.kind.is_drive else self.size_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +125,8 @@ class LunChange:
     volume: str | None = None
     kind: dict[str, Any] = field(default_factory=dict)
     """Fields of LunKind to their values."""
+    image: str | None = None
+    """For a drive: the image that shall lie in it; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +137,9 @@ class LunDraft:
     size_bytes: int
     volume: str
     kind: LunKind = field(default_factory=LunKind)
+    medium: Medium = field(default_factory=Medium)
+    """Where `image` is new, its size is not known yet."""
+    image_path: Path = ("image",)
     size_path: Path = ("size",)
     volume_path: Path = ("volume",)
 
@@ -108,9 +158,10 @@ def merge_luns(
     What is wrong is noted in `problems`.
     """
     stored = {lun.lun: lun for lun in current}
-    first = current[0].lun if current else 0
+    first = first_disk(current).lun if current else 0
     drafts = {
-        lun.lun: LunDraft(lun=lun.lun, size_bytes=lun.size_bytes, volume=lun.volume, kind=lun.kind) for lun in current
+        lun.lun: LunDraft(lun=lun.lun, size_bytes=lun.size_bytes, volume=lun.volume, kind=lun.kind, medium=lun.medium)
+        for lun in current
     }
     seen: set[int] = set()
     for index, change in enumerate(changes):
@@ -132,6 +183,11 @@ def merge_luns(
     return tuple(drafts[number] for number in sorted(drafts))
 
 
+def first_disk(luns: Sequence[Lun]) -> Lun:
+    """The disk with the lowest number; where there is none, the first LUN."""
+    return next((lun for lun in luns if not lun.kind.is_drive), luns[0])
+
+
 def free_number(current: Sequence[Lun]) -> int:
     """The lowest number that no LUN of a target has."""
     taken = {lun.lun for lun in current}
@@ -144,15 +200,37 @@ def _merge(
     kind = _merge_kind(current, change, place, problems)
     return LunDraft(
         lun=number,
-        size_bytes=_merge_size(current, change, kind.block_size_bytes, place("size"), problems),
+        size_bytes=_merge_size(current, change, kind, place("size"), problems),
         volume=change.volume or (current.volume if current else DEFAULT_VOLUME),
         kind=kind,
+        medium=_merge_medium(current, change, kind, place("image"), problems),
+        image_path=place("image"),
         size_path=place("size"),
         volume_path=place("volume"),
     )
 
 
-def _merge_size(current: Lun | None, change: LunChange, block_size_bytes: int, path: Path, problems: Collector) -> int:
+def _merge_medium(current: Lun | None, change: LunChange, kind: LunKind, path: Path, problems: Collector) -> Medium:
+    medium = current.medium if current else Medium()
+    if change.image is None or change.image == medium.image:
+        return medium
+    if not kind.is_drive:
+        problems.add(Fault.MEDIUM_FIXED, "is given, but this LUN is no CD-ROM drive; leave it out", *path)
+        return medium
+    if change.image:
+        try:
+            check_image_name(change.image, *path)
+        except InvalidError as error:
+            problems.take(error)
+    return Medium(image=change.image, insertion=medium.insertion + 1)
+
+
+def _merge_size(current: Lun | None, change: LunChange, kind: LunKind, path: Path, problems: Collector) -> int:
+    if kind.is_drive:
+        if change.size not in (None, 0, "0", *(() if current is None else (current.medium_bytes,))):
+            problems.add(Fault.LUN_KIND_INVALID, "is that of the medium in a CD-ROM drive; leave it out", *path)
+        return 0
+    block_size_bytes = kind.block_size_bytes
     if change.size is None:
         if current is None:
             problems.add(Fault.MISSING_FIELD, "is missing; right would be a size such as 10G", *path)
@@ -176,30 +254,48 @@ def _merge_size(current: Lun | None, change: LunChange, block_size_bytes: int, p
 
 
 def _merge_kind(current: Lun | None, change: LunChange, place: Callable[[str], Path], problems: Collector) -> LunKind:
+    if current is None and change.kind.get("device_type", DISK) == CDROM:
+        kind = replace(_DRIVE, **{name: value for name, value in change.kind.items() if name in _NAMES})
+        for name, value in change.kind.items():
+            if value != getattr(kind, name):
+                problems.add(
+                    Fault.LUN_KIND_INVALID, f"is {getattr(kind, name)!r} in a CD-ROM drive; leave it out", *place(name)
+                )
+        for name, reason in _name_problems(kind):
+            problems.add(Fault.LUN_KIND_INVALID, reason, *place(name))
+        return kind
     if current is None:
         kind = LunKind(**change.kind)
         for name, reason in _kind_problems(kind):
             problems.add(Fault.LUN_KIND_INVALID, reason, *place(name))
         return kind
+    changeable = () if current.kind.is_drive else CHANGEABLE
     for name, value in change.kind.items():
         now = getattr(current.kind, name)
-        if value != now and name not in CHANGEABLE:
+        if value != now and name not in changeable:
             problems.add(
                 Fault.LUN_KIND_FIXED,
                 f"is {now!r} since the LUN was made and cannot change; leave it out or repeat it",
                 *place(name),
             )
-    return replace(current.kind, **{name: value for name, value in change.kind.items() if name in CHANGEABLE})
+    return replace(current.kind, **{name: value for name, value in change.kind.items() if name in changeable})
 
 
 def _kind_problems(kind: LunKind) -> list[tuple[str, str]]:
     found = []
+    if kind.device_type not in DEVICE_TYPES:
+        found.append(("device_type", f"is not one of {', '.join(DEVICE_TYPES)}"))
     if kind.block_size_bytes not in BLOCK_SIZES:
         found.append(("block_size_bytes", f"is not one of {_listed(BLOCK_SIZES)}"))
     if kind.physical_block_size_bytes not in PHYSICAL_BLOCK_SIZES:
         found.append(("physical_block_size_bytes", f"is not one of {_listed(PHYSICAL_BLOCK_SIZES)}"))
     elif kind.physical_block_size_bytes < kind.block_size_bytes:
         found.append(("physical_block_size_bytes", "is smaller than a block of the disk"))
+    return found + _name_problems(kind)
+
+
+def _name_problems(kind: LunKind) -> list[tuple[str, str]]:
+    found = []
     for name, chars_max, may_be_empty in (
         ("vendor", VENDOR_CHARS_MAX, False),
         ("product", PRODUCT_CHARS_MAX, False),

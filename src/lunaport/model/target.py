@@ -18,7 +18,7 @@ from lunaport.model.chap import (
 )
 from lunaport.model.errors import Collector, Fault, InvalidError, Path
 from lunaport.model.limits import Limits, LimitsChange, merge_limits
-from lunaport.model.lun import Lun, LunChange, LunDraft, merge_luns
+from lunaport.model.lun import Lun, LunChange, LunDraft, first_disk, merge_luns
 from lunaport.model.name import parse_name
 
 
@@ -48,8 +48,8 @@ class Target:
 
     @property
     def disk(self) -> Lun:
-        """The first LUN, which every target has: the share of the NAS API."""
-        return self.luns[0]
+        """The share of the NAS API: the disk with the lowest number, or the first LUN where no LUN is a disk."""
+        return first_disk(self.luns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +202,12 @@ def with_draft(target: Target, draft: TargetDraft) -> Target:
         limits=draft.limits,
         draining=draft.draining,
         luns=tuple(
-            replace(lun, size_bytes=drafts[lun.lun].size_bytes, kind=drafts[lun.lun].kind) for lun in target.luns
+            replace(
+                lun,
+                size_bytes=drafts[lun.lun].size_bytes,
+                kind=drafts[lun.lun].kind,
+                medium=drafts[lun.lun].medium,
+            )
+            for lun in target.luns
         ),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from lunaport.model.block import Block
+from lunaport.model.image import Image
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
 from lunaport.model.lun import LunChange
 from lunaport.model.target import Target, TargetChange
@@ -97,6 +98,48 @@ class DeleteLun(Action[TargetLun]):
     target_id: int
     lun: int
     revisions: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsertMedium(Action[TargetLun]):
+    """Put an image into a CD-ROM drive, in place of one that lies there; or the medium of a removable disk back in.
+
+    Legal when no initiator keeps the present medium in, or with `force`.
+    """
+
+    target_id: int
+    lun: int
+    image: str = ""
+    """For drives only: its name."""
+    force: bool = False
+    revisions: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EjectMedium(Action[TargetLun]):
+    """Take the medium out of a drive or a removable disk. Legal when no initiator keeps it in, or with `force`."""
+
+    target_id: int
+    lun: int
+    force: bool = False
+    revisions: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadImage(Action[Image]):
+    """Take an image in. Legal when the name is free and there is room. Runs beside other actions."""
+
+    volume: str
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteImage(Action[Image]):
+    """Remove an image for good. Legal when it lies in no drive."""
+
+    volume: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

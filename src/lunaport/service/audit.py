@@ -32,6 +32,8 @@ _ON_TARGETS: Final = (
     actions.CreateLun,
     actions.UpdateLun,
     actions.DeleteLun,
+    actions.InsertMedium,
+    actions.EjectMedium,
 )
 _HUMPS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _REMOVING: Final = ("delete_", "unblock_")
@@ -63,6 +65,8 @@ def _subject(action: Action[Any], thing: object) -> str:
     """What it is about, in a form that can be searched for."""
     if isinstance(thing, Target):
         return f"target {thing.name}"
+    if isinstance(action, actions.UploadImage | actions.DeleteImage):
+        return f"image {action.volume}/{action.name}"
     if isinstance(thing, Volume):
         return f"volume {thing.name}"
     if isinstance(thing, User):

@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from lunaport.engine.interface import (
     AccessRule,
@@ -25,6 +26,8 @@ from lunaport.model.lun import Lun
 from lunaport.model.target import Target
 from lunaport.model.volume import Volume
 
+IMAGE_FOLDER: Final = "iso"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
@@ -40,6 +43,11 @@ class Places:
 def make_places(volumes: Iterable[Volume]) -> Places:
     """Places of these volumes, whose paths are absolute."""
     return Places(paths={volume.name: volume.path for volume in volumes})
+
+
+def image_path(volume_path: str, name: str) -> str:
+    """Where an image of a volume lies."""
+    return posixpath.join(volume_path, IMAGE_FOLDER, name)
 
 
 def _credential(chap: Chap) -> Credential | None:
@@ -74,6 +82,9 @@ def _lun_spec(lun: Lun, places: Places) -> LunSpec:
         path=places.path(lun.volume, lun.file),
         size_bytes=lun.size_bytes,
         key=lun.key,
+        image=image_path(places.paths[lun.volume], lun.medium.image) if lun.medium.image else "",
+        medium_out=lun.medium.out,
+        insertion=lun.medium.insertion,
         **{name: value for name, value in asdict(lun.kind).items() if name != "encrypted"},
     )
 

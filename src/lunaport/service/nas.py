@@ -6,13 +6,14 @@ when `perform` returns, the database is durable and the wire serves it.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from lunaport.engine.interface import (
     Counters,
     EngineCounters,
     EngineStatus,
+    MediumReport,
     PortalReport,
     PortalSpec,
     RefusedLogin,
@@ -20,6 +21,7 @@ from lunaport.engine.interface import (
 )
 from lunaport.model.audit import AuditEntry, AuditFilter
 from lunaport.model.block import Block
+from lunaport.model.image import Image
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Target
 from lunaport.model.user import Role, Token, User
@@ -32,8 +34,10 @@ from lunaport.service.context import Context, engine_errors
 from lunaport.service.desired import desired_state, portal_specs
 from lunaport.service.errors import NotFoundError, UnavailableError
 from lunaport.service.events import EventHub
+from lunaport.service.images import Uploads, delete_image, list_images
 from lunaport.service.iscsi_service import update_service
 from lunaport.service.luns import create_lun, delete_lun, update_lun
+from lunaport.service.media import eject_medium, insert_medium
 from lunaport.service.registration import IsnsServerReport, Registration
 from lunaport.service.sessions import close_session
 from lunaport.service.targets import create_target, delete_target, update_target
@@ -50,6 +54,9 @@ from lunaport.service.volumes import VolumeReport, create_volume, delete_volume,
 from lunaport.service.watch import follow_engine, tell_action
 
 LOG = logging.getLogger(__name__)
+
+UPLOADS_MAX = 4
+"""Images that are taken in at a time."""
 
 __all__ = [
     "Counters",
@@ -71,6 +78,9 @@ _HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] 
     actions.CreateLun: create_lun,
     actions.UpdateLun: update_lun,
     actions.DeleteLun: delete_lun,
+    actions.InsertMedium: insert_medium,
+    actions.EjectMedium: eject_medium,
+    actions.DeleteImage: delete_image,
     actions.CreateVolume: create_volume,
     actions.UpdateVolume: update_volume,
     actions.DeleteVolume: delete_volume,
@@ -95,6 +105,7 @@ class Nas:
         self._context = context
         self._lock = asyncio.Lock()
         self._started = False
+        self._uploads = Uploads(UPLOADS_MAX)
         self.events = EventHub(f"{int(context.clock() * 1e6):x}", context.clock)
 
     async def start(self, prepare: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -131,6 +142,25 @@ class Nas:
             tell_action(self.events, action, result)
         self._context.registrar.changed()
         return result
+
+    async def upload_image(self, action: actions.UploadImage, pieces: AsyncIterator[bytes]) -> Image:
+        """Take an image in, beside all other actions. Raises InvalidError, ServiceError, and what `pieces` raises."""
+        if not self._started:
+            raise UnavailableError
+        if self._uploads.full:
+            raise UnavailableError(f"{UPLOADS_MAX} images are on their way already; try again later")
+        image = await recorded(self._context, action, lambda: self._uploads.run(self._context, action, pieces))
+        tell_action(self.events, action, image)
+        return image
+
+    async def images(self, volume: str) -> Sequence[Image]:
+        """The images of a volume, by name. Raises NotFoundError."""
+        return await list_images(self._context, volume)
+
+    async def medium(self, target: Target, lun: int) -> MediumReport | None:
+        """The medium of a LUN as it is now; None where there is none to take out, or the LUN is not served."""
+        async with engine_errors():
+            return await self._context.engine.medium(target.name, lun)
 
     async def follow_engine(self) -> None:
         """Publish what happens in the engine, for ever."""

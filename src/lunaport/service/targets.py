@@ -24,6 +24,7 @@ from lunaport.service.actions import CreateTarget, DeleteTarget, UpdateTarget
 from lunaport.service.context import LOG, Context, Undo, check_revision, engine_errors, translate
 from lunaport.service.desired import Places, target_spec
 from lunaport.service.errors import ConflictError, NotFoundError
+from lunaport.service.images import settle_media
 
 LUN_FOLDER = "luns"
 TRASH_FOLDER = "trash"
@@ -37,6 +38,7 @@ async def create_target(context: Context, action: CreateTarget) -> Target:
     draft = merge_target(None, action.change, iqn_prefix=context.config.iqn_prefix, now=now)
     for lun in draft.luns:
         await context.volume(lun.volume, lun.volume_path)
+    draft = await settle_media(context, None, draft, force=False)
     await _check_name(context, draft.name)
     await _check_room(context, draft.luns, {})
     places = await context.places()
@@ -69,6 +71,7 @@ def _new_lun(context: Context, draft: LunDraft) -> Lun:
         state=LunState.CREATING,
         key=context.new_key() if draft.kind.encrypted else "",
         kind=draft.kind,
+        medium=draft.medium,
     )
 
 
@@ -80,8 +83,8 @@ async def update_target(context: Context, action: UpdateTarget) -> Target:
     return await change_target(context, current, draft)
 
 
-async def change_target(context: Context, current: Target, draft: TargetDraft) -> Target:
-    """Make a target what the draft says, LUNs that are new in it included."""
+async def change_target(context: Context, current: Target, draft: TargetDraft, *, force: bool = False) -> Target:
+    """Make a target what the draft says, LUNs that are new in it included. `force`: whoever keeps media in."""
     stored_luns = {lun.lun: lun for lun in current.luns}
     for wish in draft.luns:
         volume = await context.volume(wish.volume, wish.volume_path)
@@ -95,6 +98,7 @@ async def change_target(context: Context, current: Target, draft: TargetDraft) -
             )
     if draft.name != current.name:
         await _check_name(context, draft.name)
+    draft = await settle_media(context, current, draft, force=force)
     sizes = {lun.lun: lun.size_bytes for lun in current.luns}
     await _check_room(context, draft.luns, sizes)
     added = tuple(_new_lun(context, wish) for wish in draft.luns if wish.lun not in stored_luns)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from lunaport.engine.interface import Engine, EngineError, EventMark
 from lunaport.model.block import Block
+from lunaport.model.image import Image
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Target
 from lunaport.model.volume import Volume
@@ -23,6 +24,10 @@ KINDS: Final[dict[type[actions.Action[Any]], str]] = {
     actions.CreateLun: "lun_created",
     actions.UpdateLun: "lun_changed",
     actions.DeleteLun: "lun_deleted",
+    actions.InsertMedium: "medium_inserted",
+    actions.EjectMedium: "medium_ejected",
+    actions.UploadImage: "image_added",
+    actions.DeleteImage: "image_removed",
     actions.CreateVolume: "volume_created",
     actions.UpdateVolume: "volume_changed",
     actions.DeleteVolume: "volume_deleted",
@@ -43,6 +48,8 @@ def tell_action(events: EventHub, action: actions.Action[Any], result: object) -
             facts = {"id": str(result.id), "target": result.name}
         case actions.TargetLun(target=target, lun=lun):
             facts = {"id": str(target.id), "target": target.name, "lun": str(lun)}
+        case Image():
+            facts = {"volume": result.volume, "image": result.name}
         case Volume():
             facts = {"volume": result.name}
         case IscsiService():

@@ -18,8 +18,10 @@ ERASING = ".erasing"
 """What SANITIZE or FORMAT UNIT has to go on with."""
 KEY = ".key"
 """The key an encrypted file is encrypted with, itself encrypted."""
+TRAY = ".tray"
+"""Whether an initiator has taken the medium out."""
 DRAFT = ".new"
-SUFFIXES = (ERASING, ERASING + DRAFT, KEY, KEY + DRAFT)
+SUFFIXES = (ERASING, ERASING + DRAFT, KEY, KEY + DRAFT, TRAY, TRAY + DRAFT)
 """What can lie beside a file."""
 
 _DOCUMENT_BYTES_MAX = 1 << 16

@@ -1,6 +1,7 @@
 """Volumes: directories that hold the files behind LUNs.
 
-A volume is `luns/` (files in use) and `trash/` (deleted ones, kept for a while) in a directory of mode 0700. Every
+A volume is `luns/` (files in use), `trash/` (deleted ones, kept for a while) and `iso/` (images of discs, see `image`)
+in a directory of mode 0700. Every
 function blocks, is durable when it returns (file and directory are synced), may be repeated after a crash, and raises
 StorageError. Names, capacity rules and the emptying of the trash are decided above. What lies beside a file
 (`sidecar`, `companion`) goes where the file goes.
@@ -17,6 +18,7 @@ from pathlib import Path
 from lunaport.storage import companion, sidecar
 from lunaport.storage.companion import sync_directory
 from lunaport.storage.errors import StorageError, storage_error
+from lunaport.storage.image import IMAGES
 
 _BESIDE = (*sidecar.SUFFIXES, *companion.SUFFIXES)
 
@@ -43,7 +45,7 @@ def make_volume(path: str) -> None:
 
     Its parent has to exist: a mistyped mount point shall be an error, not a new directory on the system disk.
     """
-    for directory in (Path(path), Path(path, LUNS), Path(path, TRASH)):
+    for directory in (Path(path), Path(path, LUNS), Path(path, TRASH), Path(path, IMAGES)):
         with _errors(directory):
             try:
                 directory.mkdir(mode=_DIRECTORY_MODE)
@@ -133,7 +135,7 @@ def volume_usage(path: str) -> VolumeUsage:
     """The file system under the volume now. What is free is what an unprivileged writer gets."""
     with _errors(Path(path)):
         system = os.statvfs(path)
-        used = sum(_used_bytes(Path(path, folder)) for folder in (LUNS, TRASH))
+        used = sum(_used_bytes(Path(path, folder)) for folder in (LUNS, TRASH, IMAGES))
     return VolumeUsage(
         total_bytes=system.f_blocks * system.f_frsize,
         free_bytes=system.f_bavail * system.f_frsize,
@@ -143,7 +145,11 @@ def volume_usage(path: str) -> VolumeUsage:
 
 def _used_bytes(directory: Path) -> int:
     total = 0
-    with os.scandir(directory) as entries:
+    try:
+        entries = os.scandir(directory)
+    except FileNotFoundError:  # a volume of an earlier version has no folder for images
+        return 0
+    with entries:
         for entry in entries:
             with contextlib.suppress(FileNotFoundError):  # moved or removed while we look
                 total += entry.stat(follow_symlinks=False).st_blocks * _STAT_BLOCK_BYTES

@@ -12,13 +12,14 @@ from lunaport.model.block import Block
 from lunaport.model.chap import Chap, Credential, OldSecret
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.limits import Limits
-from lunaport.model.lun import Lun, LunKind, LunState
+from lunaport.model.lun import Lun, LunKind, LunState, Medium
 from lunaport.model.target import Target
 from lunaport.model.trash import TrashedLun, TrashedTarget
 from lunaport.model.volume import Volume
 from lunaport.store.key import SecretBox
 
 DIRECTIONS = ("one_way", "mutual")
+_USUAL_MEDIUM = asdict(Medium())
 DISCOVERY = "discovery"
 """Whose CHAP it is, beside the ids of targets."""
 
@@ -141,6 +142,7 @@ def lun_of(row: RowMapping, box: SecretBox) -> Lun:
         state=LunState(row["state"]),
         key=box.decrypt(sealed, _key_context(row["uuid"])) if sealed is not None else "",
         kind=replace(LunKind(**json.loads(row["kind"])), encrypted=sealed is not None),
+        medium=Medium(**json.loads(row["medium"])),
     )
 
 
@@ -161,7 +163,8 @@ def lun_row(target_id: int, lun: Lun, box: SecretBox) -> dict[str, Any]:
 
 def lun_values(lun: Lun) -> dict[str, Any]:
     """What of a LUN's row a change may change."""
-    return {"size_bytes": lun.size_bytes, "kind": _kind_column(lun.kind)}
+    medium = {name: value for name, value in asdict(lun.medium).items() if value != _USUAL_MEDIUM[name]}
+    return {"size_bytes": lun.size_bytes, "kind": _kind_column(lun.kind), "medium": json.dumps(medium)}
 
 
 def _kind_column(kind: LunKind) -> str:

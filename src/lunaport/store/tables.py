@@ -93,8 +93,9 @@ LUN = Table(
     Column("state", String, CheckConstraint(_STATES, name="state"), nullable=False),
     Column("key", LargeBinary, nullable=True),
     Column("kind", String, server_default="{}", nullable=False),
+    Column("medium", String, server_default="{}", nullable=False),
 )
-"""`kind`: what differs from the usual kind of LUN, as JSON."""
+"""`kind`, `medium`: what differs from the usual kind of LUN and its medium, as JSON."""
 Index("uq_lun_target_id", LUN.c.target_id, LUN.c.lun, unique=True)
 Index("ix_lun_volume", LUN.c.volume)
 

@@ -7,13 +7,14 @@ swallowed is sent once more: all of them may be repeated.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final, TypeVar
 
 import structlog
 
 from lunaport.engine import plan
 from lunaport.engine.embedded import messages
+from lunaport.engine.embedded.images import list_images, receive_image, remove_image
 from lunaport.engine.interface import (
     Change,
     DesiredState,
@@ -23,6 +24,8 @@ from lunaport.engine.interface import (
     EngineUnavailableError,
     EventBatch,
     EventMark,
+    ImageInfo,
+    MediumReport,
     RefusedLogin,
     SessionReport,
     StorageError,
@@ -137,6 +140,23 @@ class EmbeddedEngine:
     async def remove_file(self, path: str) -> None:
         """See `Engine.remove_file`."""
         await self._done(messages.RemoveFile(path))
+
+    async def medium(self, target: str, lun: int, *, request_eject: bool = False) -> MediumReport | None:
+        """See `Engine.medium`."""
+        request = messages.GetMedium(target, lun, request_eject)
+        return (await self._expect(request, messages.MediumIs)).medium
+
+    async def images(self, volume: str) -> Sequence[ImageInfo]:
+        """See `Engine.images`."""
+        return await list_images(volume)
+
+    async def receive_image(self, volume: str, name: str, pieces: AsyncIterator[bytes]) -> None:
+        """See `Engine.receive_image`."""
+        await receive_image(volume, name, pieces)
+
+    async def remove_image(self, path: str) -> None:
+        """See `Engine.remove_image`."""
+        await remove_image(path)
 
     async def close(self) -> None:
         """See `Engine.close`."""

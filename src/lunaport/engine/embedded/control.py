@@ -129,6 +129,13 @@ class ControlLine:
                 self._await_events(after, answer)
             case messages.GetStatus():
                 answer(messages.Status(self.nas.status()))
+            case messages.GetMedium(target, lun, request_eject):
+                answer(messages.MediumIs(self.nas.targets.medium(target, lun, request_eject=request_eject)))
+            case _:
+                self._handle_files(body, answer)
+
+    def _handle_files(self, body: messages.RequestBody, answer: Answer) -> None:
+        match body:
             case messages.MakeVolume(path):
                 self._in_files(partial(volume.make_volume, path), answer)
             case messages.CreateFile(path, size_bytes, key):

@@ -13,12 +13,15 @@ import structlog
 from lunaport.blockdev.device import BlockDevice, DeviceError, DeviceFault
 from lunaport.engine.embedded.kept_modes import load_modes
 from lunaport.engine.embedded.loop import Loop
+from lunaport.engine.embedded.media import CDROM, change_medium, open_medium
 from lunaport.engine.embedded.steps import Finish, Step, run_steps
+from lunaport.engine.embedded.tray import Tray
 from lunaport.engine.embedded.workers import Workers
 from lunaport.engine.interface import EngineError, LunSpec, StorageError
 from lunaport.scsi.erasure import UNREADABLE, parse_plan, resume_erasure
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.mode_pages import Modes
+from lunaport.scsi.optical_drive import OpticalDrive, empty_medium
 from lunaport.scsi.ranges import Span
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.reservation_store import load_reservations
@@ -43,6 +46,16 @@ class Disk:
     device: FileDevice
     workers: Workers
     unit: LogicalUnit
+    tray: Tray
+    image: FileDevice | None = None
+    """What lies in a drive."""
+    image_failure: str = ""
+    """Why the image that should lie in it does not."""
+
+    @property
+    def failure(self) -> str:
+        """What is wrong with it; empty while all is well."""
+        return self.device.failure or self.image_failure
 
     def change(self, spec: LunSpec, finish: Finish) -> None:
         """Become what `spec` says, as far as that can change."""
@@ -53,6 +66,8 @@ class Disk:
             steps.append(lambda done: self._set_write_cache(spec, done))
         if spec.read_only != self.spec.read_only:
             steps.append(lambda done: self._set_read_only(spec, done))
+        if spec.insertion != self.spec.insertion:
+            steps.append(lambda done: change_medium(self, spec, done))
         run_steps(steps, finish)
 
     def _grow(self, spec: LunSpec, finish: Finish) -> None:
@@ -62,7 +77,7 @@ class Disk:
             if error is None:
                 self.spec = replace(self.spec, size_bytes=spec.size_bytes)
                 self.unit.grow()
-            self._finish(error, finish)
+            self.finish(error, finish)
 
         self.workers.submit(lambda: self.device.grow(spec.size_bytes), grown)
 
@@ -81,7 +96,7 @@ class Disk:
         def done(error: BaseException | None) -> None:
             if error is None:
                 self.spec = replace(self.spec, write_cache=spec.write_cache)
-            self._finish(error, finish)
+            self.finish(error, finish)
 
         self.workers.submit(work, done)
 
@@ -99,7 +114,7 @@ class Disk:
                     unit.set_read_only(False, thin=spec.unmap)
             elif spec.read_only:
                 unit.set_read_only(False, thin=spec.unmap)
-            self._finish(error, finish)
+            self.finish(error, finish)
 
         if not spec.read_only:
             self.workers.submit(self.device.reopen_for_writing, done)
@@ -117,7 +132,8 @@ class Disk:
         if not unit.ranges.enter(everything, left_alone):
             done(DeviceError(DeviceFault.GONE, "too many commands wait for it; try again"))
 
-    def _finish(self, error: BaseException | None, finish: Finish) -> None:
+    def finish(self, error: BaseException | None, finish: Finish) -> None:
+        """End a step, with an error in the words of the engine."""
         finish(None if error is None else EngineError(f"{self.spec.path}: {error}"))
 
     def leave(self, finish: Finish) -> None:
@@ -145,6 +161,8 @@ class Disk:
 
         def idle() -> None:
             self.device.close()
+            if self.image is not None:
+                self.image.close()
             finish(None)
 
         self.unit.closing = True
@@ -153,11 +171,20 @@ class Disk:
 
 def open_disk(loop: Loop, spec: LunSpec) -> Disk:
     """Open a LUN's file and put a logical unit on it. Raises StorageError."""
+    image, image_failure = open_medium(spec)
     try:
         device = open_file(spec.path, time.monotonic, size_bytes=spec.size_bytes, read_only=spec.read_only)
         served, erase_key = _decrypted(device, spec)
     except storage_errors.StorageError as error:
+        if image is not None:
+            image.close()
         raise StorageError(error.fault, error.path, error.reason) from error
+    tray = Tray(spec.path, spec.insertion)
+    ejected = spec.removable and (spec.medium_out or tray.load())
+    drive = None
+    if spec.device_type == CDROM:
+        drive = OpticalDrive(has_medium=image is not None, tray_open=ejected)
+        served = image or empty_medium()
     workers = Workers(loop, f"disk-{spec.uuid[:8]}")
     store = ReservationsSidecar(spec.path)
     reservations, damage = load_reservations(store)
@@ -183,9 +210,12 @@ def open_disk(loop: Loop, spec: LunSpec) -> Disk:
         save_modes=save_modes,
         erase_journal=journal,
         erase_key=erase_key,
+        ejected=ejected,
+        keep_ejected=tray.save,
+        drive=drive,
     )
     _resume_erasure(spec, unit, journal)
-    return Disk(spec, device, workers, unit)
+    return Disk(spec, device, workers, unit, tray, image, image_failure)
 
 
 def _decrypted(device: FileDevice, spec: LunSpec) -> tuple[BlockDevice, Callable[[], None] | None]:

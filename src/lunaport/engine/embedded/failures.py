@@ -30,8 +30,8 @@ class Failures:
             broken.update({(name, lun): reason for lun, reason in target.missing.items()})
             for lun, disk in target.disks.items():
                 served.add((name, lun))
-                if disk.device.failure:
-                    broken[name, lun] = disk.device.failure
+                if disk.failure:
+                    broken[name, lun] = disk.failure
         for name, lun in broken.keys() - self.disks.keys():
             self.journal.add("disk_failed", target=name, lun=str(lun), reason=broken[name, lun])
         for name, lun in (self.disks.keys() - broken.keys()) & served:

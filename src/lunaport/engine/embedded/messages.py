@@ -17,6 +17,7 @@ from lunaport.engine.interface import (
     EngineStatus,
     EventBatch,
     EventMark,
+    MediumReport,
     PortalError,
     PortalSpec,
     RefusedLogin,
@@ -76,6 +77,12 @@ class CreateFile(msgspec.Struct, tag=True):
     path: str
     size_bytes: int
     key: str = ""
+
+
+class GetMedium(msgspec.Struct, tag=True):
+    target: str
+    lun: int
+    request_eject: bool = False
 
 
 class GrowFile(msgspec.Struct, tag=True):
@@ -147,6 +154,10 @@ class Status(msgspec.Struct, tag=True):
     status: EngineStatus
 
 
+class MediumIs(msgspec.Struct, tag=True):
+    medium: MediumReport | None
+
+
 class Usage(msgspec.Struct, tag=True):
     usage: VolumeUsage
 
@@ -166,8 +177,9 @@ RequestBody = (
     | GrowFile
     | MoveFile
     | RemoveFile
+    | GetMedium
 )
-ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage
+ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage | MediumIs
 
 
 class Request(msgspec.Struct):

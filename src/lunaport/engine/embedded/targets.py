@@ -12,8 +12,9 @@ from lunaport.engine.embedded.access import Access
 from lunaport.engine.embedded.disk import Disk, open_disk
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.lun_change import change_luns
+from lunaport.engine.embedded.media import report_medium
 from lunaport.engine.embedded.steps import Finish, run_together
-from lunaport.engine.interface import StorageError, TargetSpec
+from lunaport.engine.interface import MediumReport, StorageError, TargetSpec
 from lunaport.scsi.copy_domain import CopyDomain
 from lunaport.scsi.target import ScsiTarget
 
@@ -69,6 +70,12 @@ class TargetTable:
                 missing[lun.lun] = str(error)
         scsi = ScsiTarget({lun: disk.unit for lun, disk in disks.items()}, name=spec.name, domain=self.domain)
         self.targets[spec.name] = Target(spec, Access(spec, self.clock), scsi, disks, missing)
+
+    def medium(self, name: str, lun: int, *, request_eject: bool) -> MediumReport | None:
+        """The medium of a LUN now; None where there is none that could be taken out."""
+        target = self.targets.get(name)
+        disk = target.disks.get(lun) if target is not None else None
+        return None if disk is None else report_medium(disk, request_eject=request_eject)
 
     def open_missing(self) -> None:
         """Try the LUNs again whose file could not be opened."""
