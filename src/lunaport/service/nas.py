@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from lunaport.engine.interface import EngineStatus, PortalReport, PortalSpec, RefusedLogin, SessionReport
-from lunaport.model.audit import AuditEntry
+from lunaport.model.audit import AuditEntry, AuditFilter
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Target
@@ -174,10 +174,10 @@ class Nas:
         ]
 
     async def audit(
-        self, *, before_id: int | None = None, count_max: int, user: str | None = None, subject: str | None = None
+        self, *, before_id: int | None = None, count_max: int, wanted: AuditFilter | None = None
     ) -> Sequence[AuditEntry]:
         """The audit log, the newest entry first."""
-        return await self._context.store.audit(before_id=before_id, count_max=count_max, user=user, subject=subject)
+        return await self._context.store.audit(before_id=before_id, count_max=count_max, wanted=wanted or AuditFilter())
 
     async def portals(self) -> Sequence[PortalSpec]:
         """The addresses that shall be listened on now."""
