@@ -16,6 +16,7 @@ need qemu-system-x86_64 qemu-system-x86 seabios
 need curl curl
 need isnsd open-isns-server
 need isnsadm open-isns-utils
+need sg_vpd sg3-utils
 test -e /usr/lib/x86_64-linux-gnu/qemu/block-iscsi.so || missing="$missing qemu-block-extra"
 
 can_install=
