@@ -23,8 +23,8 @@ _NAS_NAMES: Final = {
     "secret": "password",
     "isns_address": "isns-address",
 }
-_OF_ONE_LUN: Final = re.compile(r"/api/v1/targets/[^/]*/luns(/|$)")
-"""There, fields of the LUN stand alone."""
+_ALONE: Final = re.compile(r"/api/v1/(targets/[^/]*/luns(/|$)|volumes/)")
+"""There, fields of the LUN or of the volume stand alone."""
 _V1_PLACES: Final[dict[Path, str]] = {
     ("size",): "luns[0].size_bytes",
     ("volume",): "luns[0].volume",
@@ -68,7 +68,7 @@ def nas_field(path: Path) -> str:
 
 def v1_field(path: Path, request_path: str = "") -> str:
     """API v1's name for a field of the model, in the answer to a request to this path."""
-    if _OF_ONE_LUN.match(request_path):
+    if _ALONE.match(request_path):
         return "size_bytes" if path == ("size",) else dotted(path)
     if path and path[0] in {"one_way", "mutual", "credentials"}:
         return dotted(("chap", *path))

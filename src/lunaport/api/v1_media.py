@@ -73,15 +73,20 @@ def add_medium_routes(router: APIRouter, nas: Nas) -> None:
         lun: Number,
         request: Request,
         force: Annotated[
-            bool, Query(description="Also when an initiator keeps it in; without, that is asked to let it go.")
-        ] = False,
+            str,
+            Query(description="`true`: also when an initiator keeps it in; else that is asked to let it go."),
+        ] = "false",
     ) -> MediumOut:
         """Take the medium out. Initiators are told."""
-        done = await nas.perform(
-            EjectMedium(
-                target_id=parse_id(target_id), lun=parse_id(lun), force=force, revisions=expected_revisions(request)
-            )
+        if force not in {"true", "false"}:
+            raise refuse(Fault.PARAMETER_INVALID, "is neither true nor false", "force")
+        action = EjectMedium(
+            target_id=parse_id(target_id),
+            lun=parse_id(lun),
+            force=force == "true",
+            revisions=expected_revisions(request),
         )
+        done = await nas.perform(action)
         return await _medium_out(nas, done.target, done.lun)
 
 
