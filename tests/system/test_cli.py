@@ -104,6 +104,30 @@ def test_the_life_of_a_target(nas: Nas, lunaport: Lunaport) -> None:
     assert lunaport("target", "show", "cli-life").returncode == 5
 
 
+def test_a_drive_and_its_images(lunaport: Lunaport, tmp_path: Path) -> None:
+    for name in ("cli-a.iso", "cli-b.iso"):
+        (tmp_path / name).write_bytes(bytes(4096))
+        printed(lunaport("image", "upload", str(tmp_path / name)))
+    assert "cli-a.iso" in printed(lunaport("image", "list"))
+    assert lunaport("image", "upload", str(tmp_path / "cli-a.iso")).returncode == 6
+    assert lunaport("image", "upload", str(tmp_path / "none.iso")).returncode == 2
+    printed(lunaport("target", "create", "cli-drive", "--size", "1M"))
+    added = printed(lunaport("target", "lun", "add", "cli-drive", "--cdrom", "--image", "cli-a.iso"))
+    assert "CD-ROM drive, cli-a.iso" in added
+    assert lunaport("target", "lun", "add", "cli-drive", "--cdrom", "--read-only", "--no-unmap").returncode == 0
+    assert lunaport("target", "lun", "add", "cli-drive").returncode == 2
+    assert "cli-b.iso" in printed(lunaport("target", "lun", "insert", "cli-drive", "1", "cli-b.iso"))
+    used = lunaport("image", "delete", "cli-b.iso", "--yes")
+    assert (used.returncode, "lies in a drive" in used.stderr) == (6, True)
+    unknown = lunaport("target", "lun", "insert", "cli-drive", "1", "none.iso")
+    assert (unknown.returncode, "IMAGE: " in unknown.stderr) == (2, True)
+    assert re.search(r"^loaded +no$", printed(lunaport("target", "lun", "eject", "cli-drive", "1")), re.MULTILINE)
+    assert lunaport("target", "lun", "eject", "cli-drive", "0").returncode == 6
+    for name in ("cli-a.iso", "cli-b.iso"):
+        printed(lunaport("image", "delete", name, "--yes"))
+    assert lunaport("image", "delete", "cli-a.iso", "--yes").returncode == 5
+
+
 def test_luns_of_a_target(nas: Nas, lunaport: Lunaport) -> None:
     kind = ("--block-size", "4096", "--write-through", "--vendor", "ACME", "--serial", "S1", "--lun", "3")
     made = answer(lunaport("target", "create", "cli-luns", "--size", "1M", *kind, "--json"))

@@ -25,7 +25,7 @@ version=$(ls "$root/lib/modules")
 cp "$root/boot/vmlinuz-$version" "$out/vmlinuz"
 depmod -b "$root" "$version"
 mkdir "$root/lib/kept"
-for module in virtio_pci virtio_net qemu_fw_cfg iscsi_tcp sd_mod sg crc32c_intel xfs dm_multipath dm_service_time; do
+for module in virtio_pci virtio_net qemu_fw_cfg iscsi_tcp sd_mod sr_mod isofs sg crc32c_intel xfs dm_multipath dm_service_time; do
   modprobe -d "$root" -S "$version" -a --show-depends $module 2>/dev/null || :
 done | awk '$1 == "insmod" {print $2}' | sort -u | while read -r file; do cp "$file" "$root/lib/kept/"; done
 rm -rf "$root/lib/modules/$version/kernel"

@@ -63,7 +63,7 @@ def _taken(volume: Volume, name: str) -> ConflictError:
 
 async def _check_room(context: Context, volume: Volume, size_bytes: int) -> None:
     async with engine_errors():
-        usage = await context.engine.volume_usage(volume.path)
+        usage = await context.engine.volume_usage(volume.path, counted=False)
     reserve = min(RESERVE_BYTES_MAX, usage.total_bytes // RESERVE_SHARE)
     if size_bytes > usage.free_bytes - reserve:
         raise ConflictError(

@@ -5,7 +5,7 @@ It outlives the control process, as the real one does: after a crash a test star
 
 import asyncio
 import posixpath
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ from lunaport.engine.interface import (
     EngineStatus,
     EventBatch,
     EventMark,
+    ImageInfo,
+    MediumReport,
     PortalError,
     PortalReport,
     PortalSpec,
@@ -73,6 +75,11 @@ class EngineDouble:
 
     files: dict[str, int] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    discs: dict[str, int] = field(default_factory=dict)
+    """Images by path."""
+    locks: dict[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
+    """Who keeps the medium of a LUN in."""
+    eject_requests: list[tuple[str, int]] = field(default_factory=list)
     targets: dict[str, TargetSpec] = field(default_factory=dict)
     portals: tuple[PortalSpec, ...] = ()
     discovery: DiscoverySpec = field(default_factory=DiscoverySpec)
@@ -103,6 +110,8 @@ class EngineDouble:
         for lun in spec.luns:
             if lun.path not in self.files:
                 raise StorageError("missing", lun.path, "no such file")
+            if lun.image and lun.image not in self.discs:
+                raise StorageError("missing", lun.image, "no such file")
             assert lun.size_bytes <= self.files[lun.path], "a file holds what is promised"
         self.targets[spec.name] = spec
 
@@ -223,6 +232,47 @@ class EngineDouble:
         if self.serves(path):
             raise StorageError("in use", path, "a target serves it")
         self.files.pop(path, None)
+
+    async def medium(self, target: str, lun: int, *, request_eject: bool = False) -> MediumReport | None:
+        """The medium of a LUN."""
+        self._fail("medium")
+        for spec in self.targets[target].luns:
+            if spec.lun == lun and spec.removable:
+                if request_eject:
+                    self.eject_requests.append((target, lun))
+                loaded = bool(spec.image) if spec.device_type == "cdrom" else not spec.medium_out
+                return MediumReport(loaded=loaded, locked_by=self.locks.get((target, lun), ()))
+        return None
+
+    async def images(self, volume: str) -> Sequence[ImageInfo]:
+        """The images of a volume."""
+        self._fail("images")
+        folder = f"{volume}/iso/"
+        return [
+            ImageInfo(name=path.removeprefix(folder), size_bytes=size, modified_at=1.0)
+            for path, size in sorted(self.discs.items())
+            if path.startswith(folder)
+        ]
+
+    async def receive_image(self, volume: str, name: str, pieces: AsyncIterator[bytes]) -> None:
+        """Take an image in."""
+        self._fail("receive_image")
+        size = 0
+        async for piece in pieces:
+            size += len(piece)
+        path = f"{volume}/iso/{name}"
+        if path in self.discs:
+            raise StorageError("exists", path, "the file exists")
+        self.discs[path] = size
+
+    async def remove_image(self, path: str) -> None:
+        """Remove an image."""
+        self._fail("remove_image")
+        if any(lun.image == path for spec in self.targets.values() for lun in spec.luns):
+            raise StorageError("in use", path, "it lies in a drive")
+        if path not in self.discs:
+            raise StorageError("missing", path, "no such file")
+        del self.discs[path]
 
     async def close(self) -> None:
         """Let go."""

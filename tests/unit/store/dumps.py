@@ -130,7 +130,9 @@ FILLING: Final[Mapping[str, Callable[[Seal], Rows]]] = {
     "lun_kind": lambda _: [
         ('UPDATE lun SET kind = \'{"read_only": true, "serial": "S-1"}\' WHERE uuid = ?', (DISK_UUID,))
     ],
-    "lun_medium": lambda _: [('UPDATE lun SET medium = \'{"out": true, "insertion": 3}\' WHERE uuid = ?', (DISK_UUID,))],
+    "lun_medium": lambda _: [
+        ('UPDATE lun SET medium = \'{"out": true, "insertion": 3}\' WHERE uuid = ?', (DISK_UUID,))
+    ],
 }
 """What is put into the new columns and tables of a revision when its dump is made."""
 

@@ -11,7 +11,7 @@ from lunaport.model.block import Block
 from lunaport.model.chap import Chap, Credential, OldSecret
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.limits import Limits
-from lunaport.model.lun import Lun, LunKind
+from lunaport.model.lun import Lun, LunKind, Medium
 from lunaport.model.target import Target
 from lunaport.model.user import Role, Token, User
 from lunaport.model.volume import Volume
@@ -67,6 +67,7 @@ def expected_target(at: str) -> Target:
                 size_bytes=1 << 20,
                 key=LUN_KEY if encrypted else "",
                 kind=LunKind(read_only=kind.read_only, serial=kind.serial, encrypted=encrypted),
+                medium=Medium(out=True, insertion=3) if since("lun_medium", at) else Medium(),
             ),
         ),
         limits=Limits(iops=500, bytes_per_second=100 << 20) if steering else Limits(),
