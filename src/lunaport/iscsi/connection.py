@@ -16,7 +16,7 @@ from crc32c import crc32c
 
 from lunaport.iscsi import pdu
 from lunaport.iscsi.data_out import NOTHING, RESERVED_TAG, DataOut
-from lunaport.iscsi.enums import AsyncEvent, Opcode, RejectReason, TaskResponse
+from lunaport.iscsi.enums import AsyncEvent, Opcode, RejectReason, TaskAttribute, TaskResponse
 from lunaport.iscsi.errors import RemoteProtocolError
 from lunaport.iscsi.held import Held
 from lunaport.iscsi.limits import (
@@ -85,6 +85,9 @@ class Shell(Protocol):
     def release(self, connection: "Connection", size_bytes: int) -> None:
         """Bytes that were lent or held are kept no longer."""
 
+    def defer(self, connection: "Connection", call: Callable[[], None]) -> None:
+        """Call when all that happens now has happened, unless the connection ends by then."""
+
 
 class Connection:
     """A connection in full feature phase; with one connection a session it also holds the session's numbering."""
@@ -120,6 +123,8 @@ class Connection:
         # Tasks that wait for memory for their data-in: how much, and what to do with it.
         self.borrowing: dict[Task, tuple[int, Callable[[list[memoryview]], None]]] = {}
         self.logout_asked = False
+        # StatSN when the window last grew without an answer that says so; None: it is said.
+        self.untold_since: int | None = None
 
         self.header_digest = parameters.header_digest
         self.data_digest = parameters.data_digest
@@ -158,7 +163,10 @@ class Connection:
         while tail - head >= BHS_BYTES and not self.blocked:
             opcode, flags, _, lengths, lun, tag, word5, word6, _, rest = UNPACK(view, head)
             data = head + overhead
+            # A command whose task attribute is ACA or none, or that has additional headers.
+            careful = flags & 0x04
             if lengths > 0xFFFFFF:
+                careful = 1
                 data += lengths >> 24 << 2
                 if lengths >> 22 > AHS_BYTES_MAX:
                     return self._violation(view, head, tail, "additional header segments are too long")
@@ -192,7 +200,7 @@ class Connection:
                 self.commands += 1
                 if (
                     opcode != SCSI_COMMAND
-                    or data != head + overhead
+                    or careful
                     or (lengths and (lengths > immediate_bytes_max or lengths > word5 or not flags & 0x20))
                 ):
                     self._prepare(task, opcode, view[head:data], lengths)
@@ -217,6 +225,8 @@ class Connection:
                     )
                 elif self.held:
                     self.holding.hold_data_out(view[head:end])
+                elif execute is None:
+                    self._receive_unknown(DATA_OUT, view[head:end])
                 head = end
             else:
                 self._receive_other(opcode, word6, view[head:end], view[data : data + lengths])
@@ -227,15 +237,13 @@ class Connection:
         return head
 
     def _refuse_tag(self, header: memoryview, opcode: int) -> None:
-        """A command whose tag is in use ends here; if it used a CmdSN, the window and the next go on without it."""
+        """A command whose tag is in use is refused; its CmdSN counts as not received (section 7.3)."""
         if opcode == SCSI_COMMAND:
-            self.max_cmd_sn = self.max_cmd_sn + 1 & 0xFFFFFFFF
+            self.exp_cmd_sn = self.exp_cmd_sn - 1 & 0xFFFFFFFF
         self.reject(header, RejectReason.TASK_IN_PROGRESS)
-        if self.held:
-            self.holding.release()
 
     def _prepare(self, task: Task, opcode: int, header: memoryview, data_length: int) -> None:
-        """What few commands need: immediate delivery, an extended CDB, a check of the immediate data."""
+        """What few commands need: immediate delivery, an extended CDB, a check of attribute and immediate data."""
         if opcode != SCSI_COMMAND:
             task.is_immediate = True
             # The window does not count these, so they are counted here (section 4.2.2.1).
@@ -243,16 +251,26 @@ class Connection:
                 self.reject(header[:BHS_BYTES], RejectReason.IMMEDIATE_COMMAND_REJECT)
                 task.finished = True
                 return
+        if task.attribute > TaskAttribute.ACA:
+            self._end_task(task, header, "a task attribute that is none")
+            return
         if len(header) > self.data_in_offset:
-            segments = header[BHS_BYTES : len(header) - self.header_digest_bytes]
-            task.cdb += additional_header(segments, EXTENDED_CDB)[1:]
-            task.read_length = int.from_bytes(additional_header(segments, READ_LENGTH)[1:5], "big")
+            found = additional_headers(header[BHS_BYTES : len(header) - self.header_digest_bytes])
+            if found is None:
+                self._end_task(task, header, "additional header segments that cannot be")
+                return
+            task.cdb += found.get(EXTENDED_CDB, b"")
+            task.read_length = int.from_bytes(found.get(READ_LENGTH, b""), "big")
         if data_length and (
             data_length > self.immediate_bytes_max or data_length > task.expected_length or not task.flags & 0x20
         ):
-            self.reject(header[:BHS_BYTES], RejectReason.PROTOCOL_ERROR)
-            self.closing = "immediate data that was not agreed on"
-            task.finished = True
+            self._end_task(task, header, "immediate data that was not agreed on")
+
+    def _end_task(self, task: Task, header: memoryview, reason: str) -> None:
+        """A command that cannot be: Reject, then close (section 7.7)."""
+        self.reject(header[:BHS_BYTES], RejectReason.PROTOCOL_ERROR)
+        self.closing = reason
+        task.finished = True
 
     def _receive_other(self, opcode: int, cmd_sn: int, whole: memoryview, data: memoryview) -> None:
         """A PDU off the data path."""
@@ -260,7 +278,8 @@ class Connection:
         if handler is None:
             self._receive_unknown(opcode & pdu.OPCODE_MASK, whole[:BHS_BYTES])
             return
-        if not opcode & pdu.IMMEDIATE:
+        numbered = 0 if opcode & pdu.IMMEDIATE else 1
+        if numbered:
             if cmd_sn != self.exp_cmd_sn or self.window() == 0:
                 self.holding.hold(cmd_sn, whole)
                 return
@@ -270,6 +289,9 @@ class Connection:
         try:
             handler(whole[:BHS_BYTES], data)
         except RemoteProtocolError as error:
+            # Section 7.3: what is rejected counts as not received; its CmdSN is still to come.
+            self.exp_cmd_sn = self.exp_cmd_sn - numbered & 0xFFFFFFFF
+            self.max_cmd_sn = self.max_cmd_sn - numbered & 0xFFFFFFFF
             self.reject(whole[:BHS_BYTES], error.reject_reason)
         if self.held:
             self.holding.release()
@@ -278,8 +300,8 @@ class Connection:
         if opcode == Opcode.SNACK_REQUEST:
             # Level 0 offers no recovery within a connection (section 11.16).
             self.reject(header, RejectReason.SNACK_REJECT)
-        elif opcode in (LOGIN_REQUEST, SCSI_COMMAND):
-            # A login in full feature phase, or a command in a discovery session (sections 11.12, 4.3).
+        elif opcode in (LOGIN_REQUEST, SCSI_COMMAND, DATA_OUT):
+            # A login in full feature phase, or a command or its data in a discovery session (sections 11.12, 4.3).
             self.reject(header, RejectReason.PROTOCOL_ERROR)
             self.closing = "a PDU that this phase does not allow"
         else:
@@ -389,8 +411,11 @@ class Connection:
             self.announce(AsyncEvent.LOGOUT_REQUEST, (0, 0, within_s))
 
     def announce(self, event: AsyncEvent, parameters: tuple[int, int, int]) -> None:
-        """Send an asynchronous message; `announcements` knows its parameters. None on a connection that ends."""
-        if self.closing:
+        """Send an asynchronous message; `announcements` knows its parameters.
+
+        None on a connection that ends, and none in a discovery session, which is simply dropped (section 7.4.3).
+        """
+        if self.closing or self.device_server is None:
             return
         self.send(
             pdu.AsyncMessage(
@@ -404,7 +429,12 @@ class Connection:
         self.shell.wake(self)
 
     def ping(self) -> None:
-        """Ask the initiator for a sign of life (NOP-In, section 11.19); whatever it sends counts as one."""
+        """Ask the initiator for a sign of life (NOP-In, section 11.19); whatever it sends counts as one.
+
+        Not in a discovery session (section 7.4.3): one that is silent is dropped.
+        """
+        if self.device_server is None:
+            return
         self.send(
             pdu.NopIn(
                 target_transfer_tag=self.next_transfer_tag(),
@@ -414,6 +444,20 @@ class Connection:
             ).serialize()
         )
         self.shell.wake(self)
+
+    def tell_window(self) -> None:
+        """MaxCmdSN grew with a command that gets no answer: say so, unless an answer does by then (section 11.4.11)."""
+        if self.untold_since is None:
+            self.shell.defer(self, self._tell_window)
+        self.untold_since = self.stat_sn
+
+    def _tell_window(self) -> None:
+        if self.untold_since == self.stat_sn and not self.closing:
+            self.send(
+                pdu.NopIn(stat_sn=self.stat_sn, exp_cmd_sn=self.exp_cmd_sn, max_cmd_sn=self.max_cmd_sn).serialize()
+            )
+            self.shell.wake(self)
+        self.untold_since = None
 
     # What changes in full feature phase
 
@@ -449,18 +493,25 @@ class Connection:
 
 def data_in_bytes_max(parameters: SessionParameters) -> int:
     """The most that one Data-In PDU may hold."""
-    return min(parameters.peer_max_recv_data_segment_length, parameters.max_burst_length)
+    # Whole words (section 11.7.7); what is left of a burst is in its last PDU.
+    return min(parameters.peer_max_recv_data_segment_length, parameters.max_burst_length) & ~3
 
 
-def additional_header(segments: memoryview, kind: int) -> bytes:
-    """The first additional header segment of this kind, from its reserved byte on (section 11.2.2); others are passed.
+def additional_headers(segments: memoryview) -> dict[int, bytes] | None:
+    """Additional header segments by kind, without their reserved byte (section 11.2.2). None: they cannot be.
 
     The length of a segment counts the reserved byte, and not the padding to a multiple of four.
     """
+    found: dict[int, bytes] = {}
     at = 0
-    while len(segments) - at >= 4:
+    while at < len(segments):
         length = int.from_bytes(segments[at : at + 2], "big")
-        if segments[at + 2] & 0x3F == kind:
-            return bytes(segments[at + 3 : at + 3 + length])
+        kind = segments[at + 2] & 0x3F
+        if kind not in (EXTENDED_CDB, READ_LENGTH) or kind in found or at + 3 + length > len(segments):
+            return None
+        # An extended CDB goes beyond the 16 bytes of the header; a length has four.
+        if length < 2 or (kind == READ_LENGTH and length != 5):
+            return None
+        found[kind] = bytes(segments[at + 4 : at + 3 + length])
         at += 3 + length + 3 & ~3
-    return b""
+    return found

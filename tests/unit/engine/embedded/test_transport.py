@@ -404,3 +404,26 @@ def test_a_connection_beyond_its_share_waits_until_its_disk_has_caught_up() -> N
 
     side.run(client)
     assert seen == [(False, 1), (True, 1), (False, 3)]
+
+
+def test_what_is_deferred_happens_unless_the_connection_ends() -> None:
+    side = Side()
+    side.skip_login()
+    transport, connection = side.transport, side.transport.connection
+    assert connection is not None
+    called: list[str] = []
+
+    def client(_sock: socket.socket) -> None:
+        def first() -> None:
+            transport.defer(connection, lambda: called.append("kept"))
+            assert called == [], "not while something else happens"
+
+        def second() -> None:
+            transport.defer(connection, lambda: called.append("of a connection that ends"))
+            transport.end("over")
+
+        side.loop.call_from_thread(first)
+        side.loop.call_from_thread(second)
+
+    side.run(client)
+    assert called == ["kept"]
