@@ -36,7 +36,9 @@ class Requests:
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
         # The tags of task management under way.
-        self.task_management: list[int] = []
+        self.managing: list[int] = []
+        # All that were asked for, by function.
+        self.task_management: dict[int, int] = {}
         self.text = TextExchange(connection)
         self.handlers: dict[int, Callable[[memoryview, memoryview], None]] = {
             Opcode.NOP_OUT: self._handle_nop_out,
@@ -51,13 +53,14 @@ class Requests:
         device_server = self.connection.device_server
         if device_server is None:
             raise _not_in_discovery("task management")
-        if len(self.task_management) >= IMMEDIATE_COMMANDS_MAX:
+        if len(self.managing) >= IMMEDIATE_COMMANDS_MAX:
             reason = "too much task management at once"
             raise RemoteProtocolError(reason, reject_reason=RejectReason.IMMEDIATE_COMMAND_REJECT)
-        self.task_management.append(request.initiator_task_tag)
+        self.managing.append(request.initiator_task_tag)
+        self.task_management[request.function] = self.task_management.get(request.function, 0) + 1
 
         def answer(response: TaskResponse) -> None:
-            self.task_management.remove(request.initiator_task_tag)
+            self.managing.remove(request.initiator_task_tag)
             self.connection.send(
                 pdu.TaskManagementResponse(
                     response=response,
@@ -89,7 +92,7 @@ class Requests:
             else:
                 task.when_finished(lambda: answer(TaskResponse.FUNCTION_COMPLETE))
             return
-        if task is None and request.referenced_task_tag in self.task_management:
+        if task is None and request.referenced_task_tag in self.managing:
             answer(TaskResponse.FUNCTION_REJECTED)  # section 11.5.1
             return
         # A command from before this request that has not come yet counts as come and aborted (section 11.6.1).

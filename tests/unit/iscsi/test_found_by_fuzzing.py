@@ -57,7 +57,7 @@ def test_a_task_aborted_twice_answers_twice_in_order() -> None:
     peer.disk.slow.pop()()
     answers = [pdu.parse_task_management_response(header) for header, _ in peer.received()]
     assert [answer.response for answer in answers] == [TaskResponse.FUNCTION_COMPLETE] * 2
-    assert peer.connection.requests.task_management == []
+    assert peer.connection.requests.managing == []
 
 
 def test_unsolicited_data_with_initial_r2t_ends_the_task() -> None:

@@ -1,6 +1,8 @@
 """Single rules of RFC 7143 in full feature phase that CONFORMANCE.md names and no other test is about."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -305,7 +307,7 @@ def test_what_is_reserved_is_sent_as_zero() -> None:
     peer.connection.ping()
     peer.connection.request_logout(3)
     peer.send(pdu.LogoutRequest(immediate=True, reason=0, initiator_task_tag=3, cmd_sn=9, exp_stat_sn=0).serialize())
-    parsers = {
+    parsers: dict[int, Callable[[bytes, bytes], Any]] = {
         Opcode.DATA_IN: pdu.parse_data_in,
         Opcode.R2T: lambda header, _: pdu.parse_r2t(header),
         Opcode.SCSI_RESPONSE: pdu.parse_scsi_response,
@@ -319,7 +321,7 @@ def test_what_is_reserved_is_sent_as_zero() -> None:
     sent = peer.received()
     assert {header[0] for header, _ in sent} == parsers.keys()
     for header, data in sent:
-        assert parsers[Opcode(header[0])](header, data).serialize() == header + data + bytes(-len(data) % 4)
+        assert parsers[header[0]](header, data).serialize() == header + data + bytes(-len(data) % 4)
         assert not data or header[0] not in (Opcode.R2T, Opcode.TASK_MANAGEMENT_RESPONSE, Opcode.LOGOUT_RESPONSE)
         assert pdu.parse_data_in(header, data).target_transfer_tag == pdu.RESERVED_TAG if header[0] == 0x25 else True
 

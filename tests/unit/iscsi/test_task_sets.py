@@ -30,7 +30,7 @@ def test_a_task_set_is_ended_when_every_command_before_the_request_has_come(func
     assert peer.disk.managed == [(function, 0)]
     assert opcodes(peer) == [Opcode.SCSI_RESPONSE] * 2 + [Opcode.TASK_MANAGEMENT_RESPONSE]
     assert not peer.connection.held
-    assert peer.connection.requests.task_management == []
+    assert peer.connection.requests.managing == []
 
 
 @pytest.mark.parametrize("ahead", [0, -1, 129, 0x7FFFFFFF])
