@@ -412,10 +412,15 @@ def test_what_is_deferred_happens_unless_the_connection_ends() -> None:
     transport, connection = side.transport, side.transport.connection
     assert connection is not None
     called: list[str] = []
+    kept = threading.Event()
+
+    def keep() -> None:
+        called.append("kept")
+        kept.set()
 
     def client(_sock: socket.socket) -> None:
         def first() -> None:
-            transport.defer(connection, lambda: called.append("kept"))
+            transport.defer(connection, keep)
             assert called == [], "not while something else happens"
 
         def second() -> None:
@@ -423,6 +428,7 @@ def test_what_is_deferred_happens_unless_the_connection_ends() -> None:
             transport.end("over")
 
         side.loop.call_from_thread(first)
+        assert kept.wait(10)
         side.loop.call_from_thread(second)
 
     side.run(client)
