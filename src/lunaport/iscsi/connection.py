@@ -34,6 +34,7 @@ from lunaport.iscsi.requests import Requests
 from lunaport.iscsi.task import Task
 
 UNPACK: Final = pdu.BHS.unpack_from
+UNPACK_TAIL: Final = pdu.TAIL.unpack
 SCSI_COMMAND: Final = int(Opcode.SCSI_COMMAND)
 DATA_OUT: Final = int(Opcode.DATA_OUT)
 LOGIN_REQUEST: Final = int(Opcode.LOGIN_REQUEST)
@@ -226,13 +227,8 @@ class Connection:
                 waiting = self.waiting.get(tag)
                 # Data-out of a task that is gone (aborted, broken off) was under way already: dropped.
                 if waiting is not None:
-                    waiting.receive(
-                        word5,
-                        int.from_bytes(rest[4:8], "big"),
-                        int.from_bytes(rest[8:12], "big"),
-                        view[data : data + lengths],
-                        final=flags & 0x80 != 0,
-                    )
+                    _, data_sn, offset, _ = UNPACK_TAIL(rest)
+                    waiting.receive(word5, data_sn, offset, view[data : data + lengths], final=flags & 0x80 != 0)
                 elif self.held:
                     self.holding.hold_data_out(view[head:end])
                 elif execute is None:
