@@ -38,9 +38,6 @@ UNPACK_TAIL: Final = pdu.TAIL.unpack
 SCSI_COMMAND: Final = int(Opcode.SCSI_COMMAND)
 DATA_OUT: Final = int(Opcode.DATA_OUT)
 LOGIN_REQUEST: Final = int(Opcode.LOGIN_REQUEST)
-EXTENDED_CDB: Final = 1
-READ_LENGTH: Final = 2
-"""Kinds of additional header segments (sections 11.2.2.3 and 11.2.2.4)."""
 IDLE_OUTPUT: Final = Output(0)
 """Stands in where a connection has nothing to send: it is full, so whoever lays something down asks the shell."""
 
@@ -261,12 +258,12 @@ class Connection:
             self._end_task(task, header, "a task attribute that is none")
             return
         if len(header) > self.data_in_offset:
-            found = additional_headers(header[BHS_BYTES : len(header) - self.header_digest_bytes])
+            found = pdu.parse_additional_headers(header[BHS_BYTES : len(header) - self.header_digest_bytes])
             if found is None:
                 self._end_task(task, header, "additional header segments that cannot be")
                 return
-            task.cdb += found.get(EXTENDED_CDB, b"")
-            task.read_length = int.from_bytes(found.get(READ_LENGTH, b""), "big")
+            task.cdb += found.get(pdu.EXTENDED_CDB, b"")
+            task.read_length = int.from_bytes(found.get(pdu.READ_LENGTH, b""), "big")
         if data_length and (
             data_length > self.immediate_bytes_max or data_length > task.expected_length or not task.flags & 0x20
         ):
@@ -503,23 +500,3 @@ def data_in_bytes_max(parameters: SessionParameters) -> int:
     """The most that one Data-In PDU may hold."""
     # Whole words (section 11.7.7); what is left of a burst is in its last PDU.
     return min(parameters.peer_max_recv_data_segment_length, parameters.max_burst_length) & ~3
-
-
-def additional_headers(segments: memoryview) -> dict[int, bytes] | None:
-    """Additional header segments by kind, without their reserved byte (section 11.2.2). None: they cannot be.
-
-    The length of a segment counts the reserved byte, and not the padding to a multiple of four.
-    """
-    found: dict[int, bytes] = {}
-    at = 0
-    while at < len(segments):
-        length = int.from_bytes(segments[at : at + 2], "big")
-        kind = segments[at + 2] & 0x3F
-        if kind not in (EXTENDED_CDB, READ_LENGTH) or kind in found or at + 3 + length > len(segments):
-            return None
-        # An extended CDB goes beyond the 16 bytes of the header; a length has four.
-        if length < 2 or (kind == READ_LENGTH and length != 5):
-            return None
-        found[kind] = bytes(segments[at + 4 : at + 3 + length])
-        at += 3 + length + 3 & ~3
-    return found
