@@ -116,7 +116,7 @@ def test_inquiry() -> None:
     data = drive.run("12 00 00 00 60 00").data
     assert data[:8] == bytes.fromhex("05 80 06 12 5B 00 00 02")
     assert data[8:32] == b"LUNAPORTCD-ROM          "
-    assert data[58:66] == bytes.fromhex("00A0 0960 0460 04E0")
+    assert data[58:66] == bytes.fromhex("00A0 0961 0460 04E0")
     assert drive.run("12 01 00 00 60 00").data == bytes.fromhex("05 00 0006 00 80 83 86 87 88")
     assert drive.run("12 01 80 00 60 00").data == bytes.fromhex("05 80 0002") + b"S1"
     assert sense(drive.run("12 01 B0 00 60 00")) == (5, 0x2400)
