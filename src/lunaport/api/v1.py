@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from lunaport.api import v1_models as models
 from lunaport.api.v1_audit import add_audit_routes
+from lunaport.api.v1_backup import ExportIn, ImportIn, add_backup_routes
 from lunaport.api.v1_events import add_event_routes
 from lunaport.api.v1_service import add_service_routes
 from lunaport.api.v1_sessions import add_session_routes
@@ -36,6 +37,7 @@ def v1_router(nas: Nas) -> APIRouter:
     add_user_routes(router, nas)
     add_own_routes(router, nas)
     add_audit_routes(router, nas)
+    add_backup_routes(router, nas)
     return router
 
 
@@ -52,5 +54,7 @@ BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
     models.ServicePatch,
     models.DrainIn,
     models.BlockIn,
+    ExportIn,
+    ImportIn,
 )
 """Documents that routes read by hand; the description of the interface needs them all the same."""

@@ -25,7 +25,7 @@ LOG = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-UNRECORDED: Final[tuple[type[Action[Any]], ...]] = (actions.TidyUp,)
+UNRECORDED: Final[tuple[type[Action[Any]], ...]] = (actions.TidyUp, actions.PlanImport)
 _HUMPS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _REMOVING: Final = ("delete_", "unblock_")
 
@@ -72,7 +72,7 @@ def _subject(action: Action[Any], thing: object) -> str:
 
 
 def _after(action: Action[Any], result: object) -> object:
-    if name_of(action).startswith(_REMOVING):
+    if name_of(action).startswith(_REMOVING) or isinstance(action, actions.ExportBackup):
         return None
     return result.token if isinstance(result, NewToken) else result
 

@@ -19,13 +19,15 @@ from lunaport.service import actions
 from lunaport.service.actions import Action
 from lunaport.service.actor import CURRENT
 from lunaport.service.audit import recorded
+from lunaport.service.backup import export_backup, import_backup, plan_import
 from lunaport.service.blocks import block_initiator, standing_blocks, unblock_initiator
 from lunaport.service.context import Context, engine_errors
-from lunaport.service.desired import desired_state, portal_specs
+from lunaport.service.desired import portal_specs
 from lunaport.service.errors import NotFoundError, UnavailableError
 from lunaport.service.events import EventHub
 from lunaport.service.iscsi_service import update_service
 from lunaport.service.registration import IsnsServerReport, Registration
+from lunaport.service.serving import whole_state
 from lunaport.service.sessions import close_session
 from lunaport.service.targets import create_target, delete_target, update_target
 from lunaport.service.tidy import tidy_up
@@ -63,6 +65,9 @@ _HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] 
     actions.BlockInitiator: block_initiator,
     actions.UnblockInitiator: unblock_initiator,
     actions.CloseSession: close_session,
+    actions.ExportBackup: export_backup,
+    actions.PlanImport: plan_import,
+    actions.ImportBackup: import_backup,
     actions.TidyUp: tidy_up,
 }
 
@@ -85,15 +90,7 @@ class Nas:
         context = self._context
         async with self._lock:
             await context.engine.make_volume(context.config.default_volume_path)
-            await context.engine.start(
-                desired_state(
-                    await context.store.service(),
-                    context.config.portals,
-                    await context.store.targets(),
-                    await context.places(),
-                    await standing_blocks(context),
-                )
-            )
+            await context.engine.start(await whole_state(context))
             await tidy_up(context, actions.TidyUp())
             if prepare is not None:
                 await prepare()
