@@ -123,10 +123,18 @@ class ControlLine:
                 self.nas.close_session(session_id, lambda found: answer(messages.Closed(found)))
             case messages.ListRefusedLogins():
                 answer(messages.RefusedLogins(self.nas.login_failures.newest()))
+            case messages.GetCounters():
+                answer(messages.CountersReply(self.nas.counters.report(self.nas.by_transport.values())))
             case messages.AwaitEvents(after):
                 self._await_events(after, answer)
             case messages.GetStatus():
                 answer(messages.Status(self.nas.status()))
+            case _:
+                self._handle_files(body, answer)
+
+    def _handle_files(self, body: messages.RequestBody, answer: Answer) -> None:
+        """Requests about files and directories."""
+        match body:
             case messages.MakeVolume(path):
                 self._in_files(partial(volume.make_volume, path), answer)
             case messages.CreateFile(path, size_bytes, key):

@@ -12,6 +12,7 @@ import msgspec
 from lunaport.engine.interface import (
     Change,
     DesiredState,
+    EngineCounters,
     EngineError,
     EngineStatus,
     EventBatch,
@@ -47,6 +48,10 @@ class CloseSession(msgspec.Struct, tag=True):
 
 
 class ListRefusedLogins(msgspec.Struct, tag=True):
+    pass
+
+
+class GetCounters(msgspec.Struct, tag=True):
     pass
 
 
@@ -135,6 +140,10 @@ class RefusedLogins(msgspec.Struct, tag=True):
     refused: list[RefusedLogin]
 
 
+class CountersReply(msgspec.Struct, tag=True):
+    counters: EngineCounters
+
+
 class Events(msgspec.Struct, tag=True):
     batch: EventBatch
 
@@ -157,6 +166,7 @@ RequestBody = (
     | ListSessions
     | CloseSession
     | ListRefusedLogins
+    | GetCounters
     | AwaitEvents
     | GetStatus
     | MakeVolume
@@ -167,7 +177,7 @@ RequestBody = (
     | MoveFile
     | RemoveFile
 )
-ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | Events | Status | Usage | Found
+ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage | Found
 
 
 class Request(msgspec.Struct):
