@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from lunaport import __version__
-from lunaport.cli import audit, config, service, sessions, targets
+from lunaport.cli import apply, audit, config, service, sessions, targets
 from lunaport.cli.connection import Given
 
 
@@ -59,4 +59,5 @@ def make_app() -> typer.Typer:
     watching = (sessions.sessions, sessions.logins, sessions.initiators, audit.app)
     for group in (targets.app, *watching, service.app, config.app):
         app.add_typer(group)
+    app.command("apply")(apply.apply)
     return app

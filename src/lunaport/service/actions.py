@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from lunaport.model.block import Block
+from lunaport.model.document import ApplyReport, ConfigDocument
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
 from lunaport.model.lun import LunChange
 from lunaport.model.target import Target, TargetChange
@@ -261,6 +262,25 @@ class ImportBackup(Action[ImportReport]):
     passphrase: str = field(repr=False)
     replace: bool = False
     create_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDocument(Action[ApplyReport]):
+    """What ApplyDocument would do; nothing changes."""
+
+    document: ConfigDocument
+    prune: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyDocument(Action[ApplyReport]):
+    """Make what a document says, all of it or nothing. `prune`: what its sections do not name goes.
+
+    Legal when all of it is: each thing in it as if it were asked for alone.
+    """
+
+    document: ConfigDocument
+    prune: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ when `perform` returns, the database is durable and the wire serves it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from lunaport.engine.interface import (
@@ -19,6 +20,7 @@ from lunaport.engine.interface import (
     SessionReport,
 )
 from lunaport.model.audit import AuditEntry, AuditFilter
+from lunaport.model.backup import Configuration
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Target
@@ -26,6 +28,7 @@ from lunaport.model.user import Role, Token, User
 from lunaport.service import actions
 from lunaport.service.actions import Action
 from lunaport.service.actor import CURRENT
+from lunaport.service.apply import apply_document, plan_document
 from lunaport.service.audit import recorded
 from lunaport.service.backup import export_backup, import_backup, plan_import
 from lunaport.service.blocks import block_initiator, standing_blocks, unblock_initiator
@@ -89,6 +92,8 @@ _HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] 
     actions.ExportBackup: export_backup,
     actions.PlanImport: plan_import,
     actions.ImportBackup: import_backup,
+    actions.PlanDocument: plan_document,
+    actions.ApplyDocument: apply_document,
     actions.TidyUp: tidy_up,
 }
 
@@ -196,6 +201,15 @@ class Nas:
     ) -> Sequence[AuditEntry]:
         """The audit log, the newest entry first."""
         return await self._context.store.audit(before_id=before_id, count_max=count_max, wanted=wanted or AuditFilter())
+
+    async def configuration(self) -> Configuration:
+        """All that is configured; paths of volumes are absolute."""
+        found = await self._context.store.configuration()
+        return replace(
+            found,
+            volumes=tuple(self._context.with_path(volume) for volume in found.volumes),
+            blocks=tuple(await self.blocks()),
+        )
 
     async def portals(self) -> Sequence[PortalSpec]:
         """The addresses that shall be listened on now."""

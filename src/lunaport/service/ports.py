@@ -10,6 +10,7 @@ from typing import Protocol
 
 from lunaport.model.audit import AuditEntry, AuditFilter, Outcome
 from lunaport.model.backup import BackupContent, Configuration
+from lunaport.model.batch import Batch
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.lun import Lun
@@ -196,6 +197,9 @@ class BackupStore(Protocol):
 
     async def renewed(self, content: BackupContent) -> tuple[BackupContent, Configuration]:
         """A backup in the form of this program, and what it means; nothing changes. Raises InvalidError."""
+
+    async def commit(self, batch: Batch) -> None:
+        """Carry out all of a batch in one transaction."""
 
     async def load(self, content: BackupContent, *, stamp: bool) -> None:
         """Put a backup of today's form in place of all that is configured, in one transaction.

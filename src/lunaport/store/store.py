@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from lunaport.model.audit import AuditEntry, AuditFilter, Outcome
 from lunaport.model.backup import BackupContent, Configuration
+from lunaport.model.batch import Batch
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import SERVICE_ID, IscsiService
 from lunaport.model.lun import Lun
@@ -22,7 +23,7 @@ from lunaport.model.target import Target
 from lunaport.model.trash import TrashedTarget
 from lunaport.model.user import Token, User
 from lunaport.model.volume import DEFAULT_VOLUME, Volume
-from lunaport.store import audit, backup, blocks, rows, targets, users
+from lunaport.store import audit, backup, batch, blocks, rows, targets, users
 from lunaport.store.database import Database, open_database
 from lunaport.store.errors import DatabaseBrokenError, KeyWrongError, StoreError
 from lunaport.store.key import RandomBytes, SecretBox, load_key
@@ -239,6 +240,19 @@ class SqlStore:
     async def renewed(self, content: BackupContent) -> tuple[BackupContent, Configuration]:
         """A backup in the form of this program, and what it means. Changes nothing."""
         return await asyncio.to_thread(backup.renewed, content, _configuration)
+
+    async def commit(self, changes: Batch) -> None:
+        """Carry out all of a batch."""
+        await self._change_users(
+            lambda c: batch.commit(
+                c,
+                self._box,
+                changes,
+                add_volume=_add_volume,
+                replace_volume=_replace_volume,
+                put_service=lambda connection, service: _put_service(connection, self._box, service),
+            )
+        )
 
     async def load(self, content: BackupContent, *, stamp: bool) -> None:
         """Put a backup of today's form in place of what there is."""

@@ -51,6 +51,7 @@ async def test_every_route_is_there(document: dict[str, Any]) -> None:
         "/api/v1/me/password": {"put"},
         "/api/v1/audit": {"get"},
         "/api/v1/audit/export": {"get"},
+        "/api/v1/config": {"get", "put"},
         "/api/v1/config/export": {"post"},
         "/api/v1/config/import": {"post"},
         "/api/v1/sessions/{session_id}": {"get", "delete"},
