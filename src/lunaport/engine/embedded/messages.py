@@ -17,6 +17,7 @@ from lunaport.engine.interface import (
     EngineStatus,
     EventBatch,
     EventMark,
+    FileReport,
     MediumReport,
     PortalError,
     PortalSpec,
@@ -84,6 +85,10 @@ class GetMedium(msgspec.Struct, tag=True):
     target: str
     lun: int
     request_eject: bool = False
+
+
+class FindFile(msgspec.Struct, tag=True):
+    path: str
 
 
 class GrowFile(msgspec.Struct, tag=True):
@@ -163,6 +168,10 @@ class Usage(msgspec.Struct, tag=True):
     usage: VolumeUsage
 
 
+class Found(msgspec.Struct, tag=True):
+    report: FileReport
+
+
 RequestBody = (
     Start
     | Apply
@@ -175,12 +184,15 @@ RequestBody = (
     | MakeVolume
     | GetVolumeUsage
     | CreateFile
+    | FindFile
     | GrowFile
     | MoveFile
     | RemoveFile
     | GetMedium
 )
-ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage | MediumIs
+ReplyBody = (
+    Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage | MediumIs | Found
+)
 
 
 class Request(msgspec.Struct):
