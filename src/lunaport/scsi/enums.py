@@ -210,7 +210,7 @@ class VpdPage(IntEnum):
 class ModePage(IntEnum):
     """Mode pages (SPC-4 7.5, SBC-3 6.4, MMC-6 7)."""
 
-    ERROR_RECOVERY = 0x01
+    READ_WRITE_ERROR_RECOVERY = 0x01
     CACHING = 0x08
     CONTROL = 0x0A
     POWER_CONDITION = 0x1A

@@ -29,7 +29,7 @@ def pages_for(unit: LogicalUnit, modes: Modes) -> dict[int, bytes]:
 def optical_pages_of(modes: Modes, *, locked: bool = False) -> dict[int, bytes]:
     """Every page by its code, in order. The PS bit is not set. `locked`: the medium cannot be taken out now."""
     return {
-        ModePage.ERROR_RECOVERY: _RECOVERY.pack(ModePage.ERROR_RECOVERY, _RECOVERY.size - 2),
+        ModePage.READ_WRITE_ERROR_RECOVERY: _RECOVERY.pack(ModePage.READ_WRITE_ERROR_RECOVERY, _RECOVERY.size - 2),
         ModePage.CONTROL: pages_of(modes)[ModePage.CONTROL],
         ModePage.POWER_CONDITION: _POWER.pack(ModePage.POWER_CONDITION, _POWER.size - 2),
         ModePage.TIMEOUT_AND_PROTECT: _TIMEOUTS.pack(ModePage.TIMEOUT_AND_PROTECT, _TIMEOUTS.size - 2),
