@@ -101,6 +101,8 @@ def _lun(lun: Lun) -> LunIn:
     """Of its kind only what is not usual: what is left out has its default."""
     usual = asdict(LunKind())
     kind = {name: value for name, value in asdict(lun.kind).items() if value != usual[name]}
+    if lun.kind.is_drive:
+        return LunIn(lun=lun.lun, image=lun.medium.image, volume=lun.volume, **kind)
     return LunIn(lun=lun.lun, size_bytes=lun.size_bytes, volume=lun.volume, **kind)
 
 

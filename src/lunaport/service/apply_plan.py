@@ -21,6 +21,8 @@ from lunaport.model.volume import DEFAULT_VOLUME, Volume, check_apart, check_fac
 from lunaport.service import apply_view as view
 from lunaport.service.actor import CURRENT
 from lunaport.service.context import Context
+from lunaport.service.errors import ConflictError
+from lunaport.service.images import settle_media
 from lunaport.service.targets import new_lun, new_target
 
 Item = TypeVar("Item")
@@ -70,7 +72,7 @@ async def make_plan(context: Context, document: ConfigDocument, *, prune: bool) 
     if document.volumes is not None:
         _plan_volumes(plan, document, prune=prune)
     if document.targets is not None:
-        _plan_targets(context, plan, document.targets, prune=prune)
+        await _plan_targets(context, plan, document.targets, prune=prune)
     if document.service is not None:
         _plan_service(context, plan, document.service)
     if document.blocks is not None:
@@ -150,15 +152,15 @@ def _step(action: Any, kind: StepKind, name: str, before: object, after: object,
     return Step(action=action, kind=kind, name=name, changes=view.changes(before, after), note=note)
 
 
-def _plan_targets(context: Context, plan: Plan, wishes: tuple[TargetChange, ...], *, prune: bool) -> None:
+async def _plan_targets(context: Context, plan: Plan, wishes: tuple[TargetChange, ...], *, prune: bool) -> None:
     named = _named(plan, "targets", wishes, lambda wish: parse_name(wish.name or "", context.config.iqn_prefix))
     current = {target.name: target for target in plan.now.targets}
     for name, (index, wish) in named.items():
         try:
             if name in current:
-                _plan_change(context, plan, current[name], replace(wish, name=name), index, prune=prune)
+                await _plan_change(context, plan, current[name], replace(wish, name=name), index, prune=prune)
             else:
-                draft = _merge(context, plan, None, replace(wish, name=name), index)
+                draft = await _merge(context, plan, None, replace(wish, name=name), index)
                 target = new_target(context, draft, context.clock())
                 plan.created.append(target)
                 plan.steps.append(_step("create", "target", name, view.target_view(None), view.target_view(target)))
@@ -169,7 +171,9 @@ def _plan_targets(context: Context, plan: Plan, wishes: tuple[TargetChange, ...]
         plan.steps.append(Step(action="delete", kind="target", name=target.name, note=_TO_TRASH))
 
 
-def _plan_change(context: Context, plan: Plan, current: Target, wish: TargetChange, index: int, *, prune: bool) -> None:
+async def _plan_change(
+    context: Context, plan: Plan, current: Target, wish: TargetChange, index: int, *, prune: bool
+) -> None:
     numbers = {lun.lun for lun in wish.luns or ()}
     others = tuple(lun for lun in current.luns if lun.lun not in numbers)
     left = current
@@ -178,7 +182,7 @@ def _plan_change(context: Context, plan: Plan, current: Target, wish: TargetChan
     elif others:
         wish = replace(wish, luns=(*(wish.luns or ()), *(LunChange(lun=lun.lun) for lun in others)))
         plan.kept += [f"LUN {lun.lun} of target {current.name}" for lun in others]
-    draft = _merge(context, plan, left, wish, index)
+    draft = await _merge(context, plan, left, wish, index)
     stored = {lun.lun: lun for lun in left.luns}
     for lun in draft.luns:
         if lun.lun in stored and stored[lun.lun].volume != lun.volume:
@@ -198,7 +202,7 @@ def _plan_change(context: Context, plan: Plan, current: Target, wish: TargetChan
         )
 
 
-def _merge(context: Context, plan: Plan, current: Target | None, wish: TargetChange, index: int) -> TargetDraft:
+async def _merge(context: Context, plan: Plan, current: Target | None, wish: TargetChange, index: int) -> TargetDraft:
     """The target as wished, on volumes that there are. What of a kind may change and is not said has its default."""
     usual = LunKind()
     luns = tuple(
@@ -214,7 +218,10 @@ def _merge(context: Context, plan: Plan, current: Target | None, wish: TargetCha
             known = ", ".join(sorted(plan.volumes)[:20])
             reason = f"{lun.volume!r} is not a volume; right would be one of: {known}"
             plan.problems.add(Fault.VOLUME_UNKNOWN, reason, "targets", index, *lun.volume_path)
-    return draft
+    try:
+        return await settle_media(context, current, draft, force=False)
+    except (InvalidError, ConflictError) as error:
+        raise InvalidError(error.problems) from error
 
 
 def _plan_service(context: Context, plan: Plan, wish: ServiceChange) -> None:

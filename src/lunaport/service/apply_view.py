@@ -55,6 +55,8 @@ def lun_view(lun: Lun) -> dict[str, Any]:
     """A LUN: its size and volume, and what makes it another kind than the usual one."""
     usual = asdict(LunKind())
     kind = {name: value for name, value in asdict(lun.kind).items() if value != usual[name]}
+    if lun.kind.is_drive:
+        return {"image": lun.medium.image, "volume": lun.volume, **kind}
     return {"size_bytes": lun.size_bytes, "volume": lun.volume, **kind}
 
 
