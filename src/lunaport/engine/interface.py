@@ -371,6 +371,9 @@ class Engine(Protocol):
     async def volume_usage(self, path: str) -> VolumeUsage:
         """The volume's file system now."""
 
+    async def file_usage(self, paths: Sequence[str]) -> Sequence[int]:
+        """Bytes that each file really occupies; -1 where that cannot be said."""
+
     async def create_file(self, path: str, size_bytes: int, *, key: str = "") -> None:
         """Make a thin file, durably, for encryption under `key` where there is one.
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from lunaport.engine.interface import (
     Counters,
     EngineCounters,
+    EngineError,
     EngineStatus,
     PortalReport,
     PortalSpec,
@@ -22,6 +23,7 @@ from lunaport.model.audit import AuditEntry, AuditFilter
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Target
+from lunaport.model.trash import TrashedTarget
 from lunaport.model.user import Role, Token, User
 from lunaport.service import actions
 from lunaport.service.actions import Action
@@ -38,6 +40,7 @@ from lunaport.service.registration import IsnsServerReport, Registration
 from lunaport.service.sessions import close_session
 from lunaport.service.targets import create_target, delete_target, update_target
 from lunaport.service.tidy import tidy_up
+from lunaport.service.trash import restore_target
 from lunaport.service.users import (
     change_own_password,
     create_token,
@@ -68,6 +71,7 @@ _HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] 
     actions.CreateTarget: create_target,
     actions.UpdateTarget: update_target,
     actions.DeleteTarget: delete_target,
+    actions.RestoreTarget: restore_target,
     actions.CreateLun: create_lun,
     actions.UpdateLun: update_lun,
     actions.DeleteLun: delete_lun,
@@ -95,6 +99,8 @@ class Nas:
         self._context = context
         self._lock = asyncio.Lock()
         self._started = False
+        self.changes = 0
+        """Grows with every action: what was read before may have changed."""
         self.events = EventHub(f"{int(context.clock() * 1e6):x}", context.clock)
 
     async def start(self, prepare: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -128,6 +134,7 @@ class Nas:
             if not self._started:
                 raise UnavailableError
             result = cast("Result", await recorded(self._context, action, lambda: handler(self._context, action)))
+            self.changes += 1
             tell_action(self.events, action, result)
         self._context.registrar.changed()
         return result
@@ -153,6 +160,21 @@ class Nas:
         if target is None:
             raise NotFoundError("target with the id", target_id, ("id",))
         return target
+
+    async def trash(self) -> Sequence[TrashedTarget]:
+        """Deleted targets that can be restored."""
+        return await self._context.store.trashed()
+
+    async def used_bytes(self, targets: Sequence[Target]) -> list[int | None]:
+        """What the files of each target really occupy; None where that cannot be known now."""
+        places = await self._context.places()
+        paths = [places.path(lun.volume, lun.file) for target in targets for lun in target.luns]
+        try:
+            used = iter(await self._context.engine.file_usage(paths))
+        except EngineError:
+            return [None] * len(targets)
+        sums = [[next(used) for _ in target.luns] for target in targets]
+        return [None if -1 in each else sum(each) for each in sums]
 
     async def volumes(self) -> Sequence[VolumeReport]:
         """All volumes by name, with how full they are."""

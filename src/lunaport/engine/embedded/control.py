@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -129,6 +130,11 @@ class ControlLine:
                 self._await_events(after, answer)
             case messages.GetStatus():
                 answer(messages.Status(self.nas.status()))
+            case _:
+                self._handle_files(body, answer)
+
+    def _handle_files(self, body: messages.RequestBody, answer: Answer) -> None:
+        match body:
             case messages.MakeVolume(path):
                 self._in_files(partial(volume.make_volume, path), answer)
             case messages.CreateFile(path, size_bytes, key):
@@ -139,8 +145,17 @@ class ControlLine:
                 self._in_files(partial(volume.move_file, path, destination), answer)
             case messages.RemoveFile(path):
                 self._in_files(partial(volume.remove_file, path), answer)
+            case messages.GetFileUsage(paths):
+                self._file_usage(paths, answer)
             case messages.GetVolumeUsage(path):
                 self._volume_usage(path, answer)
+
+    def _file_usage(self, paths: list[str], answer: Answer) -> None:
+        found: list[int] = []
+        work = partial(_used_bytes, paths, found)
+        self.files.submit(
+            work, lambda error: answer(messages.FileUsage(found)) if error is None else _answer_done(answer, error)
+        )
 
     def _await_events(self, after: EventMark, answer: Answer) -> None:
         self.stop_waiting()
@@ -192,6 +207,14 @@ class ControlLine:
             self.loop.unregister(self.sock.fileno())
             self.sock.close()
             self.closed(self)
+
+
+def _used_bytes(paths: list[str], found: list[int]) -> None:
+    for path in paths:
+        try:
+            found.append(Path(path).stat().st_blocks * 512)
+        except OSError:
+            found.append(-1)
 
 
 def _create_file(path: str, size_bytes: int, key: str) -> None:

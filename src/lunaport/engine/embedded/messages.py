@@ -72,6 +72,10 @@ class GetVolumeUsage(msgspec.Struct, tag=True):
     path: str
 
 
+class GetFileUsage(msgspec.Struct, tag=True):
+    paths: list[str]
+
+
 class CreateFile(msgspec.Struct, tag=True):
     path: str
     size_bytes: int
@@ -147,6 +151,10 @@ class Status(msgspec.Struct, tag=True):
     status: EngineStatus
 
 
+class FileUsage(msgspec.Struct, tag=True):
+    used_bytes: list[int]
+
+
 class Usage(msgspec.Struct, tag=True):
     usage: VolumeUsage
 
@@ -162,12 +170,13 @@ RequestBody = (
     | GetStatus
     | MakeVolume
     | GetVolumeUsage
+    | GetFileUsage
     | CreateFile
     | GrowFile
     | MoveFile
     | RemoveFile
 )
-ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage
+ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage | FileUsage
 
 
 class Request(msgspec.Struct):
