@@ -155,8 +155,10 @@ class EmbeddedEngine:
     async def _wait_available(self) -> None:
         if self.keeper is None:
             self.keeper = asyncio.create_task(self._keep_connected())
+        # Not wait_for: before Python 3.12 it loses a cancellation that comes together with what is waited for.
         try:
-            await asyncio.wait_for(self.available.wait(), AVAILABLE_TIMEOUT_S)
+            async with asyncio.timeout(AVAILABLE_TIMEOUT_S):
+                await self.available.wait()
         except TimeoutError:
             raise EngineUnavailableError("the data process does not answer; try again in a moment") from None
 
@@ -190,7 +192,8 @@ class EmbeddedEngine:
         try:
             self.writer.write(messages.encode(messages.Request(number, body)))
             await self.writer.drain()
-            return await asyncio.wait_for(reply, REPLY_TIMEOUT_S)
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                return await reply
         except TimeoutError:
             raise EngineUnavailableError("the data process did not answer in time") from None
         except OSError as error:
