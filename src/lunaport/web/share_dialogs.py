@@ -278,7 +278,7 @@ async def grow_share(page: Page, target: Target) -> None:
         wanted = form.text("New size", "size", value=size(disk.size_bytes).replace(" ", ""))
         form.add(wanted, "luns")
         slider = ui.slider(min=disk.size_bytes, max=disk.size_bytes * GROW_FACTOR_MAX, step=step, value=disk.size_bytes)
-        slider.props('aria-label="New size"')
+        slider.props('aria-label="New size, by sliding"')
 
         def slid() -> None:
             wanted.value = size(slider.value).replace(" ", "")

@@ -113,8 +113,8 @@ class ShareList:
         used = await self.page.nas.used_bytes(shown)
         rows = [self.row(target, taken) for target, taken in zip(shown, used, strict=True)]
         columns = (
-            self.heading("name"), self.heading("size", number=True), "Used", self.heading("volume"), "State", "Sessions",
-            self.heading("rate", number=True),
+            self.heading("name"), self.heading("size", number=True), "Used", self.heading("volume"), "State",
+            "Sessions", self.heading("rate", number=True),
         )  # fmt: skip
         return join((table("Shares", columns, rows, numbers=(1, 2, 5, 6)), self.pager(first, len(shown), len(found))))
 
