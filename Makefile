@@ -72,7 +72,7 @@ $(CACHE)/vm/initramfs.cpio: tests/vm/build.sh tests/vm/init
 	@sh tests/vm/build.sh $(@D)
 
 bench: setup-dev fio ## speed beside tgtd; BENCH=full for more rounds, BENCH='full --dir DIR' for files there
-	@sh bench/fetch-tgt.sh $(CACHE)/tgt
+	@sh bench/fetch-peers.sh $(CACHE)/peers
 	$(BIN)/python -m bench $(BENCH)
 
 clean: ## remove what was built; ./var stays

@@ -368,8 +368,8 @@ class Engine(Protocol):
     async def make_volume(self, path: str) -> None:
         """Make a volume's directory (and the folders in it) unless it is there."""
 
-    async def volume_usage(self, path: str) -> VolumeUsage:
-        """The volume's file system now."""
+    async def volume_usage(self, path: str, *, counted: bool = True) -> VolumeUsage:
+        """The volume's file system now. Not `counted`: no file is looked at, of thousands; `used_bytes` is 0."""
 
     async def file_usage(self, paths: Sequence[str]) -> Sequence[int]:
         """Bytes that each file really occupies; -1 where that cannot be said."""

@@ -109,9 +109,9 @@ class EmbeddedEngine:
         """See `Engine.make_volume`."""
         await self._done(messages.MakeVolume(path))
 
-    async def volume_usage(self, path: str) -> VolumeUsage:
+    async def volume_usage(self, path: str, *, counted: bool = True) -> VolumeUsage:
         """See `Engine.volume_usage`."""
-        return (await self._expect(messages.GetVolumeUsage(path), messages.Usage)).usage
+        return (await self._expect(messages.GetVolumeUsage(path, counted), messages.Usage)).usage
 
     async def file_usage(self, paths: Sequence[str]) -> Sequence[int]:
         """See `Engine.file_usage`."""

@@ -107,9 +107,7 @@ class ShareList:
         if not shown:
             if self.view.search:
                 return empty("Nothing fits", "No share has that in its name, volume or CHAP user.")
-            return empty(
-                "There are no shares yet", "A share is a disk for initiators. Making one takes a moment."
-            )
+            return empty("There are no shares yet", "A share is a disk for initiators. Making one takes a moment.")
         used = await self.page.nas.used_bytes(shown)
         rows = [self.row(target, taken) for target, taken in zip(shown, used, strict=True)]
         columns = (
