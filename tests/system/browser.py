@@ -85,8 +85,8 @@ class Visitor:
         """What axe finds that is serious, on the page as it is."""
         self.page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
         self.page.wait_for_function("document.getAnimations().every((each) => each.playState !== 'running')")
-        # What lies behind a dialog is dimmed and not to be used. Its backdrop has a negative z-index, so that axe takes it
-        # for lying before the dialog.
+        # What lies behind a dialog is dimmed and not to be used. axe takes its backdrop, whose z-index is negative, for
+        # lying before it.
         self.page.evaluate("document.querySelectorAll('.q-dialog__backdrop').forEach((each) => each.remove())")
         place = "document.querySelector('.q-dialog .dialog') || document"
         found = self.page.evaluate(f"axe.run({place}, {{resultTypes: ['violations']}})")
