@@ -17,6 +17,7 @@ from lunaport.api.v1_sessions import add_session_routes
 from lunaport.api.v1_status import add_status_routes
 from lunaport.api.v1_steering import add_block_routes, add_drain_routes
 from lunaport.api.v1_targets import add_target_routes
+from lunaport.api.v1_trash import RestoreIn, add_trash_routes
 from lunaport.api.v1_users import PasswordIn, TokenIn, UserIn, UserPatch, add_own_routes, add_user_routes
 from lunaport.api.v1_volumes import add_volume_routes
 from lunaport.service.nas import Nas
@@ -29,6 +30,7 @@ def v1_router(nas: Nas) -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     add_target_routes(router, nas)
     add_lun_routes(router, nas)
+    add_trash_routes(router, nas)
     add_volume_routes(router, nas)
     add_service_routes(router, nas)
     add_session_routes(router, nas)
@@ -47,6 +49,7 @@ BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
     models.TargetPatch,
     LunNew,
     LunPatch,
+    RestoreIn,
     models.VolumeIn,
     models.VolumePatch,
     models.ServiceIn,

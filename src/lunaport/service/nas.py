@@ -7,7 +7,7 @@ when `perform` returns, the database is durable and the wire serves it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from lunaport.engine.interface import (
     Counters,
@@ -19,6 +19,7 @@ from lunaport.engine.interface import (
     RefusedLogin,
     SessionReport,
 )
+from lunaport.model.address import ISCSI_PORT
 from lunaport.model.audit import AuditEntry, AuditFilter
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
@@ -53,6 +54,8 @@ from lunaport.service.volumes import VolumeReport, create_volume, delete_volume,
 from lunaport.service.watch import follow_engine, tell_action
 
 LOG = logging.getLogger(__name__)
+
+EVERYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not bound to
 
 __all__ = [
     "Counters",
@@ -225,6 +228,14 @@ class Nas:
     async def portals(self) -> Sequence[PortalSpec]:
         """The addresses that shall be listened on now."""
         return portal_specs(await self.service(), self._context.config.portals)
+
+    async def reach(self, host: str) -> tuple[str, int]:
+        """Where initiators find the NAS: its first portal, or at `host` where that listens everywhere."""
+        portals = await self.portals()
+        if not portals:
+            return host, ISCSI_PORT
+        first = portals[0]
+        return (host if first.host in EVERYWHERE else first.host), first.port
 
     async def registration(self) -> Registration:
         """What shall be registered with iSNS servers now: a portal that cannot be opened is left out."""

@@ -23,7 +23,6 @@ from lunaport.web.page import Page
 SECRET_LETTERS: Final = "abcdefghijkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY34679"  # noqa: S105 - none looks like another
 SECRET_CHARS: Final = 16
 GROW_FACTOR_MAX: Final = 4
-WILDCARDS: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not bound to
 
 
 def new_secret() -> str:
@@ -32,14 +31,9 @@ def new_secret() -> str:
 
 
 async def endpoint(page: Page, target: Target, *, secret: str = "", mutual_secret: str = "") -> Endpoint:
-    """Where initiators find a share: the first portal, or this very host where it listens everywhere."""
-    portals = list(await page.nas.portals())
-    host, port = page.host, 3260
-    if portals:
-        host, port = portals[0].host, portals[0].port
-        if host in WILDCARDS:
-            host = page.host
-    return endpoint_of(target, host.strip("[]"), port, secret=secret, mutual_secret=mutual_secret)
+    """Where initiators find a share."""
+    host, port = await page.nas.reach(page.host.strip("[]"))
+    return endpoint_of(target, host, port, secret=secret, mutual_secret=mutual_secret)
 
 
 async def show_ways(page: Page, target: Target, *, secret: str = "", mutual_secret: str = "") -> None:
