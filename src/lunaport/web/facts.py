@@ -155,7 +155,7 @@ def refusal_list(found: Iterable[RefusedLogin], none: str) -> Html:
     """Refused logins with their reasons."""
     rows = []
     for each in found:
-        why = tag("span", f"{reason_words(each.reason)}. {each.detail}", class_="soft")
+        why = tag("span", reason_words(each.reason), class_="soft", title=each.detail)
         who = tag("b", each.initiator or each.address)
         rows.append(tag("li", tag("span", who, " ", why, class_="grow"), ago(each.at)))
     return tag("ul", *rows, class_="list") if rows else tag("p", none, class_="soft")

@@ -1,6 +1,7 @@
 """What to type where: complete, ready to be copied, and safe whatever the names are."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]
@@ -101,3 +102,11 @@ def test_the_endpoint_of_a_target() -> None:
 )
 def test_portals(host: str, portal: str) -> None:
     assert Endpoint(name=NAME, host=host).portal == portal
+
+
+def test_the_manual_shows_the_same() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "connect.md").read_text()
+    for each in ways_to_connect(Endpoint(name="iqn.2026-11.io.lunaport:vm-disk", host="192.0.2.10", user="alice")):
+        assert f"## {each.title}\n" in page
+        assert each.text in page
+        assert each.note in page
