@@ -17,6 +17,7 @@ from lunaport.engine.interface import (
     EngineStatus,
     EventBatch,
     EventMark,
+    FileReport,
     PortalError,
     PortalSpec,
     RefusedLogin,
@@ -81,6 +82,10 @@ class CreateFile(msgspec.Struct, tag=True):
     path: str
     size_bytes: int
     key: str = ""
+
+
+class FindFile(msgspec.Struct, tag=True):
+    path: str
 
 
 class GrowFile(msgspec.Struct, tag=True):
@@ -160,6 +165,10 @@ class Usage(msgspec.Struct, tag=True):
     usage: VolumeUsage
 
 
+class Found(msgspec.Struct, tag=True):
+    report: FileReport
+
+
 RequestBody = (
     Start
     | Apply
@@ -173,11 +182,14 @@ RequestBody = (
     | GetVolumeUsage
     | GetFileUsage
     | CreateFile
+    | FindFile
     | GrowFile
     | MoveFile
     | RemoveFile
 )
-ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage | FileUsage
+ReplyBody = (
+    Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage | FileUsage | Found
+)
 
 
 class Request(msgspec.Struct):
