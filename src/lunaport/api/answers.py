@@ -69,6 +69,8 @@ def v1_field(path: Path) -> str:
         return dotted(("chap", *path))
     if len(path) > 1 and path[0] == "discovery" and path[1] in {"one_way", "mutual"}:
         return dotted(("discovery", "chap", *path[1:]))
+    if path and path[0] == "portals":
+        path = ("items", *path[1:])
     if len(path) == 3 and path[0] == "luns" and path[2] == "size":
         path = (*path[:2], "size_bytes")
     return _V1_PLACES.get(path, dotted(path))

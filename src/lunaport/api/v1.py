@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from lunaport.api import v1_models as models
 from lunaport.api.v1_audit import add_audit_routes
 from lunaport.api.v1_events import add_event_routes
+from lunaport.api.v1_portals import PortalPut, PortalsIn, add_portal_routes
 from lunaport.api.v1_service import add_service_routes
 from lunaport.api.v1_sessions import add_session_routes
 from lunaport.api.v1_status import add_status_routes
@@ -28,6 +29,7 @@ def v1_router(nas: Nas) -> APIRouter:
     add_target_routes(router, nas)
     add_volume_routes(router, nas)
     add_service_routes(router, nas)
+    add_portal_routes(router, nas)
     add_session_routes(router, nas)
     add_drain_routes(router, nas)
     add_block_routes(router, nas)
@@ -50,6 +52,8 @@ BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
     PasswordIn,
     TokenIn,
     models.ServicePatch,
+    PortalPut,
+    PortalsIn,
     models.DrainIn,
     models.BlockIn,
 )

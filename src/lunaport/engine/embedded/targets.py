@@ -9,18 +9,21 @@ from functools import partial
 import structlog
 
 from lunaport.blockdev.device import BlockDevice, DeviceError
-from lunaport.engine.embedded.access import Access
+from lunaport.engine.embedded.access import Access, Asker
 from lunaport.engine.embedded.kept_modes import load_modes
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.steps import Finish, run_steps, run_together
 from lunaport.engine.embedded.workers import Workers
 from lunaport.engine.interface import EngineError, LunSpec, StorageError, TargetSpec
+from lunaport.iscsi.enums import LoginStatus
+from lunaport.iscsi.errors import LoginRefused, Refusal
 from lunaport.scsi.copy_domain import CopyDomain
 from lunaport.scsi.erasure import UNREADABLE, parse_plan, resume_erasure
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.mode_pages import Modes
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.reservation_store import load_reservations
+from lunaport.scsi.rights import Rights
 from lunaport.scsi.target import ScsiTarget
 from lunaport.storage import companion
 from lunaport.storage import errors as storage_errors
@@ -30,9 +33,6 @@ from lunaport.storage.file import FileDevice, open_file
 from lunaport.storage.sidecar import ReservationsSidecar
 
 log = structlog.get_logger()
-
-PORTAL_GROUP_TAG = 1
-"""All portals form one portal group."""
 
 
 @dataclass(slots=True)
@@ -77,6 +77,17 @@ class Target:
     scsi: ScsiTarget
     disks: dict[int, Disk] = field(default_factory=dict)
     missing: dict[int, str] = field(default_factory=dict)
+
+    def serves(self, portal_group: int) -> bool:
+        """Whether it is served through a portal group."""
+        return not self.spec.portal_groups or portal_group in self.spec.portal_groups
+
+    def rights_of(self, asker: Asker) -> Rights:
+        """What the asker may do, coming by the portal group that he comes by. Raises LoginRefused."""
+        if not self.serves(asker.portal_group):
+            reason = f"the target is not served through portal group {asker.portal_group}"
+            raise LoginRefused(LoginStatus.NOT_FOUND, reason, refusal=Refusal.WRONG_PORTAL_GROUP)
+        return self.access.rights_of(asker)
 
 
 def open_disk(loop: Loop, spec: LunSpec) -> Disk:
@@ -152,6 +163,7 @@ class TargetTable:
         self.domain = CopyDomain(time.monotonic, os.urandom)
         self.clock = clock
         self.targets: dict[str, Target] = {}
+        self.groups: tuple[int, ...] = (1,)
 
     def __iter__(self) -> Iterator[Target]:
         return iter(self.targets.values())
@@ -177,8 +189,19 @@ class TargetTable:
                     raise
                 log.error("disk cannot be opened", target=spec.name, lun=lun.lun, reason=str(error))
                 missing[lun.lun] = str(error)
-        scsi = ScsiTarget({lun: disk.unit for lun, disk in disks.items()}, name=spec.name, domain=self.domain)
+        units = {lun: disk.unit for lun, disk in disks.items()}
+        scsi = ScsiTarget(units, name=spec.name, ports=self._ports(spec), domain=self.domain)
         self.targets[spec.name] = Target(spec, Access(spec, self.clock), scsi, disks, missing)
+
+    def set_groups(self, groups: tuple[int, ...]) -> None:
+        """The portal groups of now; each is a SCSI target port of the targets that it serves."""
+        self.groups = groups
+        for target in self:
+            target.scsi.ports = self._ports(target.spec)
+
+    def _ports(self, spec: TargetSpec) -> tuple[int, ...]:
+        serving = tuple(group for group in self.groups if not spec.portal_groups or group in spec.portal_groups)
+        return serving or spec.portal_groups
 
     def open_missing(self) -> None:
         """Try the LUNs again whose file could not be opened."""
@@ -210,6 +233,7 @@ class TargetTable:
             if error is None:
                 target.spec = spec
                 target.access = Access(spec, self.clock)
+                target.scsi.ports = self._ports(spec)
             finish(error)
 
         run_steps(growing, grown)
