@@ -9,8 +9,16 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from lunaport.engine.interface import EngineStatus, PortalReport, PortalSpec, RefusedLogin, SessionReport
-from lunaport.model.audit import AuditEntry
+from lunaport.engine.interface import (
+    Counters,
+    EngineCounters,
+    EngineStatus,
+    PortalReport,
+    PortalSpec,
+    RefusedLogin,
+    SessionReport,
+)
+from lunaport.model.audit import AuditEntry, AuditFilter
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.portal import Portal
@@ -26,6 +34,7 @@ from lunaport.service.desired import configured_portals, desired_state, portal_s
 from lunaport.service.errors import NotFoundError, UnavailableError
 from lunaport.service.events import EventHub
 from lunaport.service.iscsi_service import update_service
+from lunaport.service.luns import create_lun, delete_lun, update_lun
 from lunaport.service.portals import put_portal, remove_portal, reset_portals, set_portals
 from lunaport.service.registration import IsnsServerReport, RegisteredTarget, Registration
 from lunaport.service.sessions import close_session
@@ -44,7 +53,16 @@ from lunaport.service.watch import follow_engine, tell_action
 
 LOG = logging.getLogger(__name__)
 
-__all__ = ["EngineStatus", "IsnsServerReport", "Nas", "PortalReport", "RefusedLogin", "SessionReport"]
+__all__ = [
+    "Counters",
+    "EngineCounters",
+    "EngineStatus",
+    "IsnsServerReport",
+    "Nas",
+    "PortalReport",
+    "RefusedLogin",
+    "SessionReport",
+]
 
 Result = TypeVar("Result")
 
@@ -52,6 +70,9 @@ _HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] 
     actions.CreateTarget: create_target,
     actions.UpdateTarget: update_target,
     actions.DeleteTarget: delete_target,
+    actions.CreateLun: create_lun,
+    actions.UpdateLun: update_lun,
+    actions.DeleteLun: delete_lun,
     actions.CreateVolume: create_volume,
     actions.UpdateVolume: update_volume,
     actions.DeleteVolume: delete_volume,
@@ -180,10 +201,10 @@ class Nas:
         ]
 
     async def audit(
-        self, *, before_id: int | None = None, count_max: int, user: str | None = None, subject: str | None = None
+        self, *, before_id: int | None = None, count_max: int, wanted: AuditFilter | None = None
     ) -> Sequence[AuditEntry]:
         """The audit log, the newest entry first."""
-        return await self._context.store.audit(before_id=before_id, count_max=count_max, user=user, subject=subject)
+        return await self._context.store.audit(before_id=before_id, count_max=count_max, wanted=wanted or AuditFilter())
 
     async def portals(self) -> Sequence[PortalSpec]:
         """The addresses that shall be listened on now."""
@@ -238,6 +259,11 @@ class Nas:
         """The last logins that were refused, the newest first. Raises UnavailableError."""
         async with engine_errors():
             return await self._context.engine.refused_logins()
+
+    async def counters(self) -> EngineCounters:
+        """What was done since the engine started. Raises UnavailableError."""
+        async with engine_errors():
+            return await self._context.engine.counters()
 
     async def blocks(self) -> Sequence[Block]:
         """The initiators that are blocked now, by name."""

@@ -15,6 +15,7 @@ import structlog
 
 from lunaport.engine import plan
 from lunaport.engine.embedded.admission import Admission
+from lunaport.engine.embedded.counting import Counting
 from lunaport.engine.embedded.directory import Directory, TextAnswers, asker_of
 from lunaport.engine.embedded.exclusive import ExclusiveUse
 from lunaport.engine.embedded.failures import Failures
@@ -107,7 +108,8 @@ class Nas:
         self.steering = Steering(self)
         self.failures = Failures(self.journal)
         self.retrying = False
-        self.silence = Silence()
+        self.counters = Counting(self.targets.targets)
+        self.silence = Silence(lambda transport: self.counters.ping_timed_out(self.by_transport.get(transport)))
         loop.call_later(SILENCE_S_MAX, self._look_for_silence)
         loop.call_later(RATE_S, self._look_at_counters)
         loop.call_later(RETRY_S, self._look_at_portals)
@@ -215,13 +217,13 @@ class Nas:
             [
                 partial(self.end_sessions, leaving, "its target was removed"),
                 *(partial(self.targets.close, name) for name in steps.stop),
-                *(partial(self._update_target, spec) for spec in steps.update),
+                *(partial(self._update_target, spec, partly=partly) for spec in steps.update),
                 *(partial(open_target, spec) for spec in steps.start),
             ],
             done,
         )
 
-    def _update_target(self, spec: TargetSpec, finish: Finish) -> None:
+    def _update_target(self, spec: TargetSpec, finish: Finish, *, partly: bool) -> None:
         """Change a target and what its sessions may do; those that may do nothing any more end."""
 
         def updated(error: BaseException | None) -> None:
@@ -239,7 +241,7 @@ class Nas:
                     ending.append(transport)
             self.end_sessions(ending, "its initiator may not use the target any more", finish)
 
-        self.targets.update(spec, updated)
+        self.targets.update(spec, updated, partly=partly)
 
     def end_sessions(self, transports: list[Transport], reason: str, finish: Finish) -> None:
         """Ask initiators to log out, end those that do not in time; `finish` when all have ended."""
@@ -336,6 +338,7 @@ class Nas:
         self.pressure.take_in(transport)
         session.measure(self.loop)
         self.steering.limit(session)
+        self.counters.login(outcome.target_name)
         self.journal.add("login", **session.facts())
         log.info(
             "login",
@@ -357,6 +360,7 @@ class Nas:
                 self._note_refusal(transport, transport.refused)
             return
         self.sessions.remove(session.outcome, session)
+        self.counters.ended(session)
         if session.nexus is not None:
             session.nexus.close(lambda: None)
         log.info(
@@ -380,6 +384,7 @@ class Nas:
             portal=transport.portal,
         )
         self.login_failures.add(refused)
+        self.counters.refused(step.target_name, refused.reason)
         self.journal.add(
             "login_refused",
             initiator=refused.initiator,
