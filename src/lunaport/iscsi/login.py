@@ -73,6 +73,8 @@ class LoginOutcome:
     initiator_alias: str
     target_name: str
     """Empty for a discovery session."""
+    portal_group_tag: int = 1
+    """Of the target's portal group; with the name, the SCSI target port."""
     isid: bytes
     tsih: int
     cid: int
@@ -318,6 +320,7 @@ class LoginPhase:
             initiator_name=parse_name(self._names["InitiatorName"]),
             initiator_alias=alias,
             target_name="" if discovery else policy.name,
+            portal_group_tag=policy.portal_group_tag,
             isid=request.isid,
             tsih=request.tsih,
             cid=request.cid,

@@ -17,13 +17,13 @@ K = TypeVar("K")
 
 TSIH_MAX = 0xFFFF
 
-SessionKey = tuple[str, bytes, str]
-"""Initiator name, ISID, target name: the I_T nexus (with one portal group) that can exist once (section 4.4.2)."""
+SessionKey = tuple[str, bytes, str, int]
+"""Initiator name, ISID, target name, portal group tag: the I_T nexus, which can exist once (section 4.4.2)."""
 
 
 def session_key(outcome: LoginOutcome) -> SessionKey:
     """What makes a login the same session as another."""
-    return outcome.initiator_name, outcome.isid, outcome.target_name
+    return outcome.initiator_name, outcome.isid, outcome.target_name, outcome.portal_group_tag
 
 
 @dataclass(slots=True)
