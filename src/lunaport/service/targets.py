@@ -39,7 +39,7 @@ async def create_target(context: Context, action: CreateTarget) -> Target:
     for lun in draft.luns:
         await context.volume(lun.volume, lun.volume_path)
     draft = await settle_media(context, None, draft, force=False)
-    await _check_name(context, draft.name)
+    await check_name(context, draft.name)
     await _check_room(context, draft.luns, {})
     places = await context.places()
     wanted = new_target(context, draft, now)
@@ -99,7 +99,7 @@ async def change_target(context: Context, current: Target, draft: TargetDraft, *
                 (lun.volume,),
             )
     if draft.name != current.name:
-        await _check_name(context, draft.name)
+        await check_name(context, draft.name)
     draft = await settle_media(context, current, draft, force=force)
     sizes = {lun.lun: lun.size_bytes for lun in current.luns}
     await _check_room(context, draft.luns, sizes)
@@ -208,7 +208,7 @@ async def existing_target(context: Context, target_id: int) -> Target:
     return target
 
 
-async def _check_name(context: Context, name: str) -> None:
+async def check_name(context: Context, name: str) -> None:
     """The name must be free; what is left of a creation that failed is cleared away."""
     for unfinished in await context.store.in_creation():
         if unfinished.name == name:

@@ -75,6 +75,10 @@ class GetVolumeUsage(msgspec.Struct, tag=True):
     counted: bool = True
 
 
+class GetFileUsage(msgspec.Struct, tag=True):
+    paths: list[str]
+
+
 class CreateFile(msgspec.Struct, tag=True):
     path: str
     size_bytes: int
@@ -164,6 +168,10 @@ class MediumIs(msgspec.Struct, tag=True):
     medium: MediumReport | None
 
 
+class FileUsage(msgspec.Struct, tag=True):
+    used_bytes: list[int]
+
+
 class Usage(msgspec.Struct, tag=True):
     usage: VolumeUsage
 
@@ -183,6 +191,7 @@ RequestBody = (
     | GetStatus
     | MakeVolume
     | GetVolumeUsage
+    | GetFileUsage
     | CreateFile
     | FindFile
     | GrowFile
@@ -191,7 +200,18 @@ RequestBody = (
     | GetMedium
 )
 ReplyBody = (
-    Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage | MediumIs | Found
+    Done
+    | Failure
+    | Sessions
+    | Closed
+    | RefusedLogins
+    | CountersReply
+    | Events
+    | Status
+    | Usage
+    | MediumIs
+    | FileUsage
+    | Found
 )
 
 
