@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lunaport.api.answers import RequestError, answer, refuse
 from lunaport.api.permissions import SAFE_METHODS, needed_role
-from lunaport.model.errors import Fault
+from lunaport.model.errors import DatabaseFailedError, Fault
 from lunaport.model.user import Actor, Role
 from lunaport.service.actor import CURRENT
 from lunaport.service.auth import Authenticator, BusyError, ThrottledError
@@ -217,6 +217,8 @@ class Guard:
                 f"too many wrong passwords; try again in {wait_s} s",
                 headers={"Retry-After": str(wait_s)},
             ) from None
+        except DatabaseFailedError as error:
+            raise RequestError(error.problems) from None
         if actor is None:
             message = (
                 "user name or password are wrong" if credentials is not None else "the token is wrong or has expired"

@@ -25,7 +25,7 @@ from typing import Final
 from lunaport.api.app import make_app
 from lunaport.engine.interface import Engine, EngineError
 from lunaport.model.address import ISCSI_PORT, HostPort, parse_host_port
-from lunaport.model.errors import InvalidError
+from lunaport.model.errors import DatabaseFailedError, InvalidError
 from lunaport.model.name import DEFAULT_IQN_PREFIX
 from lunaport.model.user import ADMIN
 from lunaport.model.volume import DEFAULT_VOLUME
@@ -133,7 +133,7 @@ class Control:
         ready = asyncio.gather(*(server.ready.wait() for server, _ in servers))
         working = asyncio.create_task(self._work(ready, store, nas, authenticator))
         stopping = asyncio.create_task(self._stop.wait())
-        following = asyncio.create_task(nas.follow_engine())
+        following = asyncio.gather(nas.follow_engine(), nas.look_after_database())
         try:
             await asyncio.wait({*serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -172,7 +172,7 @@ class Control:
             await asyncio.sleep(TIDY_INTERVAL_S)
             try:
                 await nas.perform(TidyUp())
-            except ServiceError as error:
+            except (ServiceError, DatabaseFailedError) as error:
                 LOG.warning("tidying up was not possible: %s", error)
 
     async def _start_engine(self, nas: Nas, prepare: Callable[[], Awaitable[None]]) -> None:
@@ -180,9 +180,9 @@ class Control:
         while True:
             try:
                 await nas.start(prepare)
-            except EngineError as error:
+            except (EngineError, DatabaseFailedError) as error:
                 if str(error) != said:
-                    LOG.warning("waiting for the iSCSI engine: %s", error)
+                    LOG.warning("waiting before it serves: %s", error)
                     said = str(error)
                 await asyncio.sleep(ENGINE_RETRY_S)
             else:

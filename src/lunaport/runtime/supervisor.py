@@ -53,6 +53,7 @@ class Child:
     started: float = 0.0
     due: float | None = None
     pause_s: float = 0.0
+    restarts: int = 0
 
     def start(self, now: float) -> None:
         """Start it in a process group of its own: Ctrl-C is for the supervisor."""
@@ -121,10 +122,12 @@ class Supervisor:
     def _ended(self, child: Child) -> None:
         self.selector.unregister(child.pidfd)
         code = child.ended(time.monotonic())
-        if code == EXIT_CONFIGURATION:
+        if code == EXIT_CONFIGURATION and not child.restarts:
             self.stopping = True
             self.exit_code = EXIT_CONFIGURATION
         else:
+            # What worked once goes on being tried: while control cannot start, the disks are served all the same.
+            child.restarts += 1
             log.error("process ended and is started again", process=child.name, exit_code=code)
 
     def _timeout_s(self) -> float | None:

@@ -25,6 +25,7 @@ from lunaport.service.desired import desired_state, portal_specs
 from lunaport.service.errors import NotFoundError, UnavailableError
 from lunaport.service.events import EventHub
 from lunaport.service.iscsi_service import update_service
+from lunaport.service.problems import Problems, find_problems, watch_database
 from lunaport.service.registration import IsnsServerReport, Registration
 from lunaport.service.sessions import close_session
 from lunaport.service.targets import create_target, delete_target, update_target
@@ -42,7 +43,7 @@ from lunaport.service.watch import follow_engine, tell_action
 
 LOG = logging.getLogger(__name__)
 
-__all__ = ["EngineStatus", "IsnsServerReport", "Nas", "PortalReport", "RefusedLogin", "SessionReport"]
+__all__ = ["EngineStatus", "IsnsServerReport", "Nas", "PortalReport", "Problems", "RefusedLogin", "SessionReport"]
 
 Result = TypeVar("Result")
 
@@ -74,6 +75,7 @@ class Nas:
         self._context = context
         self._lock = asyncio.Lock()
         self._started = False
+        self._problems_since: dict[str, float] = {}
         self.events = EventHub(f"{int(context.clock() * 1e6):x}", context.clock)
 
     async def start(self, prepare: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -225,6 +227,16 @@ class Nas:
     async def blocks(self) -> Sequence[Block]:
         """The initiators that are blocked now, by name."""
         return await standing_blocks(self._context)
+
+    async def problems(self) -> Problems:
+        """What does not work now."""
+        return await find_problems(
+            self._context, await self.engine_status(), self._problems_since, started=self._started
+        )
+
+    async def look_after_database(self) -> None:
+        """See whether the database is whole, for ever; its failures and their end are told as events."""
+        await watch_database(self._context, self.events)
 
     async def engine_status(self) -> EngineStatus:
         """The engine now."""

@@ -164,5 +164,15 @@ class AuditStore(Protocol):
         """Drop the entries of before a time; returns how many."""
 
 
-class Store(TargetStore, VolumeStore, ServiceStore, UserStore, AuditStore, Protocol):
+class Usable(Protocol):
+    """Whether the database works. Where it does not, every other method raises `model.errors.DatabaseFailedError`."""
+
+    async def failure(self) -> str:
+        """Why the last transaction failed; empty when it did not."""
+
+    async def check(self) -> None:
+        """See whether a transaction can begin, and whether what is stored is whole. Raises DatabaseFailedError."""
+
+
+class Store(TargetStore, VolumeStore, ServiceStore, UserStore, AuditStore, Usable, Protocol):
     """The whole configuration database."""

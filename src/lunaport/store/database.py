@@ -6,6 +6,7 @@ single connection. Every transaction takes the write lock at once (BEGIN IMMEDIA
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,18 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
-from lunaport.store.errors import DatabaseBrokenError, DatabaseBusyError, DatabaseNewerError, StoreError
+from lunaport.store.errors import (
+    DatabaseBrokenError,
+    DatabaseBusyError,
+    DatabaseNewerError,
+    DatabaseUnusableError,
+    StoreError,
+)
 from lunaport.store.migrate import migrate
+
+LOG = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S: Final = 5.0
 
@@ -70,6 +79,25 @@ def _open(path: Path) -> Engine:
     return engine
 
 
+def _check(connection: Connection) -> None:
+    faults = connection.exec_driver_sql("PRAGMA quick_check(1)").scalars().all()
+    if faults != ["ok"]:
+        raise DatabaseError("quick_check", None, sqlite3.DatabaseError(f"database is damaged: {faults[0]}"))
+
+
+def _in_words(failure: str) -> str:
+    helps = {
+        "full": "make room on its disk",
+        "readonly": "make the file and its folder writable",
+        "locked": "another process holds it; try again when it lets go",
+        "malformed": "put it back from a backup",
+        "damaged": "put it back from a backup",
+        "not a database": "put it back from a backup",
+    }
+    help_ = next((text for word, text in helps.items() if word in failure), "look at its disk")
+    return f"the configuration database cannot be used ({failure}); {help_}. Disks go on being served"
+
+
 class Database:
     """The open database. Use `open_database`."""
 
@@ -77,14 +105,39 @@ class Database:
         self._engine = engine
         self._thread = thread
         self._is_open = True
+        self._failure = ""
+
+    @property
+    def failure(self) -> str:
+        """Why the last transaction failed; empty when it did not."""
+        return self._failure
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in a transaction of its own: committed and durable when this returns, undone when it raises."""
+        """Run `work` in a transaction of its own: committed and durable when this returns, undone when it raises.
+
+        Raises DatabaseUnusableError when the database is at fault.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
 
     def _run(self, work: Callable[[Connection], Any]) -> Any:
-        with self._engine.begin() as connection:
-            return work(connection)
+        try:
+            with self._engine.begin() as connection:
+                result = work(connection)
+        except IntegrityError:
+            raise
+        except DatabaseError as error:
+            if self._failure != str(error.orig):
+                LOG.error("the configuration database cannot be used: %s", error.orig)
+            self._failure = str(error.orig)
+            raise DatabaseUnusableError(_in_words(self._failure)) from error
+        if self._failure:
+            LOG.info("the configuration database can be used again")
+        self._failure = ""
+        return result
+
+    async def check(self) -> None:
+        """See whether a transaction can begin, and whether the file is whole. Raises DatabaseUnusableError."""
+        await self.run(_check)
 
     async def close(self) -> None:
         """Close the file; the thread ends. May be repeated."""

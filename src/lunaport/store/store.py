@@ -42,6 +42,14 @@ class SqlStore:
         """Close the database."""
         await self._database.close()
 
+    async def failure(self) -> str:
+        """Why the last transaction failed; empty when it did not."""
+        return self._database.failure
+
+    async def check(self) -> None:
+        """See whether the database can be used. Raises DatabaseUnusableError."""
+        await self._database.check()
+
     async def targets(
         self, *, after_id: int = 0, count_max: int | None = None, name: str | None = None
     ) -> Sequence[Target]:

@@ -57,6 +57,7 @@ async def test_every_route_is_there(document: dict[str, Any]) -> None:
         "/api/v1/blocks/{initiator}": {"put", "delete"},
         "/api/v1/events": {"get"},
         "/api/v1/health": {"get"},
+        "/api/v1/problems": {"get"},
     }
 
 

@@ -24,6 +24,7 @@ from lunaport.engine.interface import (
     SessionReport,
     StorageError,
     TargetSpec,
+    Trouble,
     VolumeUsage,
 )
 
@@ -85,6 +86,7 @@ class EngineDouble:
     blocks: tuple[BlockSpec, ...] = ()
     total_bytes: int = TOTAL_BYTES
     available: bool = True
+    troubles: tuple[Trouble, ...] = ()
     changes: list[Change] = field(default_factory=list)
 
     def _fail(self, method: str) -> None:
@@ -164,6 +166,7 @@ class EngineDouble:
         return EngineStatus(
             available=self.available,
             targets=len(self.targets),
+            troubles=self.troubles,
             portals=tuple(PortalReport(host=each.host, port=each.port, listening=True) for each in self.portals),
         )
 

@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 BACKLOG = 1024
 ACCEPTS_PER_EVENT_MAX = 64
+ADDRESS_GONE = "this machine has this address no more; the portal works again when it is back"
 OUT_OF_DESCRIPTORS_PAUSE_S = 0.2
 
 AcceptCallback = Callable[[socket.socket, str, str], None]
@@ -96,6 +97,17 @@ def listen(spec: PortalSpec) -> socket.socket:
     return sock
 
 
+def has_address(listening: socket.socket) -> bool:
+    """Whether the address that a socket listens on is still one of this machine's."""
+    address = listening.getsockname()
+    try:
+        with socket.socket(listening.family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
+            probe.bind((address[0], 0, *address[2:]))
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+    return True
+
+
 class Portals:
     """The portals that shall be, and those that are."""
 
@@ -104,6 +116,8 @@ class Portals:
         self.accept = accept
         self.listening: dict[PortalSpec, socket.socket] = {}
         self.errors: dict[PortalSpec, str] = {}
+        self.absent: set[PortalSpec] = set()
+        """Portals that listen on an address that has gone; they work again when it is back."""
 
     def set(self, desired: tuple[PortalSpec, ...], *, partly: bool) -> None:
         """Open what is missing, then close what is too much.
@@ -143,12 +157,21 @@ class Portals:
             del self.errors[spec]
             self._open(spec, sock)
 
+    def look(self) -> None:
+        """See whether the machine still has the addresses that are listened on."""
+        self.absent = {spec for spec, sock in self.listening.items() if not has_address(sock)}
+
+    def failed(self) -> dict[PortalSpec, str]:
+        """Every portal that cannot be reached, and why."""
+        return self.errors | {spec: ADDRESS_GONE for spec in self.listening if spec in self.absent}
+
     def report(self) -> tuple[PortalReport, ...]:
         """Every portal that shall be."""
-        good = tuple(PortalReport(host=spec.host, port=spec.port, listening=True) for spec in self.listening)
-        return good + tuple(
+        failed = self.failed()
+        good = (spec for spec in self.listening if spec not in failed)
+        return tuple(PortalReport(host=spec.host, port=spec.port, listening=True) for spec in good) + tuple(
             PortalReport(host=spec.host, port=spec.port, listening=False, error=reason)
-            for spec, reason in self.errors.items()
+            for spec, reason in failed.items()
         )
 
     def addresses(self, portal: str) -> list[tuple[str, int]]:

@@ -3,11 +3,12 @@
 import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
+from typing import cast
 
 import pytest
 
 from lunaport.engine.embedded.loop import Loop
-from lunaport.engine.embedded.portals import Portals, format_address, parse_address, reachable
+from lunaport.engine.embedded.portals import Portals, format_address, has_address, parse_address, reachable
 from lunaport.engine.interface import PortalError, PortalSpec
 
 
@@ -126,3 +127,20 @@ def test_a_peer_is_told_of_what_it_can_reach(
 @pytest.mark.parametrize("address", [LAN, LAN6, LINK_A])
 def test_addresses_are_read_as_they_are_written(address: tuple[str, int]) -> None:
     assert parse_address(format_address(*address)) == address
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_an_address_of_this_machine_and_one_that_is_none(host: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
+        listening.bind((host, 0))
+        assert has_address(listening)
+
+    class Gone:
+        """A socket that was bound when the machine had the address."""
+
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+        def getsockname(self) -> tuple[object, ...]:
+            return ("2001:db8::77", 3260, 0, 0) if ":" in host else ("192.0.2.77", 3260)
+
+    assert not has_address(cast("socket.socket", Gone()))
