@@ -111,11 +111,16 @@ class Nexus:
             if unit.holder is self:
                 unit.set_state(holder=None, stopped=unit.stopped)
             unit.abort(self._tasks_in(unit), lambda: None)
-        for unit in self.units.values():
-            if before.luns != rights.luns:
-                self.raise_attention(unit, reported_luns_data_has_changed())
-            if before.read_only != rights.read_only:
+        if before.luns != rights.luns:
+            self.announce_luns()
+        if before.read_only != rights.read_only:
+            for unit in self.units.values():
                 self.raise_attention(unit, mode_parameters_changed())
+
+    def announce_luns(self) -> None:
+        """The LUNs that it sees are others now: REPORTED LUNS DATA HAS CHANGED on each (SPC-4 6.33)."""
+        for unit in self.units.values():
+            self.raise_attention(unit, reported_luns_data_has_changed())
 
     def find(self, lun: int) -> LogicalUnit | None:
         """The unit of a LUN as on the wire, if this nexus sees it."""

@@ -13,7 +13,6 @@ from lunaport.scsi.lun import lun_forms
 from lunaport.scsi.nexus import Nexus, refuse_write
 from lunaport.scsi.reservations import NexusId
 from lunaport.scsi.rights import ALL_RIGHTS, Rights
-from lunaport.scsi.sense import reported_luns_data_has_changed
 
 
 class ScsiTarget:
@@ -76,13 +75,13 @@ class ScsiTarget:
         return nexus
 
     def set_units(self, units: Mapping[int, LogicalUnit]) -> None:
-        """Replace the units, live. One in both stays as it is; the nexuses are told when LUNs came or went.
+        """Replace the units, live. One in both stays as it is.
 
-        Tasks of a unit that goes carry on: `LogicalUnit.reset` first, where its device shall be closed.
+        Each nexus for which LUNs came, went or became another unit is told on all that it sees. Tasks of a unit that
+        goes carry on: `LogicalUnit.reset` first, where its device shall be closed.
         """
         forms = _forms(units)
         gone = set(self._units.values()) - set(units.values())
-        inventory_changed = self._units.keys() != units.keys() or bool(gone)
         self._units = dict(sorted(units.items()))
         self._forms = forms
         for unit in gone:
@@ -91,10 +90,10 @@ class ScsiTarget:
         for unit in self._units.values():
             unit.nexuses.update(self.nexuses)
         for nexus in self.nexuses:
+            before = nexus.units
             nexus.refresh()
-            if inventory_changed:
-                for unit in self._units.values():
-                    nexus.raise_attention(unit, reported_luns_data_has_changed())
+            if nexus.units != before:
+                nexus.announce_luns()
 
 
 def _forms(units: Mapping[int, LogicalUnit]) -> dict[int, LogicalUnit]:

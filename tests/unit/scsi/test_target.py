@@ -5,6 +5,7 @@ import pytest
 from lunaport.blockdev.memory import MemoryDevice
 from lunaport.scsi.enums import Status
 from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.rights import Rights
 
 from .support import SIZE, UUID, Bench
 
@@ -69,6 +70,18 @@ def test_another_unit_at_the_same_lun_is_news() -> None:
     bench = Bench()
     bench.target.set_units({0: unit(bench)})
     assert bench.run(TEST_UNIT_READY).sense_code == 0x3F0E
+
+
+def test_who_does_not_see_what_came_or_went_is_not_told() -> None:
+    bench = Bench()
+    bench.nexus.set_rights(Rights(luns=frozenset({0, 1})))
+    assert bench.run(TEST_UNIT_READY).sense_code == 0x3F0E
+    bench.target.set_units({0: bench.unit, 2: unit(bench)})
+    assert bench.run(TEST_UNIT_READY).status == Status.GOOD
+    assert bench.run(TEST_UNIT_READY, nexus=bench.other).sense_code == 0x3F0E
+    bench.target.set_units({0: bench.unit, 1: unit(bench)})
+    assert bench.run(TEST_UNIT_READY).sense_code == 0x3F0E
+    assert bench.run(TEST_UNIT_READY, lun=1 << 48).sense_code == 0x3F0E
 
 
 def test_no_units_at_all() -> None:

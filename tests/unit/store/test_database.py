@@ -57,7 +57,7 @@ async def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
 
 
 async def test_a_database_that_is_held_by_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lunaport.store.database.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("lunaport.store.opening.BUSY_TIMEOUT_S", 0.05)
     path = tmp_path / "a.db"
     database = await open_database(path)
     other = sqlite3.connect(path, isolation_level=None)
