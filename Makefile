@@ -10,11 +10,13 @@ CODE := src tests bench
 SERVE ?=
 # What else pytest is given, e.g. make unit PYTEST='-k login -x'
 PYTEST ?=
+# Which faults are tried, e.g. make faults FAULTS='--short "the disk is full"'
+FAULTS ?=
 # What is fuzzed, and for how long each.
 FUZZ ?= framing text login full_feature names scsi isns
 FUZZ_SECONDS ?= 60
 
-.PHONY: help setup setup-dev run test unit system fuzz lint format peers fio vm bench clean
+.PHONY: help setup setup-dev run test unit system fuzz faults lint format peers fio vm bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -38,6 +40,9 @@ system: setup-dev peers ## the NAS with real initiators only
 
 fuzz: setup-dev ## fuzzing by coverage; FUZZ_SECONDS=600 for longer, FUZZ=login for one harness
 	@set -e; for name in $(FUZZ); do $(BIN)/python -m tests.fuzz $$name $(FUZZ_SECONDS) --work $(CACHE)/fuzz; done
+
+faults: setup-dev peers ## every fault at length, and the table of docs/reliability.md; FAULTS='--short "the disk is full"' for less
+	@$(BIN)/python -m tests.faults $(FAULTS)
 
 lint: setup-dev ## style, types, and who may import whom
 	$(BIN)/ruff check $(CODE)

@@ -166,7 +166,7 @@ class Usable(Protocol):
     """Whether the database works. Where it does not, every other method raises `model.errors.DatabaseFailedError`."""
 
     async def failure(self) -> str:
-        """Why the last transaction failed; empty when it did not."""
+        """Why a transaction failed since the last check; empty when none did."""
 
     async def check(self) -> None:
         """See whether a transaction can begin, and whether what is stored is whole. Raises DatabaseFailedError."""

@@ -52,19 +52,27 @@ async def find_problems(context: Context, status: EngineStatus, since: dict[str,
 
 async def watch_database(context: Context, events: EventHub) -> None:
     """Check from time to time; a failure is told as an event when it begins, and when it is over."""
-    told = ""
+    told = False
+
+    def tell(reason: str) -> None:
+        nonlocal told
+        if not told:
+            events.publish("database_failed", {"reason": reason})
+        told = True
+
     while True:
+        failure = await context.store.failure()
+        if failure:  # an action ran into it, be it over by now or not
+            tell(failure)
         try:
             await context.store.check()
         except DatabaseFailedError as error:
-            if not told:
-                events.publish("database_failed", {"reason": str(error)})
-            told = str(error)
+            tell(str(error))
         else:
             if told:
                 events.publish("database_works")
-            told = ""
+            told = False
         for _ in range(1 if told else LOOKS_BETWEEN_CHECKS):
             await asyncio.sleep(CHECK_AGAIN_S)
-            if await context.store.failure():  # an action ran into one: it is told without waiting for the next check
+            if await context.store.failure():
                 break

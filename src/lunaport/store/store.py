@@ -48,7 +48,7 @@ class SqlStore:
         await self._database.close()
 
     async def failure(self) -> str:
-        """Why the last transaction failed; empty when it did not."""
+        """Why a transaction failed since the last check; empty when none did."""
         return self._database.failure
 
     async def check(self) -> None:

@@ -59,7 +59,7 @@ async def test_a_database_that_fails_and_works_again(nas: Nas, stand: Stand, mon
             assert event is not None
             told.append(event.kind)
             if told == ["database_failed"]:
-                assert event.facts == {"reason": "the disk is full"}
+                assert event.facts == {"reason": "database or disk is full"}
                 healthy[0] = True
             else:
                 break

@@ -78,7 +78,18 @@ async def test_a_database_that_was_overwritten(tmp_path: Path) -> None:
     database = await open_database(path)
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    held = path.read_bytes()
     path.write_bytes(b"garbage" * 1000)
-    with pytest.raises(DatabaseUnusableError, match="put it back from a backup"):
+    for _ in range(2):
+        with pytest.raises(DatabaseUnusableError, match="put it back from a backup"):
+            await database.check()
+    path.unlink()
+    for name in ("a.db-wal", "a.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    with pytest.raises(DatabaseUnusableError, match="the file is missing"):
         await database.check()
+    assert not path.exists(), "no empty one takes its place"
+    path.write_bytes(held)
+    await database.check()
+    assert database.failure == ""
     await database.close()
