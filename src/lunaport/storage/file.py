@@ -23,6 +23,7 @@ from lunaport.storage import attributes, intent
 from lunaport.storage.errors import StorageError, storage_error
 from lunaport.storage.fallocate import can_punch, is_in_memory, punch_hole, zero_range
 from lunaport.storage.health import Errors, displaced, harm
+from lunaport.storage.reopen import reopen_for_writing
 
 EXTENTS_MAX = 4096
 """`extents` calls the rest of a range mapped after so many runs: always a legal answer, and it bounds the walk."""
@@ -141,6 +142,14 @@ class FileDevice:
         except OSError as error:
             raise self._write_error(error) from error
         self._size_bytes = size_bytes
+
+    def reopen_for_writing(self) -> None:
+        """Let who writes to the device write to the file, which was opened for reading. Blocks. Raises DeviceError."""
+        try:
+            reopen_for_writing(self._fd, self._path)
+            self._can_unmap = can_punch(self._fd, os.fstat(self._fd).st_size)
+        except OSError as error:
+            raise self._write_error(error) from error
 
     def read_now(self, offset: int, buffers: Sequence[Buffer]) -> int:
         # The flags are 0 for a file in memory, where RWF_NOWAIT is refused and nothing waits anyway. Any other file
