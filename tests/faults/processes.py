@@ -19,7 +19,7 @@ def killed_control(stage: Stage) -> Result:
     """SIGKILL of control: nobody on the wire sees it."""
     nas, rounds = stage.start(), 67 if stage.thorough else 4
     writer = stage.writer(nas.create("killed", size="16M"))
-    running = stage.fio(nas.create("fio", size="32M"), rounds * 2)
+    running = stage.fio(nas.create("fio", size="32M"), rounds * (4 if stage.thorough else 2))
     data, slowest_s = nas.pid("data"), 0.0
     writer.wait_for(20)
     for _ in range(rounds):
@@ -47,7 +47,7 @@ def killed_data(stage: Stage) -> Result:
     """SIGKILL of data: initiators come back, and what was confirmed is there."""
     nas, rounds = stage.start(), 67 if stage.thorough else 4
     writer = stage.writer(nas.create("killed", size="16M"))
-    running = stage.fio(nas.create("fio", size="32M"), rounds * 3)
+    running = stage.fio(nas.create("fio", size="32M"), rounds * (4 if stage.thorough else 3))
     for _ in range(rounds):
         writer.wait_for(10)
         _pause()

@@ -1,29 +1,23 @@
 """The database, the clock, the network, and callers who mean harm."""
 
 import contextlib
-import ctypes
-import os
-import shutil
 import socket
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.faults.stage import Result, Stage, fill
 from tests.faults.workload import Writer
 from tests.system.initiator import Chap, Initiator
 from tests.system.nas import Nas, Share, resident_bytes, wait_until
+from tests.system.network import in_own_network, ip
 from tests.system.peers import missing
 from tests.system.wire import ClosedError, LoginError
 
 NEW = {"target": "one-more", "size": "1M"}
 DATABASE_FAILED = 2004
-CLONE_NEWNET = 0x40000000
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
@@ -187,48 +181,24 @@ def jumping_clock(stage: Stage) -> Result:
 
 def vanished_address(stage: Stage) -> Result:
     """The portal's address goes away and comes back, in a network of its own."""
-    found: list[Result | BaseException] = []
-
-    def run() -> None:
-        # The network is this thread's alone, and that of the processes it starts.
-        try:
-            if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
-                pytest.skip(f"no network of its own can be made: {os.strerror(ctypes.get_errno())}")
-            found.append(_vanished_address(stage))
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-            found.append(error)
-
-    if shutil.which("ip", path="/usr/sbin:/sbin:/usr/bin:/bin") is None:
-        missing("iproute2 is not installed")
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    (result,) = found
-    if isinstance(result, BaseException):
-        raise result
-    return result
-
-
-def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"})
+    return in_own_network(lambda: _vanished_address(stage))
 
 
 def _vanished_address(stage: Stage) -> Result:
     address = "fd00::77"
-    _ip("link", "set", "lo", "up")
-    _ip("address", "add", f"{address}/128", "dev", "lo", "nodad")
+    ip("address", "add", f"{address}/128", "dev", "lo", "nodad")
     stage.nas = Nas(stage.folder / "vanished", hosts=("127.0.0.1", address))
     nas = stage.start()
     made = nas.create("away", size="16M")
     share = Share(id=made.id, iqn=made.iqn, size_bytes=made.size_bytes, host=address, port=made.port)
     writer, other = stage.writer(share), stage.writer(nas.create("stays", size="17M"))
     writer.wait_for(20)
-    _ip("address", "del", f"{address}/128", "dev", "lo")
+    ip("address", "del", f"{address}/128", "dev", "lo")
     problem = stage.wait_for_problem("has this address no more")
     stage.told("portal_failed")
     other.wait_for(20)
     time.sleep(20 if stage.thorough else 1)
-    _ip("address", "add", f"{address}/128", "dev", "lo", "nodad")
+    ip("address", "add", f"{address}/128", "dev", "lo", "nodad")
     stage.told("portal_works")
     writer.wait_for(20)
     stage.wait_until_served(share)

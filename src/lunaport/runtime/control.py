@@ -34,6 +34,7 @@ from lunaport.runtime.addresses import interface_addresses
 from lunaport.runtime.allocator import return_memory
 from lunaport.runtime.certificate import CertificateError, CertificateFiles, check_files, make_certificate, own_names
 from lunaport.runtime.isns import IsnsRegistrar
+from lunaport.runtime.notify import notify
 from lunaport.runtime.web_server import make_servers
 from lunaport.service.actions import TidyUp
 from lunaport.service.auth import Argon2Hasher, Authenticator
@@ -206,6 +207,7 @@ class Control:
         portals = ", ".join(str(HostPort(host=each.host, port=each.port)) for each in await nas.portals())
         for url in self._config.http_urls:
             _say(f"Lunaport is ready: {url}   user: {ADMIN}   iSCSI: {portals or 'off'}")
+        notify("READY=1", f"STATUS=iSCSI: {portals or 'off'}")
 
 
 def _say(line: str) -> None:

@@ -23,6 +23,7 @@ import structlog
 
 from lunaport.model.address import HostPort, is_loopback, parse_host_port
 from lunaport.runtime import logs
+from lunaport.runtime.notify import notify
 
 log = structlog.get_logger()
 
@@ -108,6 +109,7 @@ class Supervisor:
             for child in self.children:
                 if child.due is not None and child.due <= time.monotonic() and not self.stopping:
                     self._start(child)
+        notify("STOPPING=1")
         self._stop_all(signals_read)
         signal.set_wakeup_fd(-1)
         signals_read.close()
