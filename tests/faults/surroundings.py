@@ -129,7 +129,7 @@ def unusable_database(stage: Stage) -> Result:
         nas.kill("control")
         wait_until(lambda: "cannot use the database" in nas.log.read_text(), timeout_s=20, what="the reason in the log")
         writer.wait_for(100)
-    nas.wait_healthy(timeout_s=20)
+    nas.wait_healthy(timeout_s=60)
     nas.answer("POST", NEW)
     writer.stop()
     assert writer.record.refused == {}

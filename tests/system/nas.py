@@ -128,7 +128,7 @@ class Nas:
                 env=environment | self.settings | {"LUNAPORT_ADMIN_PASSWORD": PASSWORD},
                 start_new_session=True,
             )
-        self.wait_healthy(timeout_s=30)
+        self.wait_healthy(timeout_s=60)
 
     def healthy(self) -> bool:
         """Whether the NAS says that all of it works."""

@@ -305,6 +305,10 @@ def commands_cleared_by_another_initiator() -> Sense:
     return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2F00)
 
 
+def some_commands_cleared_by_iscsi_event() -> Sense:
+    return Sense(key=SenseKey.UNIT_ATTENTION, code=0x477F)
+
+
 def mode_parameters_changed() -> Sense:
     return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2A01)
 
