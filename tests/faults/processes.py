@@ -1,4 +1,4 @@
-"""Processes that die, stand still, or lose their power."""
+"""Processes that die (200 times in the long form), stand still, or lose their power."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ def _pause() -> None:
 
 def killed_control(stage: Stage) -> Result:
     """SIGKILL of control: nobody on the wire sees it."""
-    nas, rounds = stage.start(), 67 if stage.thorough else 4
+    nas, rounds = stage.start(), 60 if stage.thorough else 4
     writer = stage.writer(nas.create("killed", size="16M"))
     running = stage.fio(nas.create("fio", size="32M"), rounds * (4 if stage.thorough else 2))
     data, slowest_s = nas.pid("data"), 0.0
@@ -45,7 +45,7 @@ def killed_control(stage: Stage) -> Result:
 
 def killed_data(stage: Stage) -> Result:
     """SIGKILL of data: initiators come back, and what was confirmed is there."""
-    nas, rounds = stage.start(), 67 if stage.thorough else 4
+    nas, rounds = stage.start(), 120 if stage.thorough else 4
     writer = stage.writer(nas.create("killed", size="16M"))
     running = stage.fio(nas.create("fio", size="32M"), rounds * (4 if stage.thorough else 3))
     for _ in range(rounds):
@@ -68,7 +68,7 @@ def killed_data(stage: Stage) -> Result:
 
 def killed_supervisor(stage: Stage) -> Result:
     """SIGKILL of the supervisor: all end, and the next start serves what there was."""
-    nas, rounds = stage.start(), 66 if stage.thorough else 2
+    nas, rounds = stage.start(), 20 if stage.thorough else 2
     writer = stage.writer(nas.create("killed", size="16M"))
     for _ in range(rounds):
         writer.wait_for(10)
@@ -124,7 +124,7 @@ def stopped_control(stage: Stage) -> Result:
 
 def lost_power(stage: Stage) -> Result:
     """All processes and everything that was not synchronized are gone at once."""
-    nas, rounds = stage.start(), 20 if stage.thorough else 2
+    nas, rounds = stage.start(), 10 if stage.thorough else 2
     disk = FailingDisk(stage)
     volume = stage.volume(disk.at)
     shares = nas.create("power", size="4M", volume=volume), nas.create("loose", size="1M", volume=volume)
