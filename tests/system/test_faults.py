@@ -17,14 +17,10 @@ SUITE = (
     "the disk is full",
     "a file is cut",
     "a file is removed",
-    "EIO on read",
     "EIO on fsync",
-    "a disk does not answer",
-    "the database's disk is full",
     "the database is garbage when control is killed",
     "the clock jumps",
     "the portal's address vanishes",
-    "connections are opened and left",
     "wrong secrets at full speed",
 )
 
