@@ -108,8 +108,10 @@ class Writer(threading.Thread):
     def _note(self, error: Exception) -> None:
         text = str(error)
         seen = text if text.startswith(("status", "login refused")) else type(error).__name__
-        if "sense" in seen:
-            sense = bytes.fromhex(seen.rpartition(" ")[2])
+        sense = bytes.fromhex(seen.rpartition("sense ")[2]) if "sense " in seen else b""
+        if seen.startswith("status") and not sense:
+            seen = seen.partition(",")[0]  # BUSY, for one
+        if sense:
             key, asc, ascq = sense[2] & 0xF, sense[12], sense[13]
             if sense[0] & 0x7F in (0x72, 0x73):
                 key, asc, ascq = sense[1] & 0xF, sense[2], sense[3]
