@@ -194,7 +194,7 @@ def _vanished_address(stage: Stage) -> Result:
     writer, other = stage.writer(share), stage.writer(nas.create("stays", size="17M"))
     writer.wait_for(20)
     ip("address", "del", f"{address}/128", "dev", "lo")
-    problem = stage.wait_for_problem("has this address no more")
+    problem = stage.wait_for_problem("no such address")
     stage.told("portal_failed")
     other.wait_for(20)
     time.sleep(20 if stage.thorough else 1)

@@ -32,6 +32,7 @@ class Fault(StrEnum):
     VOLUME_FIXED = "volume_fixed"
     VOLUME_INVALID = "volume_invalid"
     VOLUME_IN_USE = "volume_in_use"
+    TRASH_BUSY = "trash_busy"
     VOLUME_TAKEN = "volume_taken"
     CHAP_USERNAME_INVALID = "chap_username_invalid"
     CHAP_SECRET_INVALID = "chap_secret_invalid"  # noqa: S105 - the name of a problem, not a secret
@@ -48,6 +49,9 @@ class Fault(StrEnum):
     LUN_LAST = "lun_last"
     PORT_INVALID = "port_invalid"
     PORT_UNAVAILABLE = "port_unavailable"
+    PORTAL_INVALID = "portal_invalid"
+    PORTAL_GROUP_INVALID = "portal_group_invalid"
+    PORTAL_LAST = "portal_last"
     ISNS_ADDRESS_INVALID = "isns_address_invalid"
     ISNS_ADDRESS_MISSING = "isns_address_missing"
     USER_NAME_INVALID = "user_name_invalid"

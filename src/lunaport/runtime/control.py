@@ -43,6 +43,9 @@ from lunaport.service.errors import ServiceError
 from lunaport.service.nas import Nas
 from lunaport.store.errors import StoreError
 from lunaport.store.store import SqlStore, open_store
+from lunaport.web.gate import Gate
+from lunaport.web.loading import SiteConfig, site_loader
+from lunaport.web.tickets import Tickets
 
 LOG = logging.getLogger(__name__)
 
@@ -105,6 +108,7 @@ class Control:
         store = await open_store(config.data_dir, random_bytes=os.urandom, replace_broken=config.set_aside_database)
         try:
             nas = Nas(self._context(store))
+            self._registrar.publish = nas.events.publish
             authenticator = Authenticator(store, Argon2Hasher(), key=secrets.token_bytes(32))
             await self._serve(store, nas, authenticator)
         finally:
@@ -130,7 +134,8 @@ class Control:
         )
 
     async def _serve(self, store: SqlStore, nas: Nas, authenticator: Authenticator) -> None:
-        servers = make_servers(make_app(nas, authenticator), self._config.http_fds, self._certificate)
+        gate = self._gate(store, nas, authenticator)
+        servers = make_servers(gate, self._config.http_fds, self._certificate)
         serving = [asyncio.create_task(server.serve(sockets=sockets)) for server, sockets in servers]
         ready = asyncio.gather(*(server.ready.wait() for server, _ in servers))
         working = asyncio.create_task(self._work(ready, store, nas, authenticator))
@@ -145,9 +150,24 @@ class Control:
             for task in (working, stopping, following):
                 task.cancel()
             await asyncio.gather(ready, working, stopping, following, return_exceptions=True)
+            await gate.close()
             await asyncio.gather(*serving)
         if working.done() and not working.cancelled():
             working.result()
+
+    def _gate(self, store: SqlStore, nas: Nas, authenticator: Authenticator) -> Gate:
+        """The page around the interfaces for programs."""
+        config = self._config
+        site = SiteConfig(
+            storage_secret=store.derived_key("page storage").hex(),
+            iqn_prefix=config.iqn_prefix,
+            trash_days=config.trash_days,
+            audit_days=config.audit_days,
+            data_dir=str(config.data_dir.absolute()),
+            http_urls=config.http_urls,
+        )
+        tickets = Tickets(store.derived_key("page tickets"))
+        return Gate(make_app(nas, authenticator), authenticator, tickets, site_loader(nas, site))
 
     def _certificate(self) -> CertificateFiles:
         config = self._config
@@ -205,6 +225,8 @@ class Control:
     async def _announce(self, nas: Nas) -> None:
         """Say where the NAS is."""
         portals = ", ".join(str(HostPort(host=each.host, port=each.port)) for each in await nas.portals())
+        if (await nas.service()).portals is not None:
+            LOG.info("portals are those that were set while the NAS ran; --portal does not count")
         for url in self._config.http_urls:
             _say(f"Lunaport is ready: {url}   user: {ADMIN}   iSCSI: {portals or 'off'}")
         notify("READY=1", f"STATUS=iSCSI: {portals or 'off'}")

@@ -178,7 +178,9 @@ class EngineDouble:
             available=self.available,
             targets=len(self.targets),
             troubles=self.troubles,
-            portals=tuple(PortalReport(host=each.host, port=each.port, listening=True) for each in self.portals),
+            portals=tuple(
+                PortalReport(host=each.host, port=each.port, group=each.group, listening=True) for each in self.portals
+            ),
         )
 
     async def make_volume(self, path: str) -> None:
@@ -192,6 +194,10 @@ class EngineDouble:
         if path not in self.volumes:
             raise StorageError("missing", path, "no such directory")
         return VolumeUsage(total_bytes=self.total_bytes, free_bytes=self.total_bytes, used_bytes=0)
+
+    async def file_usage(self, paths: Sequence[str]) -> Sequence[int]:
+        """Nothing is written to any file."""
+        return [0 if path in self.files else -1 for path in paths]
 
     async def create_file(self, path: str, size_bytes: int, *, key: str = "") -> None:
         """Make a file."""

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Final
 
 from lunaport.blockdev.device import DeviceFault
+from lunaport.engine.embedded.addresses import format_address
 from lunaport.engine.embedded.journal import Journal
-from lunaport.engine.embedded.portals import Portals, format_address
+from lunaport.engine.embedded.portals import Portals
 from lunaport.engine.embedded.targets import TargetTable
 from lunaport.engine.interface import Trouble
 
@@ -60,8 +61,8 @@ class Failures:
         self._tell_errors(targets)
 
     def _tell_portals(self, portals: Portals) -> None:
-        failed = {format_address(spec.host, spec.port): reason for spec, reason in portals.failed().items()}
-        listening = {format_address(spec.host, spec.port) for spec in portals.listening}
+        failed = {format_address(*key): failure.reason for key, failure in portals.errors.items()}
+        listening = {format_address(*key) for key in portals.listening}
         for address in failed.keys() - self.portals.keys():
             self.journal.add("portal_failed", portal=address, reason=failed[address])
         for address in self.portals.keys() - failed.keys():

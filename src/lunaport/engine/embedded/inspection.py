@@ -1,4 +1,4 @@
-"""Looks after what may break silently, every two seconds: files that are cut or removed, addresses that vanish.
+"""Looks every two seconds after what may break silently: files that are cut, removed or replaced.
 
 Files are looked at in one thread of its own: a file system that does not answer holds up nothing but that. When it
 takes long that is a trouble, too.
@@ -35,7 +35,6 @@ class Inspection:
         loop.call_later(INSPECTION_S, self._look)
 
     def _look(self) -> None:
-        self.portals.look()
         now = self.clock()
         if self.began is None:
             self.began = now

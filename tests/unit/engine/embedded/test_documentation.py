@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lunaport.engine.embedded import failures, nas, steering
 from lunaport.iscsi.errors import Refusal
+from lunaport.runtime.isns import EVENTS
 from lunaport.service.events import DROPPED, MISSED
 from lunaport.service.problems import watch_database
 from lunaport.service.watch import KINDS, follow_engine
@@ -24,4 +25,4 @@ def test_every_event_is_described() -> None:
     for function in (follow_engine, watch_database):
         source = Path(function.__code__.co_filename).read_text()
         told |= set(re.findall(r'events\.publish\("(\w+)"', source))
-    assert described == told | set(KINDS.values()) | {DROPPED, MISSED}
+    assert described == told | set(KINDS.values()) | set(EVENTS.values()) | {DROPPED, MISSED}

@@ -10,10 +10,9 @@ from lunaport.engine.embedded.failures import QUIET_S, Failures
 from lunaport.engine.embedded.inspection import STALLED_AFTER_S, Inspection
 from lunaport.engine.embedded.journal import Journal
 from lunaport.engine.embedded.loop import Loop
-from lunaport.engine.embedded.portals import ADDRESS_GONE, Portals
+from lunaport.engine.embedded.portals import Portals
 from lunaport.engine.embedded.targets import TargetTable
-from lunaport.engine.interface import LunSpec, PortalSpec, TargetSpec
-from tests.unit.engine.embedded.test_portals import free_port
+from lunaport.engine.interface import LunSpec, TargetSpec
 
 SIZE = 1 << 20
 NAME = "iqn.2026-11.test:a"
@@ -49,7 +48,6 @@ class Stand:
 def stand(tmp_path: Path) -> Iterator[Stand]:
     stand = Stand(tmp_path / "disk")
     yield stand
-    stand.portals.set((), partly=True)
     stand.targets.close(NAME, lambda _: None)
     stand.loop.close()
 
@@ -81,22 +79,6 @@ def test_a_removed_file_is_found_without_a_command(stand: Stand) -> None:
     assert stand.told() == []
     (trouble,) = stand.failures.troubles()
     assert (trouble.kind, trouble.reason) == ("disk", "the file was removed")
-
-
-def test_an_address_that_goes_and_comes_back(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = PortalSpec(host="127.0.0.1", port=free_port())
-    stand.portals.set((spec,), partly=False)
-    stand.portals.look()
-    assert stand.told() == []
-    with monkeypatch.context() as patched:
-        patched.setattr("lunaport.engine.embedded.portals.has_address", lambda _: False)
-        stand.portals.look()
-    assert stand.told() == ["portal_failed"]
-    (report,) = stand.portals.report()
-    assert (report.listening, report.error) == (False, ADDRESS_GONE)
-    stand.portals.look()
-    assert stand.told() == ["portal_works"]
-    assert stand.portals.report()[0].listening
 
 
 def test_a_file_system_that_does_not_answer_is_told(stand: Stand) -> None:
