@@ -16,6 +16,10 @@ need qemu-system-x86_64 qemu-system-x86 seabios
 need curl curl
 need xorriso xorriso
 need grub-mkrescue grub-common grub-pc-bin
+need fusermount3 fuse3
+need faketime faketime
+need ip iproute2
+need systemd-analyze systemd
 need isnsd open-isns-server
 need promtool prometheus
 need chromium chromium
