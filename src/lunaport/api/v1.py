@@ -15,11 +15,13 @@ from lunaport.api.v1_config_models import ConfigIn
 from lunaport.api.v1_events import add_event_routes
 from lunaport.api.v1_lun_models import LunNew, LunPatch
 from lunaport.api.v1_luns import add_lun_routes
+from lunaport.api.v1_portals import PortalPut, PortalsIn, add_portal_routes
 from lunaport.api.v1_service import add_service_routes
 from lunaport.api.v1_sessions import add_session_routes
 from lunaport.api.v1_status import add_status_routes
 from lunaport.api.v1_steering import add_block_routes, add_drain_routes
 from lunaport.api.v1_targets import add_target_routes
+from lunaport.api.v1_trash import RestoreIn, add_trash_routes
 from lunaport.api.v1_users import PasswordIn, TokenIn, UserIn, UserPatch, add_own_routes, add_user_routes
 from lunaport.api.v1_volumes import add_volume_routes
 from lunaport.service.nas import Nas
@@ -32,8 +34,10 @@ def v1_router(nas: Nas) -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     add_target_routes(router, nas)
     add_lun_routes(router, nas)
+    add_trash_routes(router, nas)
     add_volume_routes(router, nas)
     add_service_routes(router, nas)
+    add_portal_routes(router, nas)
     add_session_routes(router, nas)
     add_drain_routes(router, nas)
     add_block_routes(router, nas)
@@ -52,6 +56,7 @@ BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
     models.TargetPatch,
     LunNew,
     LunPatch,
+    RestoreIn,
     models.VolumeIn,
     models.VolumePatch,
     models.ServiceIn,
@@ -60,6 +65,8 @@ BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
     PasswordIn,
     TokenIn,
     models.ServicePatch,
+    PortalPut,
+    PortalsIn,
     models.DrainIn,
     models.BlockIn,
     ExportIn,

@@ -48,6 +48,8 @@ OPTIONS: Final = {
     "chap.mutual.secret": "--mutual-secret-file",
     "limits.iops": "--iops",
     "limits.bytes_per_second": "--bytes-per-second",
+    "portal_groups": "--portal-group",
+    **{f"portal_groups[{number}]": "--portal-group" for number in range(64)},
 }
 Size = Annotated[str | None, typer.Option(help="Bytes, or with a unit: 10G, 10GiB (2^30), 10GB (10^9).")]
 HeaderDigest = Annotated[bool | None, typer.Option("--header-digest/--no-header-digest", help="CRC32C of headers.")]
@@ -63,6 +65,11 @@ MutualSecret = Annotated[
 ]
 Iops = Annotated[int | None, typer.Option(help="Commands a second at most; 0: no limit.")]
 Throughput = Annotated[str | None, typer.Option(help="Bytes a second at most, also as 100M; 0: no limit.")]
+
+PortalGroup = Annotated[
+    list[int] | None, typer.Option(help="A portal group through which it is served; repeatable. 0: all of them.")
+]
+Isns = Annotated[bool | None, typer.Option("--isns/--no-isns", help="Whether iSNS servers are told of it.")]
 
 
 @app.command("list")
@@ -120,6 +127,8 @@ def create(
     mutual_secret_file: MutualSecret = None,
     iops: Iops = None,
     bytes_per_second: Throughput = None,
+    portal_group: PortalGroup = None,
+    isns: Isns = None,
     lun: Annotated[int | None, typer.Option(help="The number of its LUN. [0]")] = None,
     block_size: BlockSize = None,
     physical_block_size: PhysicalBlockSize = None,
@@ -138,6 +147,7 @@ def create(
         size, header_digest, data_digest, (chap_user, chap_secret_file), (mutual_user, mutual_secret_file), iops,
         bytes_per_second,
     )  # fmt: skip
+    body |= reach(portal_group, isns)
     body["name"] = name
     body["luns"][0] |= kind_document(
         block_size=block_size, physical_block_size=physical_block_size, read_only=read_only, removable=removable,
@@ -167,6 +177,8 @@ def edit(
     mutual_secret_file: MutualSecret = None,
     iops: Iops = None,
     bytes_per_second: Throughput = None,
+    portal_group: PortalGroup = None,
+    isns: Isns = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what the options name; the rest stays."""
@@ -174,6 +186,7 @@ def edit(
         None, header_digest, data_digest, (chap_user, chap_secret_file), (mutual_user, mutual_secret_file), iops,
         bytes_per_second,
     )  # fmt: skip
+    body |= reach(portal_group, isns)
     if name is not None:
         body["name"] = name
     if no_chap:
@@ -224,6 +237,45 @@ def delete(
         found = find_target(client, target)
         confirm(f"Delete {found['name']}, its sessions end?", yes=yes)
         client.call("DELETE", f"/targets/{found['id']}")
+
+
+@app.command("trash")
+@command
+def list_trash(context: typer.Context, as_json: AsJson = False) -> None:
+    """Deleted targets that can be restored."""
+    from lunaport.cli.output import amount, print_json, print_table
+
+    with connected(context) as client:
+        found = client.call("GET", "/trash")["items"]
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (each["id"], each["name"], amount(sum(lun["size_bytes"] for lun in each["luns"])), each["deleted_at"])
+        for each in found
+    ]
+    print_table(("ID", "NAME", "SIZE", "DELETED"), rows, empty="The trash is empty.")
+
+
+@app.command()
+@command
+def restore(
+    context: typer.Context,
+    target: TargetName,
+    name: Annotated[str | None, typer.Option(help="Another name than the one it had.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a deleted target out of the trash, with its data. Of several with its name, the one deleted last."""
+    with connected(context) as client:
+        trashed = client.call("GET", "/trash")["items"]
+        wanted = target.lower()
+        found = [each for each in trashed if wanted in (str(each["id"]), each["name"], each["name"].partition(":")[2])]
+        if not found:
+            text = f"TARGET: there is no {target} in the trash; lunaport target trash shows what is there"
+            raise CliError(Exit.NOT_FOUND, text)
+        body = {"name": name} if name is not None else {}
+        answer = client.call("POST", f"/trash/{found[0]['id']}/restore", body, options={"name": "--name"})
+        print_target(answer, as_json=as_json)
 
 
 @app.command()
@@ -294,6 +346,16 @@ def document(
     return body
 
 
+def reach(portal_groups: list[int] | None, isns: bool | None) -> dict[str, Any]:
+    """How initiators find a target and come to it, as API v1 takes it."""
+    body: dict[str, Any] = {}
+    if portal_groups:
+        body["portal_groups"] = [] if portal_groups == [0] else portal_groups
+    if isns is not None:
+        body["isns"] = isns
+    return body
+
+
 def chap_document(user: str | None, secret_file: str | None, option: str, variable: str) -> dict[str, Any]:
     """One direction of CHAP. The variable's secret counts where a user is given. Raises CliError."""
     if user is None and secret_file is None:
@@ -332,7 +394,10 @@ def print_target(target: Any, *, as_json: bool) -> None:
             "mutual CHAP": chap["mutual"]["username"] if chap["mutual"]["enabled"] else "no",
             "commands a second": limits["iops"] or "no limit",
             "bytes a second": amount(limits["bytes_per_second"]) if limits["bytes_per_second"] else "no limit",
+            "portal groups": ", ".join(map(str, target["portal_groups"])) or "all",
+            "told to iSNS": target["isns"],
             "draining": target["draining"],
             "created": target["created_at"],
+            **{"warning" + f" {number}" * (number > 1): text for number, text in enumerate(target["warnings"], 1)},
         }
     )

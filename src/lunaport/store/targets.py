@@ -1,5 +1,6 @@
 """Statements on targets, their LUNs and CHAP. Each function runs inside the caller's transaction."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
@@ -91,10 +92,10 @@ def name_holder(connection: Connection, name: str) -> int | None:
     return connection.execute(statement).scalar_one_or_none()
 
 
-def active_names(connection: Connection) -> list[str]:
-    """Names of all active targets, in the order of their ids."""
-    statement = select(TARGET.c.name).where(TARGET.c.state == ACTIVE).order_by(TARGET.c.id)
-    return list(connection.execute(statement).scalars())
+def isns_targets(connection: Connection) -> list[tuple[str, tuple[int, ...]]]:
+    """Name and portal groups of every active target that iSNS servers are told of, in the order of their ids."""
+    statement = select(TARGET.c.name, TARGET.c.portal_groups).where(TARGET.c.state == ACTIVE, TARGET.c.isns)
+    return [(name, tuple(json.loads(groups))) for name, groups in connection.execute(statement.order_by(TARGET.c.id))]
 
 
 def add(connection: Connection, box: SecretBox, target: Target) -> Target:
@@ -222,6 +223,26 @@ def trash(connection: Connection, target_id: int, files: Mapping[str, str], now:
     _set_state(connection, target_id, ACTIVE, TRASHED, now)
     for uuid, file in files.items():
         connection.execute(update(LUN).where(LUN.c.uuid == uuid).values(trash_file=file))
+
+
+def begin_restore(
+    connection: Connection, box: SecretBox, target_id: int, files: Mapping[str, str], name: str, like: Target | None
+) -> None:
+    """Its files are to be moved from `files`, where they will be, to where they are now."""
+    values = {**(rows.target_values(like) if like is not None else {}), "name": name}
+    changed = connection.execute(
+        update(TARGET)
+        .where(TARGET.c.id == target_id, TARGET.c.state == TRASHED)
+        .values(**values, revision=next_revision(connection))
+    ).rowcount
+    if changed != 1:
+        raise LookupError(f"there is no target {target_id} in the trash")
+    for uuid, file in files.items():
+        connection.execute(
+            update(LUN).where(LUN.c.uuid == uuid, LUN.c.trash_file == "").values(trash_file=LUN.c.file, file=file)
+        )
+    if like is not None:
+        _put_chap(connection, box, target_id, like)
 
 
 def restore(connection: Connection, box: SecretBox, target_id: int) -> Target:
