@@ -9,6 +9,7 @@ node() { iscsiadm -m node -T "$TARGET" -p "$PORTAL" "$@"; }
 echo InitiatorName=iqn.2026-11.test.lunaport:guest >/etc/iscsi/initiatorname.iscsi
 iscsid
 modprobe -a sr_mod isofs
+echo 0 >/proc/sys/dev/cdrom/autoclose # else opening it puts back what was ejected
 node -o new
 node --login
 for _ in $(seq 100); do
