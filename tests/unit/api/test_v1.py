@@ -33,7 +33,9 @@ ANSWER = {
     "name": NAME,
     "header_digest": True,
     "data_digest": True,
-    "luns": [{"lun": 0, "uuid": f"{1:032x}", "size_bytes": 1 << 30, "volume": "default"} | asdict(LunKind())],
+    "luns": [
+        {"lun": 0, "uuid": f"{1:032x}", "size_bytes": 1 << 30, "volume": "default", "image": ""} | asdict(LunKind())
+    ],
     "chap": {
         "one_way": {
             "enabled": True,

@@ -80,7 +80,10 @@ async def test_an_image_that_stops_coming(client: httpx.AsyncClient, monkeypatch
     assert (await client.get(IMAGES)).json()["items"] == []
 
 
-async def test_who_may_not_change_targets_sends_no_image(client: httpx.AsyncClient, stand: Stand) -> None:
+async def test_who_may_not_change_targets_sends_no_image(
+    client: httpx.AsyncClient, stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lunaport.service.auth.Argon2Hasher.hash", lambda _, password: f"hash of {password}")
     await client.post("/api/v1/users", json={"name": "the-viewer", "password": "viewer-password", "role": "viewer"})
     await client.post(
         "/api/v1/users", json={"name": "the-operator", "password": "operator-password", "role": "operator"}

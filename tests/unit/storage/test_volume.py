@@ -38,14 +38,14 @@ def names(path: Path) -> list[str]:
 
 def test_make_volume_is_private_and_repeatable(pool: Path) -> None:
     make_volume(str(pool))
-    assert names(pool) == ["luns", "trash"]
-    assert [path.stat().st_mode & 0o777 for path in (pool, pool / "luns", pool / "trash")] == [0o700] * 3
+    assert names(pool) == ["iso", "luns", "trash"]
+    assert [path.stat().st_mode & 0o777 for path in (pool, pool / "iso", pool / "luns", pool / "trash")] == [0o700] * 4
 
 
 def test_make_volume_completes_a_half_made_one(tmp_path: Path) -> None:
     (tmp_path / "pool").mkdir()
     make_volume(str(tmp_path / "pool"))
-    assert names(tmp_path / "pool") == ["luns", "trash"]
+    assert names(tmp_path / "pool") == ["iso", "luns", "trash"]
 
 
 def test_make_volume_refuses(tmp_path: Path) -> None:
