@@ -82,8 +82,8 @@ def v1_field(path: Path, request_path: str = "") -> str:
         return dotted(("discovery", "chap", *path[1:]))
     if path and path[0] == "portals":
         path = ("items", *path[1:])
-    if len(path) >= 3 and path[-3] == "luns" and path[-1] == "size":
-        path = (*path[:-1], "size_bytes")
+    if len(path) == 3 and path[0] == "luns" and path[2] == "size":
+        path = (*path[:2], "size_bytes")
     return _V1_PLACES.get(path, dotted(path))
 
 

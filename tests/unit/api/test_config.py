@@ -218,7 +218,7 @@ async def test_fields_are_named_as_in_the_document(client: httpx.AsyncClient) ->
         (
             {"version": 1, "targets": [{"name": "a", "luns": [{"lun": 0, "size": "1G"}]}]},
             {},
-            "targets[0].luns[0].size_bytes",
+            "targets[0].luns[0].size",
         ),
         ({"version": 1, "blocks": [{"initiator": "iqn.2026-11.test:a", "until": "soon"}]}, {}, "blocks[0].until"),
         ({"version": 1, "users": [{"name": "a", "role": "king"}]}, {}, "users[0].role"),
