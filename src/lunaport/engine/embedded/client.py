@@ -23,6 +23,7 @@ from lunaport.engine.interface import (
     EngineUnavailableError,
     EventBatch,
     EventMark,
+    FileReport,
     RefusedLogin,
     SessionReport,
     StorageError,
@@ -125,6 +126,10 @@ class EmbeddedEngine:
             except StorageError as error:
                 if error.fault != "exists":
                     raise
+
+    async def find_file(self, path: str) -> FileReport:
+        """See `Engine.find_file`."""
+        return (await self._expect(messages.FindFile(path), messages.Found)).report
 
     async def grow_file(self, path: str, size_bytes: int) -> None:
         """See `Engine.grow_file`."""
