@@ -85,6 +85,8 @@ def target_in(target: Target) -> config.ConfigTarget:
         ),
         access=access_out(target.access),
         limits=v1.LimitsIn(iops=target.limits.iops, bytes_per_second=target.limits.bytes_per_second),
+        portal_groups=list(target.portal_groups),
+        isns=target.isns,
         draining=target.draining,
     )
 

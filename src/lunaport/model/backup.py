@@ -16,6 +16,7 @@ from lunaport.model.errors import Fault, InvalidError, invalid
 from lunaport.model.iscsi_service import IscsiService, parse_isns_address
 from lunaport.model.lun import LUN_MAX
 from lunaport.model.name import parse_name
+from lunaport.model.portal import check_portals, make_portal
 from lunaport.model.target import Target
 from lunaport.model.trash import TrashedTarget
 from lunaport.model.user import Role, Token, User
@@ -108,6 +109,8 @@ def _check_service(service: IscsiService) -> None:
     parse_isns_address(service.isns_address)
     if service.port is not None:
         parse_port(service.port)
+    if service.portals is not None:
+        check_portals([make_portal(str(each), each.group) for each in service.portals])
 
 
 def _is_file(file: str) -> bool:

@@ -46,6 +46,8 @@ def target_view(target: Target | None) -> dict[str, Any]:
             "single_initiator": shown.access.single_initiator,
         },
         "limits": shown.limits,
+        "portal_groups": list(shown.portal_groups),
+        "isns": shown.isns,
         "draining": shown.draining,
         "luns": {str(lun.lun): lun_view(lun) for lun in shown.luns},
     }

@@ -40,7 +40,10 @@ LEFT_OUT: dict[type, dict[str, str]] = {
     Chap: {"secret_changed_at": "follows", "old": "ends by itself"},
     Credential: {"secret_changed_at": "follows", "old": "ends by itself"},
     Volume: {"revision": "follows"},
-    IscsiService: {"revision": "follows"},
+    IscsiService: {
+        "revision": "follows",
+        "portals": "where this machine listens: `/api/v1/portals`; a document may be for another one",
+    },
     Block: {"created_at": "follows", "created_by": "follows"},
     User: {"created_at": "follows"},
 }
@@ -97,6 +100,7 @@ FULL: dict[str, Any] = {
                     {
                         "initiators": ["iqn.2026-11.test:*"],
                         "networks": ["192.0.2.0/24"],
+                        "portal_groups": [2],
                         "read_only": True,
                         "luns": [5],
                     }
@@ -104,6 +108,8 @@ FULL: dict[str, Any] = {
                 "single_initiator": True,
             },
             "limits": {"iops": 500, "bytes_per_second": 1 << 20},
+            "portal_groups": [2, 3],
+            "isns": False,
             "draining": True,
         }
     ],
