@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from lunaport import __version__
-from lunaport.cli import audit, portals, service, sessions, targets
+from lunaport.cli import audit, portals, service, sessions, targets, users
 from lunaport.cli.connection import Given
 
 
@@ -56,7 +56,17 @@ def make_app() -> typer.Typer:
         del version  # the callback has answered
         context.obj = Given(url=url, user=user, password_file=password_file, ca=ca, profile=profile)
 
-    groups = (targets.app, sessions.sessions, sessions.logins, sessions.initiators, portals.app, service.app, audit.app)
+    groups = (
+        targets.app,
+        sessions.sessions,
+        sessions.logins,
+        sessions.initiators,
+        portals.app,
+        service.app,
+        users.users,
+        users.tokens,
+        audit.app,
+    )
     for group in groups:
         app.add_typer(group)
     return app
