@@ -72,6 +72,8 @@ def v1_field(path: Path, request_path: str = "") -> str:
         return "size_bytes" if path == ("size",) else dotted(path)
     if len(path) > 2 and path[0] == "targets":
         return f"{dotted(path[:2])}.{v1_field(path[2:])}"
+    if path[:2] == ("service", "portals"):
+        return dotted(path)
     if len(path) > 1 and path[0] == "service":
         return f"service.{v1_field(path[1:])}"
     if path and path[0] in {"one_way", "mutual", "credentials"}:

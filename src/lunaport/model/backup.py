@@ -99,7 +99,7 @@ def _check_target(target: Target) -> None:
         raise invalid(Fault.NAME_INVALID, "is not in its normal form", "name")
     for lun in target.luns:
         bad = _UUID.fullmatch(lun.uuid) is None or not _is_file(lun.file) or not 0 <= lun.lun <= LUN_MAX
-        if bad or lun.size_bytes <= 0 or lun.size_bytes % lun.kind.block_size_bytes:
+        if bad or lun.size_bytes < 0 or lun.size_bytes % lun.kind.block_size_bytes:
             raise invalid(Fault.LUNS_INVALID, f"LUN {lun.lun} has a file, a size or an identifier that cannot be")
         if lun.key and _KEY.fullmatch(lun.key) is None:
             raise invalid(Fault.LUNS_INVALID, f"LUN {lun.lun} has a key that is none")

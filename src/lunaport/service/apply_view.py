@@ -65,6 +65,7 @@ def service_view(service: IscsiService) -> dict[str, Any]:
     return {
         "enabled": service.enabled,
         "port": service.port,
+        "portals": [{"portal": str(each), "group": each.group} for each in service.portals or ()],
         "isns": {"enabled": service.isns, "address": service.isns_address},
         "discovery": {
             "open": service.discovery_open,
