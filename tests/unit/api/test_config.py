@@ -42,10 +42,7 @@ LEFT_OUT: dict[type, dict[str, str]] = {
     Chap: {"secret_changed_at": "follows", "old": "ends by itself"},
     Credential: {"secret_changed_at": "follows", "old": "ends by itself"},
     Volume: {"revision": "follows"},
-    IscsiService: {
-        "revision": "follows",
-        "portals": "where this machine listens: `/api/v1/portals`; a document may be for another one",
-    },
+    IscsiService: {"revision": "follows"},
     Block: {"created_at": "follows", "created_by": "follows"},
     User: {"created_at": "follows"},
 }
