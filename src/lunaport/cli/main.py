@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 
 from lunaport import __version__
-from lunaport.cli import apply, audit, config, portals, service, sessions, targets, users
+from lunaport.cli import apply, audit, config, portals, service, sessions, targets, users, volumes
+from lunaport.cli.connect import connect
 from lunaport.cli.connection import Given
+from lunaport.cli.top import top
 
 
 def _print_version(wanted: bool) -> None:
@@ -20,7 +22,6 @@ def make_app() -> typer.Typer:
     app = typer.Typer(
         name="lunaport",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
@@ -58,7 +59,9 @@ def make_app() -> typer.Typer:
 
     watching = (sessions.sessions, sessions.logins, sessions.initiators, audit.app)
     people = (users.users, users.tokens)
-    for group in (targets.app, *watching, portals.app, service.app, *people, config.app):
+    for group in (targets.app, volumes.app, *watching, portals.app, service.app, *people, config.app):
         app.add_typer(group)
     app.command("apply")(apply.apply)
+    app.command()(connect)
+    app.command()(top)
     return app

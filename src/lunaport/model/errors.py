@@ -32,6 +32,7 @@ class Fault(StrEnum):
     VOLUME_FIXED = "volume_fixed"
     VOLUME_INVALID = "volume_invalid"
     VOLUME_IN_USE = "volume_in_use"
+    TRASH_BUSY = "trash_busy"
     VOLUME_TAKEN = "volume_taken"
     CHAP_USERNAME_INVALID = "chap_username_invalid"
     CHAP_SECRET_INVALID = "chap_secret_invalid"  # noqa: S105 - the name of a problem, not a secret
@@ -76,6 +77,7 @@ class Fault(StrEnum):
     THROTTLED = "throttled"
     ENGINE_FAILED = "engine_failed"
     ENGINE_UNAVAILABLE = "engine_unavailable"
+    DATABASE_FAILED = "database_failed"
     INTERNAL = "internal"
 
 
@@ -96,6 +98,15 @@ class Problem:
 
 class ModelError(Exception):
     """Base of what this package raises."""
+
+
+class DatabaseFailedError(ModelError):
+    """The configuration database cannot be used now. The message is for the administrator."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What interfaces answer."""
+        return (Problem(fault=Fault.DATABASE_FAILED, message=str(self)),)
 
 
 class InvalidError(ModelError):

@@ -70,6 +70,12 @@ class TargetStore(Protocol):
     async def trash_target(self, target_id: int, files: Mapping[str, str], now: float) -> None:
         """Take an active target off the list; `files`: LUN uuid to the file it shall be moved to."""
 
+    async def begin_restore(self, target_id: int, files: Mapping[str, str], name: str, like: Target | None) -> None:
+        """Put a trashed target down as one whose files, which lie at `files`, are still to be moved to the trash.
+
+        It is called `name`; `like`: what it gets its settings from, but for the LUNs.
+        """
+
     async def restore_target(self, target_id: int) -> Target:
         """Undo `trash_target` while no file has been moved."""
 
@@ -186,6 +192,16 @@ class AuditStore(Protocol):
         """Drop the entries of before a time; returns how many."""
 
 
+class Usable(Protocol):
+    """Whether the database works. Where it does not, every other method raises `model.errors.DatabaseFailedError`."""
+
+    async def failure(self) -> str:
+        """Why a transaction failed since the last check; empty when none did."""
+
+    async def check(self) -> None:
+        """See whether a transaction can begin, and whether what is stored is whole. Raises DatabaseFailedError."""
+
+
 class BackupStore(Protocol):
     """The configuration as a whole."""
 
@@ -208,5 +224,5 @@ class BackupStore(Protocol):
         """
 
 
-class Store(TargetStore, VolumeStore, ServiceStore, UserStore, AuditStore, BackupStore, Protocol):
+class Store(TargetStore, VolumeStore, ServiceStore, UserStore, AuditStore, BackupStore, Usable, Protocol):
     """The whole configuration database."""

@@ -51,6 +51,14 @@ class SqlStore:
         """Close the database."""
         await self._database.close()
 
+    async def failure(self) -> str:
+        """Why a transaction failed since the last check; empty when none did."""
+        return self._database.failure
+
+    async def check(self) -> None:
+        """See whether the database can be used. Raises DatabaseUnusableError."""
+        await self._database.check()
+
     async def targets(
         self, *, after_id: int = 0, count_max: int | None = None, name: str | None = None
     ) -> Sequence[Target]:
@@ -107,6 +115,14 @@ class SqlStore:
     async def trash_target(self, target_id: int, files: Mapping[str, str], now: float) -> None:
         """Take an active target off the list."""
         await self._database.run(lambda c: targets.trash(c, target_id, files, now))
+
+    async def begin_restore(self, target_id: int, files: Mapping[str, str], name: str, like: Target | None) -> None:
+        """Trashed, but for files that are still to be moved there."""
+        await self._database.run(lambda c: targets.begin_restore(c, self._box, target_id, files, name, like))
+
+    def derived_key(self, purpose: str) -> bytes:
+        """A key of 32 bytes for something else; it tells nothing about the NAS's own."""
+        return self._box.derive(purpose)
 
     async def restore_target(self, target_id: int) -> Target:
         """Undo `trash_target`."""
