@@ -26,6 +26,7 @@ from lunaport.engine.interface import (
     SessionReport,
     StorageError,
     TargetSpec,
+    Trouble,
     VolumeUsage,
 )
 
@@ -88,6 +89,7 @@ class EngineDouble:
     blocks: tuple[BlockSpec, ...] = ()
     total_bytes: int = TOTAL_BYTES
     available: bool = True
+    troubles: tuple[Trouble, ...] = ()
     changes: list[Change] = field(default_factory=list)
     partly: bool = False
     """A LUN whose file is missing is left out, as the real engine does at its start."""
@@ -175,6 +177,7 @@ class EngineDouble:
         return EngineStatus(
             available=self.available,
             targets=len(self.targets),
+            troubles=self.troubles,
             portals=tuple(
                 PortalReport(host=each.host, port=each.port, group=each.group, listening=True) for each in self.portals
             ),
