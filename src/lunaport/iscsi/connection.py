@@ -40,6 +40,8 @@ LOGIN_REQUEST: Final = int(Opcode.LOGIN_REQUEST)
 EXTENDED_CDB: Final = 1
 READ_LENGTH: Final = 2
 """Kinds of additional header segments (sections 11.2.2.3 and 11.2.2.4)."""
+LONG_CDBS: Final = (0x7E, 0x7F)
+"""Operation codes that more than 16 bytes can belong to (SPC-4 4.2.3); of others the rest is none of the CDB."""
 IDLE_OUTPUT: Final = Output(0)
 """Stands in where a connection has nothing to send: it is full, so whoever lays something down asks the shell."""
 
@@ -85,6 +87,13 @@ class Shell(Protocol):
     def release(self, connection: "Connection", size_bytes: int) -> None:
         """Bytes that were lent or held are kept no longer."""
 
+    def keep(self, connection: "Connection", size_bytes: int) -> bool:
+        """Count bytes of a task that is executed later. False: there is no room. The connection is read on whatever is
+        kept: what the task waits for may be the data-out of another one."""
+
+    def drop(self, connection: "Connection", size_bytes: int) -> None:
+        """Bytes that were kept are kept no longer."""
+
 
 class Connection:
     """A connection in full feature phase; with one connection a session it also holds the session's numbering."""
@@ -119,6 +128,8 @@ class Connection:
         self.waiting: dict[int, DataOut] = {}
         # Tasks that wait for memory for their data-in: how much, and what to do with it.
         self.borrowing: dict[Task, tuple[int, Callable[[list[memoryview]], None]]] = {}
+        # Tasks that are executed later: whom to tell when they are aborted before.
+        self.deferred: dict[Task, Callable[[Task], None]] = {}
         self.logout_asked = False
 
         self.header_digest = parameters.header_digest
@@ -245,7 +256,8 @@ class Connection:
                 return
         if len(header) > self.data_in_offset:
             segments = header[BHS_BYTES : len(header) - self.header_digest_bytes]
-            task.cdb += additional_header(segments, EXTENDED_CDB)[1:]
+            if task.cdb[0] in LONG_CDBS:
+                task.cdb += additional_header(segments, EXTENDED_CDB)[1:]
             task.read_length = int.from_bytes(additional_header(segments, READ_LENGTH)[1:5], "big")
         if data_length and (
             data_length > self.immediate_bytes_max or data_length > task.expected_length or not task.flags & 0x20

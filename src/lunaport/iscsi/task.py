@@ -10,7 +10,7 @@ back costs nothing. Status never overtakes data, and never comes before the unso
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lunaport.iscsi.data_out import FINAL, RESERVED_TAG, RESPONSE, DataOut
+from lunaport.iscsi.data_out import FINAL, NOTHING, RESERVED_TAG, RESPONSE, DataOut
 from lunaport.iscsi.output import Output, pad
 
 if TYPE_CHECKING:
@@ -34,11 +34,13 @@ class Task:
 
     __slots__ = (
         "aborted",
+        "attribute",
         "broken_by",
         "cdb",
         "connection",
         "data_in_length",
         "data_out_length",
+        "deferred_bytes",
         "expected_length",
         "finished",
         "flags",
@@ -63,6 +65,10 @@ class Task:
     """The device server's own."""
     read_length: int
     """What is expected of data-in where data goes both ways; set only where the command says it."""
+    deferred_bytes: int
+    """What is held of its data-out while it is deferred; set only then."""
+    is_answered = False
+    """See `scsi.task.Task.is_answered`."""
 
     def __init__(
         self,
@@ -76,6 +82,8 @@ class Task:
     ) -> None:
         self.connection = connection
         self.flags = flags
+        # Section 11.3.1: see `enums.TaskAttribute`; 5 to 7 are none.
+        self.attribute = flags & 0x07
         self.lun = lun
         self.initiator_task_tag = initiator_task_tag
         self.expected_length = expected_length
@@ -97,11 +105,6 @@ class Task:
         self.segments: list[tuple[int, int, int, int]] | None = None
         self.on_finished: Callable[[], None] | None = None
         self.broken_by: bytes | None = None
-
-    @property
-    def attribute(self) -> int:
-        """The task attribute (section 11.3.1): see `enums.TaskAttribute`; 5 to 7 are none."""
-        return self.flags & 0x07
 
     # Data-in
 
@@ -342,6 +345,51 @@ class Task:
         else:
             end(self)
 
+    def defer(self, ready: Callable[["Task"], None]) -> bool:
+        """See `scsi.task.Task.defer`."""
+        connection = self.connection
+        immediate = self.immediate
+        size = len(immediate)
+        if self.unsolicited_open:
+            size = max(size, min(connection.parameters.first_burst_length, self.expected_length))
+        if size and not connection.shell.keep(connection, size):
+            return False
+        self.deferred_bytes = size
+        connection.deferred[self] = ready
+        if not self.unsolicited_open:
+            self.immediate = memoryview(bytes(immediate))
+            ready(self)
+            return True
+        gathered = bytearray(immediate)
+
+        def piece(_task: Task, _offset: int, data: memoryview) -> None:
+            gathered.extend(data)
+
+        def end(task: Task) -> None:
+            task.immediate = memoryview(gathered)
+            task.data_out_length = 0
+            if task.aborted:
+                task._end_deferral()
+            ready(task)
+
+        self.data_out_length = size
+        DataOut(self, piece, end).begin(len(immediate), len(immediate))
+        return True
+
+    def resume(self, execute: Callable[["Task"], None]) -> None:
+        """See `scsi.task.Task.resume`."""
+        connection = self.connection
+        del connection.deferred[self]
+        execute(self)
+        self.immediate = NOTHING
+        connection.shell.drop(connection, self.deferred_bytes)
+
+    def _end_deferral(self) -> None:
+        connection = self.connection
+        del connection.deferred[self]
+        self.immediate = NOTHING
+        connection.shell.drop(connection, self.deferred_bytes)
+
     def hold(self, size_bytes: int, *, crowded: bool) -> bool:
         """See `scsi.task.Task.hold`."""
         return self.connection.shell.hold(self.connection, size_bytes, crowded=crowded)
@@ -444,3 +492,7 @@ class Task:
         elif self in connection.borrowing:
             _, begin = connection.borrowing.pop(self)
             begin([])
+        elif self in connection.deferred:
+            ready = connection.deferred[self]
+            self._end_deferral()
+            ready(self)

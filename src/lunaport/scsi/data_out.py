@@ -188,15 +188,16 @@ def collect(nexus: Nexus, unit: LogicalUnit, task: Task, length: int, then: Call
 
     def receive_end(ended: Task) -> None:
         unit.waiting_bytes -= length
-        # Out of the task set before `then` enters it again for its work in the background.
-        if ended.aborted:
-            ended.finish(Status.TASK_ABORTED)
-        unit.end(ended)
-        if not ended.aborted:
-            try:
-                then(bytes(gathered))
-            except ScsiError as error:
-                conclude(unit, ended, error)
+        # Out of the task set before `then` enters it again for its work in the background; it has not ended for others.
+        with unit.order.undisturbed():
+            if ended.aborted:
+                ended.finish(Status.TASK_ABORTED)
+            unit.end(ended)
+            if not ended.aborted:
+                try:
+                    then(bytes(gathered))
+                except ScsiError as error:
+                    conclude(unit, ended, error)
 
     unit.waiting_bytes += length
     unit.begin(nexus, task)

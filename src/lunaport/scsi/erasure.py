@@ -23,6 +23,7 @@ from lunaport.scsi.limits import (
 )
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.ranges import Span
 from lunaport.scsi.reply import conclude
 from lunaport.scsi.sense import (
     ScsiError,
@@ -166,8 +167,10 @@ class Erasure:
         complement = self.plan.invert and self.done_bytes // self.size_bytes % 2 == 1
         save = self.done_bytes + length - self.saved_bytes >= ERASE_FLUSH_BYTES * factor
 
+        span = Span(at, length, writes=True)
+
         def work() -> None:
-            device = self.unit.device
+            device = self.unit.device_in_turn
             if self.done_bytes == 0 and self.plan.method is Method.KEY and self.unit.erase_key is not None:
                 self.unit.erase_key()
             if self.plan.method is Method.OVERWRITE:
@@ -179,6 +182,7 @@ class Erasure:
                 self._save(replace(self.plan, done_bytes=self.done_bytes + length))
 
         def done(error: BaseException | None) -> None:
+            self.unit.ranges.leave(span)
             if error is not None:
                 self._fail(error)
                 return
@@ -187,7 +191,7 @@ class Erasure:
                 self.saved_bytes = self.done_bytes
             self.step()
 
-        self.unit.background.submit(work, done)
+        self.unit.ranges.enter(span, lambda: self.unit.background.submit(work, done), bounded=False)
 
     def _block(self, *, complement: bool) -> bytes:
         pattern, size = self.plan.pattern, self.unit.block_size_bytes

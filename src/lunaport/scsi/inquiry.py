@@ -54,7 +54,7 @@ _PORTAL_GROUP = 1
 
 _RMB = 0x80
 _TPGS_IMPLICIT = 0x10
-_SIMPSUP = 0x01
+_HEADSUP, _ORDSUP, _SIMPSUP = 0x04, 0x02, 0x01
 _V_SUP, _LUICLR = 0x01, 0x01
 _WSNZ = 0x01
 _ALL_PAGES, _SHARED_POLICY = 0x3F, 0x00
@@ -123,8 +123,8 @@ def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
         case VpdPage.DEVICE_IDENTIFICATION:
             data = _identification(nexus.target.name, unit)
         case VpdPage.EXTENDED_INQUIRY_DATA:
-            # Simple tasks, a volatile cache, unit attentions that go with their nexus.
-            data = bytes((0, _SIMPSUP, _V_SUP, _LUICLR)) + bytes(56)
+            # A volatile cache, unit attentions that go with their nexus.
+            data = bytes((0, _HEADSUP | _ORDSUP | _SIMPSUP, _V_SUP, _LUICLR)) + bytes(56)
         case VpdPage.MODE_PAGE_POLICY:
             data = bytes((_ALL_PAGES, 0xFF, _SHARED_POLICY, 0))
         case VpdPage.SCSI_PORTS:

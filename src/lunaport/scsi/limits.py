@@ -50,6 +50,8 @@ RESERVE_OUT_BYTES_MAX = 16 << 10
 """Parameter list of PERSISTENT RESERVE OUT: 24 bytes, and TransportIDs behind them."""
 RESOURCE_UNIT_SHIFT = 20
 """Space of thin units is counted in runs of 2^20 bytes (VPD page B2 says it in blocks)."""
+QUEUED_MAX = 1024
+"""Commands of one unit that wait for older ones to end (`ordering`); more is answered TASK SET FULL."""
 SPANS_WAITING_MAX = 256
 """Pieces of background work of one unit that wait for others they overlap; more is answered TASK SET FULL."""
 COMPARE_BLOCKS_MAX = 128

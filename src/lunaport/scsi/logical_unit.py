@@ -15,6 +15,7 @@ from lunaport.blockdev.device import BlockDevice
 from lunaport.blockdev.modes import ReadOnlyDevice, WriteThroughDevice
 from lunaport.scsi.limits import READ_NOW_BYTES_MAX, TRANSFER_BYTES_MAX
 from lunaport.scsi.mode_pages import Modes
+from lunaport.scsi.ordering import Order
 from lunaport.scsi.ranges import Guarded, Ranges
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.sense import (
@@ -73,6 +74,7 @@ class LogicalUnit:
         "holder",
         "modes",
         "nexuses",
+        "order",
         "physical_block_size_bytes",
         "preventing",
         "product",
@@ -166,6 +168,8 @@ class LogicalUnit:
         """What WRITE BUFFER left for READ BUFFER."""
         self.nexuses: set[Nexus] = set()
         self.task_set: dict[Task, Nexus] = {}
+        self.order = Order(self)
+        """Which of them wait for others."""
         self.waiting_bytes = 0
         self.ranges = Ranges(self._guard)
         """What is worked on in the background."""
@@ -187,6 +191,11 @@ class LogicalUnit:
         self.save_modes = save_modes
         self.modes = saved_modes or self.default_modes
         self._run_device()
+
+    @property
+    def device_in_turn(self) -> BlockDevice:
+        """The device for work in the background whose turn it is (`ranges`)."""
+        return self.device.behind if isinstance(self.device, Guarded) else self.device
 
     @property
     def write_protected(self) -> bool:
@@ -296,8 +305,9 @@ class LogicalUnit:
         self.refresh()
 
     def refresh(self) -> None:
+        """What each nexus may do without a question has changed."""
         for nexus in self.nexuses:
-            nexus.refresh()
+            nexus.reconsider(self)
 
     def _guard(self, needed: bool) -> None:
         device = self.device
@@ -319,6 +329,8 @@ class LogicalUnit:
                 if not wait.tasks:
                     self._waits.remove(wait)
                     wait.done()
+        if self.order.engaged:
+            self.order.proceed()
 
     def abort(self, tasks: Iterable[Task], done: Done) -> None:
         """Abort those of `tasks` that are in the task set; `done` when every one has ended, perhaps at once."""

@@ -139,6 +139,11 @@ def logical_unit_not_supported() -> Sense:
     return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2500)
 
 
+def invalid_message() -> Sense:
+    """INVALID MESSAGE ERROR: a task attribute that cannot be (SAM-5 8.7.5)."""
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x4900)
+
+
 def command_sequence_error() -> Sense:
     return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2C00)
 

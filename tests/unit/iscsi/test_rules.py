@@ -75,6 +75,8 @@ def test_an_extended_cdb_reaches_the_device_server() -> None:
     )
     peer.send(message.serialize())
     assert peer.disk.executed == [b"\x7f" + bytes(15) + b"abcd"]
+    peer.send(replace(message, cdb=bytes(16), initiator_task_tag=2, cmd_sn=2).serialize())  # a code of six bytes
+    assert peer.disk.executed[1:] == [bytes(16)]
 
 
 @pytest.mark.parametrize("read_length", [0, 4096])
