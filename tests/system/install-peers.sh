@@ -15,6 +15,8 @@ need mke2fs e2fsprogs
 need qemu-system-x86_64 qemu-system-x86 seabios
 need curl curl
 need isnsd open-isns-server
+need promtool prometheus
+need chromium chromium
 need isnsadm open-isns-utils
 test -e /usr/lib/x86_64-linux-gnu/qemu/block-iscsi.so || missing="$missing qemu-block-extra"
 
@@ -33,6 +35,9 @@ if test -n "$missing"; then
     # The package starts a server for the whole network; the tests start their own.
     case $missing in
     *open-isns-server*) if test -d /run/systemd/system; then systemctl --quiet disable --now isnsd.service || :; fi ;;
+    esac
+    case $missing in
+    *prometheus*) if test -d /run/systemd/system; then systemctl --quiet disable --now prometheus.service || :; fi ;;
     esac
   fi
 fi

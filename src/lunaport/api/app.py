@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from lunaport.api.answers import RequestError, answer, refuse
 from lunaport.api.docs import docs_routes
 from lunaport.api.guard import Guard
+from lunaport.api.metrics import metrics_router
 from lunaport.api.nas import nas_router
 from lunaport.api.openapi import describe
 from lunaport.api.v1 import v1_router
@@ -91,6 +92,7 @@ def make_api(nas: Nas) -> FastAPI:
     )
     app.include_router(nas_router(nas))
     app.include_router(v1_router(nas))
+    app.include_router(metrics_router(nas))
     app.router.routes.extend(docs_routes())
     return app
 

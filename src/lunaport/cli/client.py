@@ -67,9 +67,27 @@ class Client:
         since. Raises CliError.
         """
         headers = {"If-Match": f'"r{revision}"'} if revision is not None else {}
+        response = self._request(method, path, body, options or {}, parameters or {}, headers)
+        return self._json(response) if response.content else None
+
+    def text(
+        self, path: str, *, options: Mapping[str, str] | None = None, parameters: Mapping[str, str] | None = None
+    ) -> str:
+        """The text of an answer that is no JSON document. Raises CliError."""
+        return self._request("GET", path, None, options or {}, parameters or {}, {}).text
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Json | None,
+        options: Mapping[str, str],
+        parameters: Mapping[str, str],
+        headers: Mapping[str, str],
+    ) -> httpx.Response:
         try:
             response = self._http.request(
-                method, f"/api/v1{path}", json=body, params=dict(parameters or {}), headers=headers
+                method, f"/api/v1{path}", json=body, params=dict(parameters), headers=dict(headers)
             )
         except httpx.ConnectError as error:
             raise CliError(Exit.UNREACHABLE, *self._unreachable(error)) from error
@@ -77,8 +95,8 @@ class Client:
             reason = str(error) or type(error).__name__
             raise CliError(Exit.UNREACHABLE, f"{self.connection.url} does not answer: {reason}") from error
         if response.is_success:
-            return self._json(response) if response.content else None
-        raise self._error(response, options or {})
+            return response
+        raise self._error(response, options)
 
     def pages(self, path: str, parameters: Mapping[str, str] | None = None) -> Iterator[Json]:
         """Every item of a list that comes in pages."""

@@ -201,6 +201,44 @@ class RefusedLogin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """What was done since the engine started, and what is under way. Every dictionary counts by a word."""
+
+    reads: int = 0
+    writes: int = 0
+    others: int = 0
+    """Commands that move no data."""
+    bytes_read: int = 0
+    bytes_written: int = 0
+    latency: tuple[int, ...] = ()
+    """As in `SessionReport`."""
+    latency_s: float = 0.0
+    """Of all commands of that sample together."""
+    failures: dict[str, int] = field(default_factory=dict)
+    """Commands that did not end with GOOD, by SCSI status."""
+    digest_errors: int = 0
+    task_management: dict[str, int] = field(default_factory=dict)
+    """By function."""
+    ping_timeouts: int = 0
+    logins: int = 0
+    refused_logins: dict[str, int] = field(default_factory=dict)
+    """By reason."""
+    sessions: int = 0
+    outstanding: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineCounters:
+    """`total` holds discovery, unknown targets, and targets that are gone too. Targets that never were used are left
+    out."""
+
+    total: Counters = field(default_factory=Counters)
+    targets: dict[str, Counters] = field(default_factory=dict)
+    pids: dict[str, int] = field(default_factory=dict)
+    """Its processes by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventMark:
     """Up to where events have been read. An engine that starts anew has another `run` and counts from 0."""
 
@@ -317,6 +355,9 @@ class Engine(Protocol):
 
     async def refused_logins(self) -> Sequence[RefusedLogin]:
         """The last logins that were refused, the newest first."""
+
+    async def counters(self) -> EngineCounters:
+        """What was done since the engine started."""
 
     async def events(self, after: EventMark) -> EventBatch:
         """What happened after a mark, as soon as something did; nothing after some seconds in which nothing did."""

@@ -144,11 +144,22 @@ class Connection:
         self.data_in_offset = BHS_BYTES + self.header_digest_bytes
         self.data_in_overhead = self.data_in_offset + self.data_digest_bytes
 
-        self.commands = 0
+        # Commands that have ended, by what they did: counted where the path of their answer forks anyway.
+        self.reads = 0
+        self.writes = 0
+        self.others = 0
         self.bytes_read = 0
         self.bytes_written = 0
+        # Of them, those that did not end with GOOD, by their status.
+        self.failures: dict[int, int] = {}
+        self.digest_errors = 0
 
         self.requests = Requests(self)
+
+    @property
+    def commands(self) -> int:
+        """How many commands have ended."""
+        return self.reads + self.writes + self.others
 
     # In
 
@@ -200,7 +211,6 @@ class Connection:
                     head = end
                     continue
                 task = Task(self, flags, lun, tag, word5, rest, view[data : data + lengths] if lengths else NOTHING)
-                self.commands += 1
                 if (
                     opcode != SCSI_COMMAND
                     or data != head + overhead
@@ -301,12 +311,14 @@ class Connection:
         """Check what digests there are (section 7.8): a bad header ends the connection, bad data the PDU."""
         if self.header_digest and crc32c(view[head : data - DIGEST_BYTES]) != DIGEST.unpack_from(view, data - 4)[0]:
             self.closing = "header digest error"
+            self.digest_errors += 1
             return False
         if (
             self.data_digest
             and length
             and crc32c(view[data : end - DIGEST_BYTES]) != DIGEST.unpack_from(view, end - 4)[0]
         ):
+            self.digest_errors += 1
             header = view[head : head + BHS_BYTES]
             opcode = view[head] & pdu.OPCODE_MASK
             tag = int.from_bytes(header[16:20], "big")

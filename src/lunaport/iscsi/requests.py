@@ -26,6 +26,8 @@ class Requests:
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
         self.task_management_count = 0
+        # All that were asked for, by function.
+        self.task_management: dict[int, int] = {}
         self.text = TextExchange(connection)
         self.handlers: dict[int, Callable[[memoryview, memoryview], None]] = {
             Opcode.NOP_OUT: self._handle_nop_out,
@@ -44,6 +46,7 @@ class Requests:
             self.connection.reject(header, RejectReason.IMMEDIATE_COMMAND_REJECT)
             return
         self.task_management_count += 1
+        self.task_management[request.function] = self.task_management.get(request.function, 0) + 1
 
         def answer(response: TaskResponse) -> None:
             self.task_management_count -= 1

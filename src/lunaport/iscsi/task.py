@@ -256,6 +256,7 @@ class Task:
                 end = connection.digest_into(output.view, output.buffer, position, end)
             output.filled = end
             connection.stat_sn = connection.stat_sn + 1 & 0xFFFFFFFF
+        connection.reads += 1
         connection.bytes_read += self.data_in_length
         if self.loan:
             # Counted as output before it is counted as lent no more.
@@ -426,10 +427,13 @@ class Task:
     def _send_response(self, status: int, sense: bytes) -> None:
         """Lay down the SCSI Response PDU (section 11.4)."""
         connection = self.connection
-        if self.flags & 0x20:
-            connection.bytes_written += self.data_out_length if status == STATUS_GOOD else 0
-        elif status != STATUS_GOOD:
-            self.transfer_length = 0  # no data-in was sent: all that was expected is residual
+        if status != STATUS_GOOD:
+            self._count_failure(status)
+        elif self.flags & 0x20:
+            connection.writes += 1
+            connection.bytes_written += self.data_out_length
+        else:
+            connection.others += 1
         residual_flag, residual = self._residual()
         read_residual = 0
         if self.flags & 0x60 == 0x60:
@@ -468,6 +472,18 @@ class Task:
             end = connection.digest_into(output.view, output.buffer, position, end)
         output.filled = end
         connection.stat_sn = connection.stat_sn + 1 & 0xFFFFFFFF
+
+    def _count_failure(self, status: int) -> None:
+        connection = self.connection
+        connection.failures[status] = connection.failures.get(status, 0) + 1
+        if self.flags & 0x20:
+            connection.writes += 1
+            return
+        self.transfer_length = 0  # no data-in was sent: all that was expected is residual
+        if self.flags & 0x40:
+            connection.reads += 1
+        else:
+            connection.others += 1
 
     def when_finished(self, call: Callable[[], None]) -> None:
         """Call when the task has ended, after those who asked before: a task can be aborted twice."""

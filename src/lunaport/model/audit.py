@@ -41,6 +41,19 @@ class AuditEntry:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which entries are looked for; None: whatever it is. Times are seconds since 1970."""
+
+    user: str | None = None
+    subject: str | None = None
+    action: str | None = None
+    since: float | None = None
+    """Not before this."""
+    until: float | None = None
+    """Before this."""
+
+
 class _Secret:
     """A secret that is set; two of them differ when the secrets do."""
 

@@ -73,6 +73,7 @@ class ControlConfig:
     iqn_prefix: str = DEFAULT_IQN_PREFIX
     trash_days: float = TRASH_DAYS_DEFAULT
     audit_days: float = AUDIT_DAYS_DEFAULT
+    set_aside_database: bool = False
 
 
 def parse_config(text: str) -> ControlConfig:
@@ -100,7 +101,7 @@ class Control:
     async def run(self) -> None:
         """Serve until `stop`. Raises StoreError when the database cannot be used, InvalidError for the password."""
         config = self._config
-        store = await open_store(config.data_dir, random_bytes=os.urandom)
+        store = await open_store(config.data_dir, random_bytes=os.urandom, replace_broken=config.set_aside_database)
         try:
             nas = Nas(self._context(store))
             authenticator = Authenticator(store, Argon2Hasher(), key=secrets.token_bytes(32))

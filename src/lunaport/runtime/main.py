@@ -40,6 +40,10 @@ def serve(
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. [info]")] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json. [text]")] = None,
+    set_aside_database: Annotated[
+        bool | None,
+        typer.Option("--set-aside-database", help="Once: keep a broken database under another name, begin a new one."),
+    ] = None,
 ) -> None:
     """Run the NAS until SIGTERM or Ctrl-C. Settings also come from LUNAPORT_* variables."""
     from lunaport.runtime.settings import SettingsError, load_settings
@@ -54,6 +58,7 @@ def serve(
         "portal": tuple(portal) if portal else None,
         "log_level": log_level,
         "log_format": log_format,
+        "set_aside_database": set_aside_database,
     }
     try:
         settings = load_settings({key: value for key, value in given.items() if value is not None}, config)
@@ -74,6 +79,7 @@ def serve(
         "trash_days": settings.trash_days,
         "audit_days": settings.audit_days,
         "limits": settings.limits,
+        "set_aside_database": settings.set_aside_database,
     }
     # The same process goes on as the supervisor, without what reading settings and command lines took of memory.
     command = [sys.executable, "-m", "lunaport.runtime.supervisor", json.dumps(options)]

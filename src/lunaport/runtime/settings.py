@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     memory_mib: Annotated[int, Field(ge=64, le=1 << 20)] = 256
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
+    set_aside_database: bool = False
 
     @field_validator("http")
     @classmethod

@@ -171,6 +171,7 @@ class SupervisorOptions(msgspec.Struct, kw_only=True, frozen=True):
     audit_days: float
     limits: dict[str, int] = {}
     """For the data process, which knows what they mean."""
+    set_aside_database: bool = False
 
 
 def run(options: SupervisorOptions) -> int:
@@ -203,6 +204,7 @@ def run(options: SupervisorOptions) -> int:
         "iqn_prefix": options.iqn_prefix,
         "trash_days": options.trash_days,
         "audit_days": options.audit_days,
+        "set_aside_database": options.set_aside_database,
         **logging,
     }
     supervisor = Supervisor(

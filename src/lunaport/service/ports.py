@@ -8,7 +8,7 @@ changed. Callers change one thing at a time.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from lunaport.model.audit import AuditEntry, Outcome
+from lunaport.model.audit import AuditEntry, AuditFilter, Outcome
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Target
@@ -155,10 +155,8 @@ class AuditStore(Protocol):
     ) -> None:
         """Say what became of it."""
 
-    async def audit(
-        self, *, before_id: int | None = None, count_max: int, user: str | None = None, subject: str | None = None
-    ) -> Sequence[AuditEntry]:
-        """Entries, the newest first: those with a smaller id, of this user, on this subject."""
+    async def audit(self, *, before_id: int | None = None, count_max: int, wanted: AuditFilter) -> Sequence[AuditEntry]:
+        """Entries, the newest first: those with a smaller id that are wanted."""
 
     async def forget_audit(self, before: float) -> int:
         """Drop the entries of before a time; returns how many."""

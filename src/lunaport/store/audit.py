@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
-from lunaport.model.audit import AuditEntry, Outcome
+from lunaport.model.audit import AuditEntry, AuditFilter, Outcome
 from lunaport.store.tables import AUDIT
 
 JSON_CHARS_MAX: Final = 65536
@@ -66,17 +66,19 @@ def end(
     )
 
 
-def read(
-    connection: Connection, *, before_id: int | None, count_max: int, user: str | None, subject: str | None
-) -> Sequence[AuditEntry]:
+def read(connection: Connection, *, before_id: int | None, count_max: int, wanted: AuditFilter) -> Sequence[AuditEntry]:
     """Entries, the newest first."""
     query = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(count_max)
     if before_id is not None:
         query = query.where(AUDIT.c.id < before_id)
-    if user is not None:
-        query = query.where(AUDIT.c.user == user)
-    if subject is not None:
-        query = query.where(AUDIT.c.subject == subject)
+    for name in ("user", "subject", "action"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(AUDIT.c[name] == value)
+    if wanted.since is not None:
+        query = query.where(AUDIT.c.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(AUDIT.c.at < wanted.until)
     return [_entry_of(row) for row in connection.execute(query).mappings()]
 
 

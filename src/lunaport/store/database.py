@@ -1,4 +1,4 @@
-"""Opening the database file and running transactions in it, one at a time.
+"""Running transactions in the database file, one at a time.
 
 A commit waits for the disk (`synchronous=FULL`), and on a disk that initiators keep busy that can take seconds. So all
 work runs in one thread of its own: the event loop goes on serving, transactions stay in order, and SQLite sees a
@@ -6,68 +6,17 @@ single connection. Every transaction takes the write lock at once (BEGIN IMMEDIA
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import Connection, Engine
 
-from lunaport.store.errors import DatabaseBrokenError, DatabaseBusyError, DatabaseNewerError, StoreError
-from lunaport.store.migrate import migrate
-
-BUSY_TIMEOUT_S: Final = 5.0
+from lunaport.store.opening import connect as connect
+from lunaport.store.opening import open_engine
 
 Result = TypeVar("Result")
-
-
-def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def connect(path: Path) -> Engine:
-    """An SQLAlchemy engine on the file; nothing is opened yet."""
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        pool_size=1,
-        max_overflow=0,
-        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-    )
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _open(path: Path) -> Engine:
-    engine = connect(path)
-    try:
-        with engine.begin() as connection:
-            faults = connection.exec_driver_sql("PRAGMA quick_check(3)").scalars().all()
-            if faults != ["ok"]:
-                raise DatabaseBrokenError(f"it is damaged ({'; '.join(map(str, faults))})")
-            migrate(connection)
-    except (DatabaseBrokenError, DatabaseNewerError) as error:
-        engine.dispose()
-        raise type(error)(f"cannot use the database {path}: {error}; nothing was changed") from error
-    except OperationalError as error:
-        engine.dispose()
-        if "locked" in str(error.orig) or "busy" in str(error.orig):
-            raise DatabaseBusyError(f"the database {path} is held by another process") from error
-        raise StoreError(f"cannot open the database {path}: {error.orig}") from error
-    except DatabaseError as error:
-        engine.dispose()
-        raise DatabaseBrokenError(
-            f"cannot use the database {path}: {error.orig}; nothing was changed, put it back from a backup"
-        ) from error
-    return engine
 
 
 class Database:
@@ -99,7 +48,7 @@ async def open_database(path: Path) -> Database:
     """Open, check and migrate. Raises StoreError with a message for the administrator."""
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
     try:
-        engine = await asyncio.get_running_loop().run_in_executor(thread, _open, path)
+        engine = await asyncio.get_running_loop().run_in_executor(thread, open_engine, path)
     except BaseException:
         thread.shutdown(wait=False)
         raise

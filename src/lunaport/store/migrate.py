@@ -40,16 +40,21 @@ def current_revision(connection: Connection) -> str | None:
     return str(rows[0])
 
 
-def migrate(connection: Connection) -> None:
-    """Carry out what is missing, in the connection's transaction. Raises DatabaseBrokenError, DatabaseNewerError."""
+def known_revision(connection: Connection) -> str | None:
+    """As `current_revision`, and one that this program knows. Raises DatabaseBrokenError, DatabaseNewerError."""
     current = current_revision(connection)
-    if current == REVISIONS[-1]:
-        return
     if current is not None and current not in REVISIONS:
         raise DatabaseNewerError(
             f"its revision is {current}, this program knows {REVISIONS[-1]} at most; "
             "run the version of Lunaport that wrote it, or a later one"
         )
+    return current
+
+
+def migrate(connection: Connection) -> None:
+    """Carry out what is missing, in the connection's transaction. Raises DatabaseBrokenError, DatabaseNewerError."""
+    if known_revision(connection) == REVISIONS[-1]:
+        return
     upgrade(connection, REVISIONS[-1])
 
 

@@ -4,13 +4,15 @@
 a database without its key can only mean that the key was lost.
 """
 
+import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from lunaport.model.audit import AuditEntry, Outcome
+from lunaport.model.audit import AuditEntry, AuditFilter, Outcome
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import SERVICE_ID, IscsiService
 from lunaport.model.target import Target
@@ -19,9 +21,12 @@ from lunaport.model.user import Token, User
 from lunaport.model.volume import DEFAULT_VOLUME, Volume
 from lunaport.store import audit, blocks, rows, targets, users
 from lunaport.store.database import Database, open_database
-from lunaport.store.errors import KeyWrongError, StoreError
+from lunaport.store.errors import DatabaseBrokenError, KeyWrongError, StoreError
 from lunaport.store.key import RandomBytes, SecretBox, load_key
+from lunaport.store.opening import parts, set_aside
 from lunaport.store.tables import DISCOVERY_CHAP, IDENTITY, REVISION, SERVICE, VOLUME
+
+LOG = logging.getLogger(__name__)
 
 DATABASE_FILE: Final = "lunaport.db"
 KEY_FILE: Final = "secret.key"
@@ -210,12 +215,10 @@ class SqlStore:
         """Say what became of it."""
         await self._database.run(lambda c: audit.end(c, entry_id, outcome, subject, changes, error))
 
-    async def audit(
-        self, *, before_id: int | None = None, count_max: int, user: str | None = None, subject: str | None = None
-    ) -> Sequence[AuditEntry]:
+    async def audit(self, *, before_id: int | None = None, count_max: int, wanted: AuditFilter) -> Sequence[AuditEntry]:
         """Entries, the newest first."""
         return await self._database.run(
-            lambda c: audit.read(c, before_id=before_id, count_max=count_max, user=user, subject=subject)
+            lambda c: audit.read(c, before_id=before_id, count_max=count_max, wanted=wanted)
         )
 
     async def forget_audit(self, before: float) -> int:
@@ -292,15 +295,34 @@ def _check_key(connection: Connection, box: SecretBox) -> None:
         box.decrypt(sealed, "key")
 
 
-async def open_store(data_dir: Path, *, random_bytes: RandomBytes) -> SqlStore:
-    """Open the store in an existing directory, making it when there is none. Raises StoreError."""
+async def open_store(
+    data_dir: Path,
+    *,
+    random_bytes: RandomBytes,
+    replace_broken: bool = False,
+    clock: Callable[[], float] = time.time,
+) -> SqlStore:
+    """Open the store in an existing directory, making it when there is none. Raises StoreError.
+
+    `replace_broken`: a database that is damaged is kept under another name, and a new one made.
+    """
     database_path, key_path = data_dir / DATABASE_FILE, data_dir / KEY_FILE
     try:
-        key = load_key(key_path, may_create=not database_path.exists(), random_bytes=random_bytes)
+        key = load_key(
+            key_path, may_create=not any(part.exists() for part in parts(database_path)), random_bytes=random_bytes
+        )
     except OSError as error:
         raise StoreError(f"cannot read or make {key_path}: {error.strerror}") from error
     box = SecretBox(key, random_bytes)
-    database = await open_database(database_path)
+    try:
+        database = await open_database(database_path)
+    except DatabaseBrokenError as error:
+        if not replace_broken:
+            raise
+        kept = set_aside(database_path, clock())
+        LOG.warning("%s", error)
+        LOG.warning("the broken database is kept as %s; the NAS starts with an EMPTY configuration", kept)
+        database = await open_database(database_path)
     try:
         await database.run(lambda c: _check_key(c, box))
     except KeyWrongError:

@@ -1,5 +1,7 @@
 """Users, tokens and the audit log through HTTP; and every route with every role, and with none."""
 
+import csv
+import io
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -9,6 +11,7 @@ import httpx
 import pytest
 
 from lunaport.api.permissions import SAFE_METHODS, needed_role
+from lunaport.api.v1_audit import csv_line
 from lunaport.model.user import Role
 from lunaport.service import throttle
 from lunaport.service.nas import Nas
@@ -116,6 +119,34 @@ async def test_the_audit_log(client: httpx.AsyncClient) -> None:
     assert [json.loads(line)["action"] for line in exported.text.splitlines()] == ["update_service", "create_target"]
     assert "x" * 12 not in exported.text
     assert (await client.get(AUDIT, params={"limit": "0"})).status_code == 422
+
+
+async def test_the_audit_log_as_a_table(client: httpx.AsyncClient) -> None:
+    await client.put(SERVICE, json={"port": "860"})
+    await client.post(SHARES, json={**NEW, "target": "=1+1"})
+    exported = await client.get(f"{AUDIT}/export", params={"format": "csv"})
+    assert exported.headers["content-type"].startswith("text/csv")
+    refused, service = csv.DictReader(io.StringIO(exported.text, newline=""))
+    assert (service["action"], service["user"], service["outcome"]) == ("update_service", "admin", "done")
+    assert json.loads(service["changes"])["port"] == {"before": None, "after": 860}
+    assert (refused["action"], refused["outcome"]) == ("create_target", "refused")
+    assert set(service) == {*newest_entry(await client.get(AUDIT))}
+    for parameters, count in (({"action": "update_service"}, 1), ({"since": "2100-01-01T00:00:00Z"}, 0)):
+        text = (await client.get(f"{AUDIT}/export", params={**parameters, "format": "ndjson"})).text
+        assert len(text.splitlines()) == count
+    for parameters, field in (({"format": "xml"}, "format"), ({"since": "soon"}, "since"), ({"until": "1"}, "until")):
+        response = await client.get(f"{AUDIT}/export", params=parameters)
+        assert (response.status_code, v1_errors(response)[0]["field"]) == (422, field)
+
+
+def newest_entry(page: httpx.Response) -> dict[str, Any]:
+    entry: dict[str, Any] = page.json()["items"][0]
+    return entry
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+async def test_no_cell_is_a_formula(text: str) -> None:
+    assert next(csv.reader([csv_line([text, 'a "b", c'])])) == [f"'{text}", 'a "b", c']
 
 
 async def test_wrong_passwords_cost_time(

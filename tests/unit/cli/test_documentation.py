@@ -23,7 +23,7 @@ def commands() -> list[str]:
 
 
 def test_every_command_is_described() -> None:
-    assert len(commands()) == 17
+    assert len(commands()) == 19
     for command in commands():
         assert f"`{command}`" in PAGE, command
 

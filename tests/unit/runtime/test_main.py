@@ -58,6 +58,7 @@ def test_options(tmp_path: Path) -> None:
         "trash_days": 14,
         "audit_days": 365,
         "limits": load_settings({}).limits,
+        "set_aside_database": False,
     }
 
 

@@ -14,6 +14,7 @@ from lunaport.engine.interface import (
     Change,
     DesiredState,
     DiscoverySpec,
+    EngineCounters,
     EngineStatus,
     EventBatch,
     EventMark,
@@ -80,6 +81,7 @@ class EngineDouble:
     failures: dict[str, BaseException] = field(default_factory=dict)
     reports: list[SessionReport] = field(default_factory=list)
     refused: list[RefusedLogin] = field(default_factory=list)
+    counted: EngineCounters = field(default_factory=EngineCounters)
     batches: list[EventBatch] = field(default_factory=list)
     draining: bool = False
     blocks: tuple[BlockSpec, ...] = ()
@@ -150,6 +152,11 @@ class EngineDouble:
         """The last refusals."""
         self._fail("refused_logins")
         return self.refused
+
+    async def counters(self) -> EngineCounters:
+        """What a test says."""
+        self._fail("counters")
+        return self.counted
 
     async def events(self, after: EventMark) -> EventBatch:
         """What was laid down to be told; then nothing more."""

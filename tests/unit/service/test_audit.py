@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lunaport.engine.interface import EngineError
-from lunaport.model.audit import AuditEntry, Outcome
+from lunaport.model.audit import AuditEntry, AuditFilter, Outcome
 from lunaport.model.chap import ChapChange
 from lunaport.model.errors import InvalidError
 from lunaport.model.iscsi_service import ServiceChange
@@ -98,17 +98,28 @@ async def test_service_and_users(nas: Nas) -> None:
     assert user.changes[""][1]["password_hash"] == "(secret)"
 
 
-async def test_pages_and_filters(nas: Nas) -> None:
+async def test_pages_and_filters(nas: Nas, stand: Stand) -> None:
     await nas.perform(create("one"))
+    stand.now += 1
     await nas.perform(create("two"))
+    stand.now += 1
     before = CURRENT.set(replace(CAROL, user="dave"))
     await nas.perform(UpdateService(change=ServiceChange(port=860)))
     CURRENT.reset(before)
     newest, middle, oldest = await entries(nas)
     assert await nas.audit(count_max=1) == [newest]
     assert await nas.audit(count_max=9, before_id=newest.id) == [middle, oldest]
-    assert await nas.audit(count_max=9, user="dave") == [newest]
-    assert await nas.audit(count_max=9, subject="target iqn.2026-11.io.lunaport:one") == [oldest]
+    looked_for = [
+        (AuditFilter(user="dave"), [newest]),
+        (AuditFilter(subject="target iqn.2026-11.io.lunaport:one"), [oldest]),
+        (AuditFilter(action="create_target"), [middle, oldest]),
+        (AuditFilter(action="create_target", subject="service"), []),
+        (AuditFilter(since=middle.at), [newest, middle]),
+        (AuditFilter(until=middle.at), [oldest]),
+        (AuditFilter(since=middle.at, until=newest.at), [middle]),
+    ]
+    for wanted, found in looked_for:
+        assert await nas.audit(count_max=9, wanted=wanted) == found
 
 
 async def test_old_entries_are_forgotten(nas: Nas, stand: Stand) -> None:

@@ -157,7 +157,7 @@ async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "lunaport.db"
     path.write_bytes(b"this is no database, but a text long enough to be looked at as one" * 20)
     before = path.read_bytes()
-    with pytest.raises(DatabaseBrokenError, match="put it back from a backup"):
+    with pytest.raises(DatabaseBrokenError, match="Put it back from a copy"):
         await open_database(path)
     assert path.read_bytes() == before
 
@@ -176,7 +176,7 @@ async def test_a_damaged_database_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_a_database_that_another_process_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lunaport.store.database.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("lunaport.store.opening.BUSY_TIMEOUT_S", 0.05)
     path = tmp_path / "lunaport.db"
     await (await open_database(path)).close()
     other = connect(path)

@@ -17,6 +17,7 @@ from lunaport.engine.embedded import messages
 from lunaport.engine.interface import (
     Change,
     DesiredState,
+    EngineCounters,
     EngineError,
     EngineStatus,
     EngineUnavailableError,
@@ -86,6 +87,10 @@ class EmbeddedEngine:
     async def refused_logins(self) -> Sequence[RefusedLogin]:
         """See `Engine.refused_logins`."""
         return (await self._expect(messages.ListRefusedLogins(), messages.RefusedLogins)).refused
+
+    async def counters(self) -> EngineCounters:
+        """See `Engine.counters`."""
+        return (await self._expect(messages.GetCounters(), messages.CountersReply, attempts=1)).counters
 
     async def events(self, after: EventMark) -> EventBatch:
         """See `Engine.events`."""

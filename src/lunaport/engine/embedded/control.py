@@ -123,6 +123,8 @@ class ControlLine:
                 self.nas.close_session(session_id, lambda found: answer(messages.Closed(found)))
             case messages.ListRefusedLogins():
                 answer(messages.RefusedLogins(self.nas.login_failures.newest()))
+            case messages.GetCounters():
+                answer(messages.CountersReply(self.nas.counters.report(self.nas.by_transport.values())))
             case messages.AwaitEvents(after):
                 self._await_events(after, answer)
             case messages.GetStatus():

@@ -12,6 +12,7 @@ import msgspec
 from lunaport.engine.interface import (
     Change,
     DesiredState,
+    EngineCounters,
     EngineError,
     EngineStatus,
     EventBatch,
@@ -46,6 +47,10 @@ class CloseSession(msgspec.Struct, tag=True):
 
 
 class ListRefusedLogins(msgspec.Struct, tag=True):
+    pass
+
+
+class GetCounters(msgspec.Struct, tag=True):
     pass
 
 
@@ -130,6 +135,10 @@ class RefusedLogins(msgspec.Struct, tag=True):
     refused: list[RefusedLogin]
 
 
+class CountersReply(msgspec.Struct, tag=True):
+    counters: EngineCounters
+
+
 class Events(msgspec.Struct, tag=True):
     batch: EventBatch
 
@@ -148,6 +157,7 @@ RequestBody = (
     | ListSessions
     | CloseSession
     | ListRefusedLogins
+    | GetCounters
     | AwaitEvents
     | GetStatus
     | MakeVolume
@@ -157,7 +167,7 @@ RequestBody = (
     | MoveFile
     | RemoveFile
 )
-ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | Events | Status | Usage
+ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage
 
 
 class Request(msgspec.Struct):

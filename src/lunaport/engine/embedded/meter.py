@@ -28,7 +28,7 @@ Execute = Callable[[Task], None]
 class LatencySampler:
     """Times a command now and then. `exchange` sets what executes the session's commands."""
 
-    __slots__ = ("_armed", "_exchange", "_inner", "_loop", "counts")
+    __slots__ = ("_armed", "_exchange", "_inner", "_loop", "counts", "total_ns")
 
     def __init__(self, loop: Loop, execute: Execute, exchange: Callable[[Execute], None]) -> None:
         self._loop = loop
@@ -36,6 +36,7 @@ class LatencySampler:
         self._inner = execute
         self._armed = False
         self.counts = [0] * CLASSES
+        self.total_ns = 0
 
     def arm(self) -> None:
         """Time the next command that comes."""
@@ -70,6 +71,7 @@ class LatencySampler:
 
     def _count(self, started: int) -> None:
         took = perf_counter_ns() - started
+        self.total_ns += took
         self.counts[min(max(0, took.bit_length() - FIRST_BITS), CLASSES - 1)] += 1
         self._loop.call_later(SAMPLE_S, self.arm)
 

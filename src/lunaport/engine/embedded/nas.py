@@ -15,6 +15,7 @@ import structlog
 
 from lunaport.engine import plan
 from lunaport.engine.embedded.admission import Admission
+from lunaport.engine.embedded.counting import Counting
 from lunaport.engine.embedded.directory import Directory, TextAnswers, asker_of
 from lunaport.engine.embedded.exclusive import ExclusiveUse
 from lunaport.engine.embedded.failures import Failures
@@ -107,7 +108,8 @@ class Nas:
         self.steering = Steering(self)
         self.failures = Failures(self.journal)
         self.retrying = False
-        self.silence = Silence()
+        self.counters = Counting(self.targets.targets)
+        self.silence = Silence(lambda transport: self.counters.ping_timed_out(self.by_transport.get(transport)))
         loop.call_later(SILENCE_S_MAX, self._look_for_silence)
         loop.call_later(RATE_S, self._look_at_counters)
 
@@ -321,6 +323,7 @@ class Nas:
         self.pressure.take_in(transport)
         session.measure(self.loop)
         self.steering.limit(session)
+        self.counters.login(outcome.target_name)
         self.journal.add("login", **session.facts())
         log.info(
             "login",
@@ -342,6 +345,7 @@ class Nas:
                 self._note_refusal(transport, transport.refused)
             return
         self.sessions.remove(session.outcome, session)
+        self.counters.ended(session)
         if session.nexus is not None:
             session.nexus.close(lambda: None)
         log.info(
@@ -365,6 +369,7 @@ class Nas:
             portal=transport.portal,
         )
         self.login_failures.add(refused)
+        self.counters.refused(step.target_name, refused.reason)
         self.journal.add(
             "login_refused",
             initiator=refused.initiator,

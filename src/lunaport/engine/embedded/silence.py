@@ -10,7 +10,7 @@ Looked at now and then, so that no connection needs a timer of its own. Three ki
   want of memory) the time does not count.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from lunaport.engine.embedded.transport import Transport
@@ -32,8 +32,9 @@ class _Look:
 class Silence:
     """What the last look saw."""
 
-    def __init__(self) -> None:
+    def __init__(self, ping_timed_out: Callable[[Transport], None] = lambda _: None) -> None:
         self.seen: dict[Transport, _Look] = {}
+        self.ping_timed_out = ping_timed_out
 
     def look(self, transports: Iterable[Transport]) -> None:
         """Ping and close; to be called every `SILENCE_S_MAX` seconds."""
@@ -46,6 +47,7 @@ class Silence:
                 same = look.partial != 0 and look.partial == last.partial
                 waited_s = 2 * SILENCE_S_MAX
                 if silent and last.pinged:
+                    self.ping_timed_out(transport)
                     _end(transport, f"the initiator was silent for {waited_s:.0f} s and did not answer a ping")
                     continue
                 if same and last.partial_is_old:

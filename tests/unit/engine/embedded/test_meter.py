@@ -96,7 +96,7 @@ def test_classes_end_with_powers_of_two(monkeypatch: Any) -> None:
 def test_rates_are_those_between_two_looks() -> None:
     connection = Peer().connection
     rates = RateMeter(10.0)
-    connection.commands, connection.bytes_read, connection.bytes_written = 50, 1000, 0
+    connection.reads, connection.bytes_read, connection.bytes_written = 50, 1000, 0
     rates.look(15.0, connection)
     assert rates.rates == Rates(commands=10, bytes_read=200, bytes_written=0)
     rates.look(20.0, connection)
