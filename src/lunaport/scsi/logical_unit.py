@@ -11,7 +11,7 @@ of them have ended, so nothing they wrote lands later.
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from lunaport.blockdev.device import BlockDevice
+from lunaport.blockdev.device import BlockDevice, Space
 from lunaport.blockdev.modes import ReadOnlyDevice, WriteThroughDevice
 from lunaport.scsi.limits import READ_NOW_BYTES_MAX, TRANSFER_BYTES_MAX
 from lunaport.scsi.mode_pages import Modes
@@ -25,9 +25,11 @@ from lunaport.scsi.sense import (
     capacity_data_has_changed,
     initializing_command_required,
     medium_not_present,
+    soft_threshold_reached,
     write_protected,
 )
 from lunaport.scsi.task import Background, Task
+from lunaport.scsi.threshold import SoftThreshold
 
 if TYPE_CHECKING:  # these need this module
     from lunaport.scsi.copy_domain import TokenGuard
@@ -91,6 +93,7 @@ class LogicalUnit:
         "stopped",
         "task_set",
         "thin",
+        "threshold",
         "token_guard",
         "transfer_blocks_max",
         "uuid",
@@ -120,6 +123,7 @@ class LogicalUnit:
         save_modes: Callable[[Modes], None] | None = None,
         erase_journal: "Journal | None" = None,
         erase_key: Callable[[], None] | None = None,
+        low_space_percent: int = 0,
     ) -> None:
         """`uuid`: 32 hexadecimal digits. `thin`: offer UNMAP, when the device can give space back; a
         read-only unit then says that it is write protected.
@@ -129,6 +133,7 @@ class LogicalUnit:
         `erase_journal`: where SANITIZE puts down what it has to go on with after a restart. `erase_key`: makes all data
         unreadable, durably, by destroying the key it is encrypted with (blocks; raises DeviceError); None: it is not
         encrypted.
+        `low_space_percent`: initiators of a thin unit are told when no more than this of the space is free; 0: never.
         """
         if block_size_bytes not in _BLOCK_SIZES:
             raise ValueError(f"block size {block_size_bytes} is not one of {_BLOCK_SIZES}")
@@ -184,6 +189,7 @@ class LogicalUnit:
         self.copies: dict[tuple[Nexus, int], CopyRecord] = {}
         """Third-party copies by the nexus that asked and its list identifier; negative: it gave none."""
         self.token_guard: TokenGuard | None = None
+        self.threshold = SoftThreshold(low_space_percent)
         self._waits: list[_Wait] = []
         self._waits_alone: list[Done] = []
         self.default_modes = default_modes or Modes()
@@ -252,6 +258,11 @@ class LogicalUnit:
         if block_count != self.block_count:
             self.block_count = block_count
             self.raise_attention(capacity_data_has_changed())
+
+    def look_at_space(self, space: Space) -> None:
+        """Tell every nexus of a thin unit when the space behind it has become scarce."""
+        if self.thin and self.threshold.look(space):
+            self.raise_attention(soft_threshold_reached())
 
     def reset(self, done: Done) -> None:
         """Logical unit reset (SAM-5 6.3.3): abort every task, drop an SPC-2 reservation, tell every nexus."""

@@ -310,6 +310,16 @@ def commands_cleared_by_another_initiator() -> Sense:
     return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2F00)
 
 
+def failure_prediction_test(*, attention: bool) -> Sense:
+    """FAILURE PREDICTION THRESHOLD EXCEEDED (FALSE): somebody tests how informational exceptions are reported."""
+    return Sense(key=SenseKey.UNIT_ATTENTION if attention else SenseKey.NO_SENSE, code=0x5DFF)
+
+
+def soft_threshold_reached() -> Sense:
+    """THIN PROVISIONING SOFT THRESHOLD REACHED."""
+    return Sense(key=SenseKey.UNIT_ATTENTION, code=0x3807)
+
+
 def mode_parameters_changed() -> Sense:
     return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2A01)
 
