@@ -70,7 +70,9 @@ def test_the_life_of_a_target(nas: Nas, lunaport: Lunaport) -> None:
     with Initiator(share.host, share.port, target=share.iqn) as initiator:
         assert "66060288" not in printed(lunaport("target", "list"))
         assert re.search(
-            rf"^{share.id} +{share.iqn} +64 MiB +default +no +no *$", printed(lunaport("target", "list")), re.MULTILINE
+            rf"^{share.id} +{share.iqn} +64 MiB +default +1 +no +no *$",
+            printed(lunaport("target", "list")),
+            re.MULTILINE,
         )
         assert "96 MiB" in printed(lunaport("target", "grow", "cli-life", "+32M"))
         initiator.ready()
@@ -100,6 +102,28 @@ def test_the_life_of_a_target(nas: Nas, lunaport: Lunaport) -> None:
     assert (refused.returncode, "--yes" in refused.stderr) == (2, True)
     printed(lunaport("target", "delete", "cli-life", "--yes"))
     assert lunaport("target", "show", "cli-life").returncode == 5
+
+
+def test_luns_of_a_target(nas: Nas, lunaport: Lunaport) -> None:
+    kind = ("--block-size", "4096", "--write-through", "--vendor", "ACME", "--serial", "S1", "--lun", "3")
+    made = answer(lunaport("target", "create", "cli-luns", "--size", "1M", *kind, "--json"))
+    (lun,) = made["luns"]
+    assert (lun["lun"], lun["block_size_bytes"], lun["write_cache"], lun["vendor"]) == (3, 4096, False, "ACME")
+    added = printed(lunaport("target", "lun", "add", "cli-luns", "2M", "--removable", "--no-unmap"))
+    assert re.search(r"^LUN +0$", added, re.MULTILINE)
+    assert "removable, fully provisioned" in printed(lunaport("target", "lun", "list", "cli-luns"))
+    edited = answer(lunaport("target", "lun", "edit", "cli-luns", "0", "--size", "+1M", "--read-only", "--json"))
+    assert (edited["size_bytes"], edited["read_only"]) == (3 << 20, True)
+    assert "write-through" in printed(lunaport("target", "show", "cli-luns"))
+    assert "1 MiB" in printed(lunaport("target", "lun", "edit", "cli-luns", "3", "--write-back"))
+    assert lunaport("target", "lun", "edit", "cli-luns", "0").returncode == 2
+    wrong = lunaport("target", "lun", "add", "cli-luns", "1M", "--block-size", "7")
+    assert (wrong.returncode, "--block-size: " in wrong.stderr) == (2, True)
+    assert lunaport("target", "lun", "add", "cli-luns", "1M", "--lun", "3").returncode == 6
+    assert lunaport("target", "lun", "remove", "cli-luns", "0").returncode == 2, "nobody said yes"
+    printed(lunaport("target", "lun", "remove", "cli-luns", "0", "--yes"))
+    assert lunaport("target", "lun", "remove", "cli-luns", "0", "--yes").returncode == 5
+    assert [each["lun"] for each in answer(lunaport("target", "lun", "list", "cli-luns", "--json"))["items"]] == [3]
 
 
 @pytest.mark.parametrize(

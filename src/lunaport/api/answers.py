@@ -4,6 +4,7 @@ NAS API: `{"errors": [{"message", "code"}]}`. API v1: `{"errors": [{"field", "co
 of the request decides which one a caller gets, also for what no route has seen (404, 405, 401, 413).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ _NAS_NAMES: Final = {
     "secret": "password",
     "isns_address": "isns-address",
 }
+_OF_ONE_LUN: Final = re.compile(r"/api/v1/targets/[^/]*/luns(/|$)")
+"""There, fields of the LUN stand alone."""
 _V1_PLACES: Final[dict[Path, str]] = {
     ("size",): "luns[0].size_bytes",
     ("volume",): "luns[0].volume",
@@ -63,8 +66,10 @@ def nas_field(path: Path) -> str:
     return dotted(tuple(_NAS_NAMES.get(step, step) if isinstance(step, str) else step for step in path))
 
 
-def v1_field(path: Path) -> str:
-    """API v1's name for a field of the model."""
+def v1_field(path: Path, request_path: str = "") -> str:
+    """API v1's name for a field of the model, in the answer to a request to this path."""
+    if _OF_ONE_LUN.match(request_path):
+        return "size_bytes" if path == ("size",) else dotted(path)
     if path and path[0] in {"one_way", "mutual", "credentials"}:
         return dotted(("chap", *path))
     if len(path) > 1 and path[0] == "discovery" and path[1] in {"one_way", "mutual"}:
@@ -100,7 +105,7 @@ def answer(
     content = {
         "errors": [
             {
-                "field": dotted(each.path) if own_words else v1_field(each.path),
+                "field": dotted(each.path) if own_words else v1_field(each.path, request_path),
                 "code": each.fault.value,
                 "message": each.message,
                 "blockers": list(each.blockers),

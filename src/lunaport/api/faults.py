@@ -52,6 +52,8 @@ WIRE: Final[dict[Fault, Wire]] = {
     Fault.LUNS_INVALID: Wire(1601, 400, 422),
     Fault.LUN_KIND_INVALID: Wire(1606, 400, 422),
     Fault.LUN_KIND_FIXED: Wire(1607, 409, 409),
+    Fault.LUN_TAKEN: Wire(1608, 409, 409),
+    Fault.LUN_LAST: Wire(1609, 409, 409),
     Fault.PORT_INVALID: Wire(1701, 400, 422),
     Fault.PORT_UNAVAILABLE: Wire(1702, 409, 409),
     Fault.ISNS_ADDRESS_INVALID: Wire(1703, 400, 422),

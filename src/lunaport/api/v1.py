@@ -10,6 +10,8 @@ from fastapi import APIRouter
 from lunaport.api import v1_models as models
 from lunaport.api.v1_audit import add_audit_routes
 from lunaport.api.v1_events import add_event_routes
+from lunaport.api.v1_lun_models import LunNew, LunPatch
+from lunaport.api.v1_luns import add_lun_routes
 from lunaport.api.v1_service import add_service_routes
 from lunaport.api.v1_sessions import add_session_routes
 from lunaport.api.v1_status import add_status_routes
@@ -26,6 +28,7 @@ def v1_router(nas: Nas) -> APIRouter:
     """The routes of API v1."""
     router = APIRouter(prefix=PREFIX)
     add_target_routes(router, nas)
+    add_lun_routes(router, nas)
     add_volume_routes(router, nas)
     add_service_routes(router, nas)
     add_session_routes(router, nas)
@@ -42,6 +45,8 @@ def v1_router(nas: Nas) -> APIRouter:
 BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
     models.TargetIn,
     models.TargetPatch,
+    LunNew,
+    LunPatch,
     models.VolumeIn,
     models.VolumePatch,
     models.ServiceIn,

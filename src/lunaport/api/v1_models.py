@@ -23,35 +23,14 @@ from lunaport.api.v1_access import (
 from lunaport.api.v1_access import (
     Document as Document,
 )
-from lunaport.model.lun import LUN_MAX, LUNS_MAX
+from lunaport.api.v1_lun_models import LunIn, LunOut
+from lunaport.model.lun import LUNS_MAX
 from lunaport.model.volume import OVERCOMMIT_FACTOR_DEFAULT
 
 
 def example(document: Any) -> ConfigDict:
     """The configuration of a document that is shown with an example."""
     return ConfigDict(extra="forbid", json_schema_extra={"example": document})
-
-
-class LunIn(Document):
-    """A logical unit. What is left out of one that exists stays; all but its size is chosen when it is made."""
-
-    lun: int = Field(default=0, ge=0, le=LUN_MAX)
-    size_bytes: int = Field(description="Rounded up to whole blocks. May grow later, not shrink.")
-    volume: str | None = Field(default=None, description="Left out: `default` for a new target, else as it is.")
-    encrypted: bool | None = Field(default=None, description="Encryption at rest (AES-256-XTS). False by default.")
-    block_size_bytes: int | None = Field(default=None, description="512 (default) or 4096.")
-    physical_block_size_bytes: int | None = Field(default=None, description="512 to 65536; 4096 by default.")
-    read_only: bool | None = Field(default=None, description="Initiators may only read.")
-    removable: bool | None = Field(default=None, description="Initiators may eject and load the medium.")
-    write_cache: bool | None = Field(
-        default=None, description="False: every write is durable before it is answered. True by default."
-    )
-    unmap: bool | None = Field(
-        default=None, description="Initiators may give space back; false: it looks fully provisioned. True by default."
-    )
-    vendor: str | None = Field(default=None, description="What INQUIRY says: 1 to 8 characters of ASCII.")
-    product: str | None = Field(default=None, description="What INQUIRY says: 1 to 16 characters of ASCII.")
-    serial: str | None = Field(default=None, description="Up to 36 characters of ASCII; empty: the uuid.")
 
 
 class LimitsIn(Document):
@@ -102,25 +81,6 @@ class TargetPatch(Document):
     chap: ChapPairPatch = Field(default_factory=ChapPairPatch)
     access: AccessPatch = Field(default_factory=AccessPatch)
     limits: LimitsPatch = Field(default_factory=LimitsPatch)
-
-
-class LunOut(Document):
-    """A logical unit."""
-
-    lun: int
-    uuid: str = Field(description="The NAA identifier derives from it.")
-    size_bytes: int
-    volume: str
-    encrypted: bool = Field(description="Whether its data lies encrypted on the disk.")
-    block_size_bytes: int
-    physical_block_size_bytes: int
-    read_only: bool
-    removable: bool
-    write_cache: bool
-    unmap: bool
-    vendor: str
-    product: str
-    serial: str = Field(description="Empty: the uuid.")
 
 
 class TargetOut(Document):

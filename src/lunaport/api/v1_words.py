@@ -29,10 +29,11 @@ from lunaport.api.v1_access_words import (
 from lunaport.api.v1_access_words import (
     when as when,
 )
+from lunaport.api.v1_lun_models import LunIn, LunNew, LunOut, LunPatch
 from lunaport.model.errors import Fault, Problem
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
 from lunaport.model.limits import LimitsChange
-from lunaport.model.lun import KIND_FIELDS, LunChange
+from lunaport.model.lun import KIND_FIELDS, Lun, LunChange
 from lunaport.model.target import Target, TargetChange
 from lunaport.service.nas import IsnsServerReport, PortalReport
 from lunaport.service.volumes import VolumeReport
@@ -108,8 +109,11 @@ def parse_id(text: str) -> int:
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) else -1
 
 
-def _lun_change(lun: v1.LunIn) -> LunChange:
-    kind = {name: value for name in KIND_FIELDS if (value := getattr(lun, name)) is not None}
+def lun_change(lun: LunIn | LunNew | LunPatch) -> LunChange:
+    """The change that a document asks for."""
+    kind = {name: value for name in KIND_FIELDS if (value := getattr(lun, name, None)) is not None}
+    if isinstance(lun, LunPatch):
+        return LunChange(size=lun.size_bytes, kind=kind)
     return LunChange(lun=lun.lun, size=lun.size_bytes, volume=lun.volume, kind=kind)
 
 
@@ -117,7 +121,7 @@ def target_change(document: v1.TargetIn | v1.TargetPatch) -> TargetChange:
     """The change that a document asks for."""
     return TargetChange(
         name=document.name,
-        luns=tuple(map(_lun_change, document.luns)) if document.luns else None,
+        luns=tuple(map(lun_change, document.luns)) if document.luns else None,
         whole=isinstance(document, v1.TargetIn) or None,
         header_digest=document.header_digest,
         data_digest=document.data_digest,
@@ -171,6 +175,11 @@ def parse_when(text: str | None, field: str) -> float | None:
     raise refuse(Fault.TIME_INVALID, "is no time with its zone; right would be 2030-01-31T12:00:00Z", field)
 
 
+def lun_out(lun: Lun) -> LunOut:
+    """A LUN as a document."""
+    return LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume, **asdict(lun.kind))
+
+
 def target_out(target: Target) -> v1.TargetOut:
     """A target as a document."""
     return v1.TargetOut(
@@ -178,10 +187,7 @@ def target_out(target: Target) -> v1.TargetOut:
         name=target.name,
         header_digest=target.header_digest,
         data_digest=target.data_digest,
-        luns=[
-            v1.LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume, **asdict(lun.kind))
-            for lun in target.luns
-        ],
+        luns=[lun_out(lun) for lun in target.luns],
         chap=ChapPairOut(
             one_way=one_way_out(target.one_way),
             mutual=chap_out(target.mutual),

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from lunaport.cli.context import AsJson, command, connected, group
-from lunaport.cli.targets import find_target
+from lunaport.cli.lookup import find_target
 
 sessions: Final = group("session", "Who is logged in.")
 logins: Final = group("login", "Who could not log in.")

@@ -9,17 +9,36 @@ import typer
 from lunaport.cli.connection import read_secret
 from lunaport.cli.context import AsJson, TargetName, command, confirm, connected, group
 from lunaport.cli.errors import CliError, Exit
+from lunaport.cli.lookup import find_target, parse_size
+from lunaport.cli.luns import (
+    KIND_OPTIONS,
+    BlockSize,
+    Encrypted,
+    NoUnmap,
+    PhysicalBlockSize,
+    Product,
+    ReadOnly,
+    Removable,
+    Serial,
+    Vendor,
+    WriteThrough,
+    kind_document,
+    traits,
+)
+from lunaport.cli.luns import app as luns
 
 if TYPE_CHECKING:  # loaded when a command runs
     from lunaport.cli.client import Client
 
-app: Final = group("target", "Targets, each with its disk.")
+app: Final = group("target", "Targets and their disks.")
+app.add_typer(luns)
 
 POLL_S: Final = 0.5
 OPTIONS: Final = {
     "name": "--name",
     "luns[0].size_bytes": "--size",
     "luns[0].volume": "--volume",
+    **{f"luns[0].{field}": option for field, option in KIND_OPTIONS.items()},
     "chap.one_way.username": "--chap-user",
     "chap.one_way.secret": "--chap-secret-file",
     "chap.mutual.username": "--mutual-user",
@@ -60,12 +79,13 @@ def list_targets(context: typer.Context, as_json: AsJson = False) -> None:
             each["name"],
             amount(each["luns"][0]["size_bytes"]),
             each["luns"][0]["volume"],
+            len(each["luns"]),
             each["chap"]["one_way"]["enabled"],
             each["draining"],
         )
         for each in found
     ]
-    print_table(("ID", "NAME", "SIZE", "VOLUME", "CHAP", "DRAINING"), rows, empty="There are no targets.")
+    print_table(("ID", "NAME", "SIZE", "VOLUME", "LUNS", "CHAP", "DRAINING"), rows, empty="There are no targets.")
 
 
 @app.command()
@@ -91,16 +111,34 @@ def create(
     mutual_secret_file: MutualSecret = None,
     iops: Iops = None,
     bytes_per_second: Throughput = None,
+    lun: Annotated[int | None, typer.Option(help="The number of its LUN. [0]")] = None,
+    block_size: BlockSize = None,
+    physical_block_size: PhysicalBlockSize = None,
+    read_only: ReadOnly = False,
+    removable: Removable = False,
+    write_through: WriteThrough = False,
+    no_unmap: NoUnmap = False,
+    vendor: Vendor = None,
+    product: Product = None,
+    serial: Serial = None,
+    encrypted: Encrypted = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a target with its disk; initiators can log in when this returns."""
+    """Make a target with its disk; initiators can log in when this returns. `target lun add` gives it more."""
     body = document(
         size, header_digest, data_digest, (chap_user, chap_secret_file), (mutual_user, mutual_secret_file), iops,
         bytes_per_second,
     )  # fmt: skip
     body["name"] = name
+    body["luns"][0] |= kind_document(
+        block_size=block_size, physical_block_size=physical_block_size, read_only=read_only, removable=removable,
+        write_through=write_through, no_unmap=no_unmap, vendor=vendor, product=product, serial=serial,
+        encrypted=encrypted,
+    )  # fmt: skip
     if volume is not None:
         body["luns"][0]["volume"] = volume
+    if lun is not None:
+        body["luns"][0]["lun"] = lun
     with connected(context) as client:
         print_target(client.call("POST", "/targets", body, options=OPTIONS | {"name": "NAME"}), as_json=as_json)
 
@@ -156,7 +194,7 @@ def grow(
         if more:
             wanted += found["luns"][0]["size_bytes"]
         # Read, then written: somebody else's change in between must not be added to.
-        body = {"luns": [{"size_bytes": wanted}]}
+        body = {"luns": [{"lun": found["luns"][0]["lun"], "size_bytes": wanted}]}
         options = {"luns[0].size_bytes": "SIZE"}
         path = f"/targets/{found['id']}"
         print_target(
@@ -212,21 +250,6 @@ def drain_and_wait(client: "Client", path: str, *, undo: bool, wait_s: float, as
         raise CliError(Exit.TIMEOUT, f"after {wait_s:g} s there are sessions left; lunaport session list shows them")
 
 
-def find_target(client: "Client", text: str) -> Any:
-    """The target that a user means. Raises CliError."""
-    if text.isascii() and text.isdigit():
-        return client.call("GET", f"/targets/{text}")
-    for exact in client.pages("/targets", {"name": text.lower()}):
-        return exact
-    found = [each for each in client.pages("/targets") if each["name"].partition(":")[2] == text.lower()]
-    if len(found) > 1:
-        names = ", ".join(each["name"] for each in found[:10])
-        raise CliError(Exit.CONFLICT, f"TARGET: {text} could be any of {names}; right would be one of these")
-    if not found:
-        raise CliError(Exit.NOT_FOUND, f"TARGET: there is no target {text}; lunaport target list shows those there are")
-    return found[0]
-
-
 def document(
     size: str | None,
     header_digest: bool | None,
@@ -276,17 +299,6 @@ def chap_document(user: str | None, secret_file: str | None, option: str, variab
     return values
 
 
-def parse_size(text: str, option: str) -> int:
-    """A size in bytes. Raises CliError."""
-    from lunaport.model.errors import InvalidError
-    from lunaport.model.size import parse_size as parse
-
-    try:
-        return parse(text)
-    except InvalidError as error:
-        raise CliError(Exit.USAGE, f"{option}: {error.problems[0].message}") from error
-
-
 def print_target(target: Any, *, as_json: bool) -> None:
     """One target."""
     from lunaport.cli.output import amount, print_json, print_record
@@ -301,6 +313,10 @@ def print_target(target: Any, *, as_json: bool) -> None:
             "name": target["name"],
             "size": f"{amount(lun['size_bytes'])} ({lun['size_bytes']} bytes)",
             "volume": lun["volume"],
+            **{
+                f"LUN {each['lun']}": f"{amount(each['size_bytes'])} on {each['volume']}, {traits(each)}"
+                for each in (target["luns"] if len(target["luns"]) > 1 else ())
+            },
             "header digest": target["header_digest"],
             "data digest": target["data_digest"],
             "CHAP": chap["one_way"]["username"] if chap["one_way"]["enabled"] else "no",

@@ -6,7 +6,7 @@ The least that does it: whoever is in the plan is touched, nobody else.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from lunaport.engine.interface import Change, TargetSpec
+from lunaport.engine.interface import Change, LunSpec, TargetSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class Plan:
     stop: tuple[str, ...]
     """Targets to end with their sessions: gone, or changed in what cannot change under a session."""
     update: tuple[TargetSpec, ...]
-    """Targets that stay: new secrets and digests for the next login, larger disks at once."""
+    """Targets that stay: new secrets and digests for the next login, other LUNs and larger disks at once."""
     start: tuple[TargetSpec, ...]
     """Targets to open."""
 
@@ -46,10 +46,18 @@ def step(running: Mapping[str, TargetSpec], change: Change) -> dict[str, TargetS
 
 
 def updatable(old: TargetSpec, new: TargetSpec) -> bool:
-    """Whether a running target can become `new` with its sessions: the same disks, none smaller."""
-    if len(old.luns) != len(new.luns):
-        return False
-    return all(
-        replace(was, size_bytes=0) == replace(becomes, size_bytes=0) and was.size_bytes <= becomes.size_bytes
-        for was, becomes in zip(old.luns, new.luns, strict=True)
-    )
+    """Whether a running target can become `new` with its sessions.
+
+    LUNs may come and go; one that stays is the same disk, not smaller, but for what can change under a session.
+    """
+    before = {lun.uuid: lun for lun in old.luns}
+    return all(_may_become(before[lun.uuid], lun) for lun in new.luns if lun.uuid in before)
+
+
+def _may_become(was: LunSpec, becomes: LunSpec) -> bool:
+    return _fixed(was) == _fixed(becomes) and was.size_bytes <= becomes.size_bytes
+
+
+def _fixed(spec: LunSpec) -> LunSpec:
+    """What of a LUN stays as long as it is served."""
+    return replace(spec, size_bytes=0, read_only=False, write_cache=True)

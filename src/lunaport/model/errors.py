@@ -44,6 +44,8 @@ class Fault(StrEnum):
     LUNS_INVALID = "luns_invalid"
     LUN_KIND_INVALID = "lun_kind_invalid"
     LUN_KIND_FIXED = "lun_kind_fixed"
+    LUN_TAKEN = "lun_taken"
+    LUN_LAST = "lun_last"
     PORT_INVALID = "port_invalid"
     PORT_UNAVAILABLE = "port_unavailable"
     ISNS_ADDRESS_INVALID = "isns_address_invalid"

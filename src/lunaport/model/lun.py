@@ -1,11 +1,12 @@
 """A logical unit as it is kept: where it lies, how large it is, and what kind of disk it shows.
 
-`merge_luns` is where the LUNs of a request meet those that are stored. The kind is chosen once: what an initiator has
-seen of a disk must not become another disk under it. Sizes may grow. Pure; the volume and its room are checked above.
+`merge_luns` is where the LUNs of a request meet those that are stored. Most of the kind is chosen once: what an
+initiator has seen of a disk must not become another disk under it. Sizes may grow, and CHANGEABLE may change. Pure; the
+volume and its room are checked above.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final
@@ -17,6 +18,8 @@ from lunaport.model.volume import DEFAULT_VOLUME
 LUN_MAX: Final = 16383
 LUNS_MAX: Final = 256
 """Of one target."""
+CHANGEABLE: Final = ("read_only", "write_cache")
+"""What of the kind of a LUN may change while it is used."""
 BLOCK_SIZES: Final = (512, 4096)
 PHYSICAL_BLOCK_SIZES: Final = (512, 4096, 8192, 16384, 32768, 65536)
 VENDOR_CHARS_MAX: Final = 8
@@ -34,7 +37,7 @@ class LunState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LunKind:
-    """What kind of disk initiators see. Chosen when the LUN is made, and kept."""
+    """What kind of disk initiators see. Chosen when the LUN is made, and kept but for CHANGEABLE."""
 
     block_size_bytes: int = 512
     physical_block_size_bytes: int = 4096
@@ -92,11 +95,17 @@ class LunDraft:
 
 
 def merge_luns(
-    current: Sequence[Lun], changes: Sequence[LunChange], place: Callable[[int, str], Path], problems: Collector
+    current: Sequence[Lun],
+    changes: Sequence[LunChange],
+    place: Callable[[int, str], Path],
+    problems: Collector,
+    *,
+    adds: bool = False,
 ) -> tuple[LunDraft, ...]:
     """`current` (empty: there is no target yet) as `changes` make them, in the order of their numbers.
 
-    `place`: the path of a field of the change with an index. What is wrong is noted in `problems`.
+    `place`: the path of a field of the change with an index. `adds`: numbers that there are not yet become new LUNs.
+    What is wrong is noted in `problems`.
     """
     stored = {lun.lun: lun for lun in current}
     first = current[0].lun if current else 0
@@ -108,18 +117,25 @@ def merge_luns(
         number = first if change.lun is None else change.lun
         if number in seen:
             problems.add(Fault.LUNS_INVALID, f"is {number}, which another LUN of the list has", *place(index, "lun"))
-        elif current and number not in stored:
+        elif current and number not in stored and not adds:
             known = ", ".join(map(str, stored))
             problems.add(
                 Fault.LUNS_INVALID,
-                f"is {number}, but this target has LUN {known}; LUNs are chosen when a target is made, "
-                "so make another target for it",
+                f"is {number}, but this target has LUN {known}; add it first, by POST to the target's luns",
                 *place(index, "lun"),
             )
         else:
             drafts[number] = _merge(stored.get(number), number, change, partial(place, index), problems)
         seen.add(number)
+    if len(drafts) > LUNS_MAX:
+        problems.add(Fault.LUNS_INVALID, f"would be {len(drafts)}; a target has {LUNS_MAX} at most", "luns")
     return tuple(drafts[number] for number in sorted(drafts))
+
+
+def free_number(current: Sequence[Lun]) -> int:
+    """The lowest number that no LUN of a target has."""
+    taken = {lun.lun for lun in current}
+    return next(number for number in range(LUN_MAX + 1) if number not in taken)
 
 
 def _merge(
@@ -167,13 +183,13 @@ def _merge_kind(current: Lun | None, change: LunChange, place: Callable[[str], P
         return kind
     for name, value in change.kind.items():
         now = getattr(current.kind, name)
-        if value != now:
+        if value != now and name not in CHANGEABLE:
             problems.add(
                 Fault.LUN_KIND_FIXED,
                 f"is {now!r} since the LUN was made and cannot change; leave it out or repeat it",
                 *place(name),
             )
-    return current.kind
+    return replace(current.kind, **{name: value for name, value in change.kind.items() if name in CHANGEABLE})
 
 
 def _kind_problems(kind: LunKind) -> list[tuple[str, str]]:

@@ -64,7 +64,7 @@ class TargetChange:
     volume: str | None = None
     luns: tuple[LunChange, ...] | None = None
     whole: bool | None = None
-    """`luns` names every LUN that the target shall have."""
+    """`luns` names every LUN that the target shall have; those that it has not are added."""
     header_digest: bool | None = None
     data_digest: bool | None = None
     one_way: ChapChange = field(default_factory=ChapChange)
@@ -115,10 +115,10 @@ def _merge_luns(current: Target | None, change: TargetChange, problems: Collecto
         if missing:
             problems.add(
                 Fault.LUNS_INVALID,
-                f"leaves out LUN {', '.join(map(str, sorted(missing)))}, which goes with its target only; name it too",
+                f"leaves out LUN {', '.join(map(str, sorted(missing)))}; name it too, or delete it first",
                 "luns",
             )
-    return merge_luns(luns, change.luns, _place_in_list, problems)
+    return merge_luns(luns, change.luns, _place_in_list, problems, adds=bool(change.whole))
 
 
 def _place_in_list(index: int, name: str) -> Path:
@@ -188,8 +188,8 @@ def _either(wanted: bool | None, now: bool) -> bool:
 
 
 def with_draft(target: Target, draft: TargetDraft) -> Target:
-    """`target` with the values of `draft`; its LUNs keep their places."""
-    sizes = {lun.lun: lun.size_bytes for lun in draft.luns}
+    """`target` with the values of `draft`; its LUNs keep their places. LUNs that only the draft has are left out."""
+    drafts = {lun.lun: lun for lun in draft.luns}
     return replace(
         target,
         name=draft.name,
@@ -201,5 +201,7 @@ def with_draft(target: Target, draft: TargetDraft) -> Target:
         access=draft.access,
         limits=draft.limits,
         draining=draft.draining,
-        luns=tuple(replace(lun, size_bytes=sizes[lun.lun]) for lun in target.luns),
+        luns=tuple(
+            replace(lun, size_bytes=drafts[lun.lun].size_bytes, kind=drafts[lun.lun].kind) for lun in target.luns
+        ),
     )

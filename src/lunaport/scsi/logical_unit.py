@@ -9,6 +9,7 @@ of them have ended, so nothing they wrote lands later.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lunaport.blockdev.device import BlockDevice, Space
@@ -25,6 +26,7 @@ from lunaport.scsi.sense import (
     capacity_data_has_changed,
     initializing_command_required,
     medium_not_present,
+    mode_parameters_changed,
     soft_threshold_reached,
     write_protected,
 )
@@ -234,6 +236,21 @@ class LogicalUnit:
         self.modes = modes
         self._run_device()
 
+    def set_read_only(self, read_only: bool, *, thin: bool) -> None:
+        """Take no more writes, or take them again; every nexus is told. `thin`: as at the beginning."""
+        self.read_only = read_only
+        self.thin = thin and (self.bare_device.can_unmap or read_only)
+        self._run_device()
+        self.raise_attention(mode_parameters_changed())
+
+    def set_write_cache(self, write_cache: bool) -> None:
+        """Write back or through from now on, after a reset too; every nexus is told."""
+        self.default_modes = replace(self.default_modes, write_cache=write_cache)
+        if self.saved_modes is not None:
+            self.saved_modes = replace(self.saved_modes, write_cache=write_cache)
+        self.set_modes(replace(self.modes, write_cache=write_cache))
+        self.raise_attention(mode_parameters_changed())
+
     def set_medium(self, *, ejected: bool) -> None:
         """Take the medium out or put it in."""
         self.ejected = ejected
@@ -342,6 +359,13 @@ class LogicalUnit:
                     wait.done()
         if self.order.engaged:
             self.order.proceed()
+
+    def when_ended(self, done: Done) -> None:
+        """Call `done` when every task that waits now has ended, perhaps at once."""
+        if self.task_set:
+            self._waits.append(_Wait(set(self.task_set), done))
+        else:
+            done()
 
     def abort(self, tasks: Iterable[Task], done: Done) -> None:
         """Abort those of `tasks` that are in the task set; `done` when every one has ended, perhaps at once."""

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
+from lunaport.model.lun import LunChange
 from lunaport.model.target import Target, TargetChange
 from lunaport.model.user import Role, Token, User
 from lunaport.model.volume import OVERCOMMIT_FACTOR_DEFAULT, Volume
@@ -42,7 +43,10 @@ class CreateTarget(Action[Target]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateTarget(Action[Target]):
-    """Change a target, live. Sizes may only grow; volumes and kinds of LUN do not change."""
+    """Change a target, live. Sizes may only grow; volumes do not change, and of the kinds of LUN `lun.CHANGEABLE` only.
+
+    With `change.whole`, LUNs that the target has not are added.
+    """
 
     target_id: int
     change: TargetChange
@@ -55,6 +59,43 @@ class DeleteTarget(Action[Target]):
     """End a target's sessions and move its file to the trash. Always legal while the target exists."""
 
     target_id: int
+    revisions: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetLun:
+    """A target, and the number of the LUN of it that an action was about."""
+
+    target: Target
+    lun: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateLun(Action[TargetLun]):
+    """Add a LUN to a target that is in use. Legal when the number is free; none: the lowest free one."""
+
+    target_id: int
+    change: LunChange
+    revisions: frozenset[int] | None = None
+    """As in UpdateTarget; so for the others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateLun(Action[TargetLun]):
+    """Change a LUN, live: a larger size, read-only, write-through."""
+
+    target_id: int
+    lun: int
+    change: LunChange
+    revisions: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteLun(Action[TargetLun]):
+    """Take a LUN off a target and move its file to the trash. Not legal for the last one."""
+
+    target_id: int
+    lun: int
     revisions: frozenset[int] | None = None
 
 

@@ -16,7 +16,7 @@ from lunaport.model.target import Target
 from lunaport.model.user import Token, User
 from lunaport.model.volume import Volume
 from lunaport.service import actions
-from lunaport.service.actions import Action, NewToken
+from lunaport.service.actions import Action, NewToken, TargetLun
 from lunaport.service.actor import CURRENT
 from lunaport.service.context import Context
 from lunaport.service.errors import ServiceError
@@ -26,6 +26,13 @@ LOG = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 UNRECORDED: Final[tuple[type[Action[Any]], ...]] = (actions.TidyUp,)
+_ON_TARGETS: Final = (
+    actions.UpdateTarget,
+    actions.DeleteTarget,
+    actions.CreateLun,
+    actions.UpdateLun,
+    actions.DeleteLun,
+)
 _HUMPS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _REMOVING: Final = ("delete_", "unblock_")
 
@@ -37,7 +44,7 @@ def name_of(action: Action[Any]) -> str:
 
 async def _before(context: Context, action: Action[Any]) -> object:
     """What the action will change, as it is now; None when it is something new."""
-    if isinstance(action, actions.UpdateTarget | actions.DeleteTarget):
+    if isinstance(action, _ON_TARGETS):
         return await context.store.target(action.target_id)
     if isinstance(action, actions.UpdateVolume | actions.DeleteVolume):
         return next((volume for volume in await context.volumes() if volume.name == action.name), None)
@@ -72,6 +79,8 @@ def _subject(action: Action[Any], thing: object) -> str:
 
 
 def _after(action: Action[Any], result: object) -> object:
+    if isinstance(result, TargetLun):
+        return result.target
     if name_of(action).startswith(_REMOVING):
         return None
     return result.token if isinstance(result, NewToken) else result

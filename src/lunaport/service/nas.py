@@ -33,6 +33,7 @@ from lunaport.service.desired import desired_state, portal_specs
 from lunaport.service.errors import NotFoundError, UnavailableError
 from lunaport.service.events import EventHub
 from lunaport.service.iscsi_service import update_service
+from lunaport.service.luns import create_lun, delete_lun, update_lun
 from lunaport.service.registration import IsnsServerReport, Registration
 from lunaport.service.sessions import close_session
 from lunaport.service.targets import create_target, delete_target, update_target
@@ -67,6 +68,9 @@ _HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] 
     actions.CreateTarget: create_target,
     actions.UpdateTarget: update_target,
     actions.DeleteTarget: delete_target,
+    actions.CreateLun: create_lun,
+    actions.UpdateLun: update_lun,
+    actions.DeleteLun: delete_lun,
     actions.CreateVolume: create_volume,
     actions.UpdateVolume: update_volume,
     actions.DeleteVolume: delete_volume,

@@ -5,12 +5,13 @@ raises, nothing has changed. Each raises the counter of the configuration (`revi
 changed. Callers change one thing at a time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from lunaport.model.audit import AuditEntry, AuditFilter, Outcome
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
+from lunaport.model.lun import Lun
 from lunaport.model.target import Target
 from lunaport.model.trash import TrashedTarget
 from lunaport.model.user import Token, User
@@ -40,8 +41,29 @@ class TargetStore(Protocol):
     async def activate_target(self, target_id: int) -> Target:
         """End the creation: from now on the target is listed."""
 
-    async def replace_target(self, target: Target) -> Target:
-        """Store new values for an active target."""
+    async def replace_target(self, target: Target, *, unfinished: Collection[str] = ()) -> Target:
+        """Store new values for an active target; LUNs in creation that it has become active.
+
+        `unfinished`: LUNs, by uuid, that became active so a moment ago and are in creation again.
+        """
+
+    async def reserve_luns(self, target_id: int, luns: Sequence[Lun]) -> None:
+        """Add LUNs in creation to an active target: their numbers are taken, the target does not have them yet."""
+
+    async def unfinished_luns(self) -> Sequence[tuple[int, Lun]]:
+        """LUNs in creation of active targets, with the ids of these."""
+
+    async def forget_lun(self, uuid: str) -> None:
+        """Drop a LUN in creation."""
+
+    async def trash_lun(self, target_id: int, uuid: str, file: str, now: float) -> Target:
+        """Take a LUN from an active target; `file` is where it shall be moved to. Returns the target without it.
+
+        In the trash it is a target of the same name, with this LUN only.
+        """
+
+    async def restore_lun(self, target_id: int, uuid: str) -> Target:
+        """Undo `trash_lun` while no file has been moved."""
 
     async def trash_target(self, target_id: int, files: Mapping[str, str], now: float) -> None:
         """Take an active target off the list; `files`: LUN uuid to the file it shall be moved to."""

@@ -1,13 +1,15 @@
-"""Creating, changing and deleting a target.
+"""Creating, changing and deleting a target. Its LUNs one by one: `service.luns`.
 
 The order of steps is what makes a crash harmless. Creation: the row first (it reserves the name), then the file, then
 the wire, then the row says active; a row still in creation at the next start is undone. Change: the file grows first,
 so that it always holds what the database promises; then the database, because a disk that an initiator has seen grown
-must never be small again after a crash; then the wire. Deletion: the row says trashed first, then off the wire, then
-the file moves; from the moment it is off the wire it only goes forward.
+must never be small again after a crash; then the wire. LUNs that a change adds are put down as being made and get their
+files before all that, and become part of the target with the change. Deletion: the row says trashed first, then off the
+wire, then the file moves; from the moment it is off the wire it only goes forward.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -20,7 +22,7 @@ from lunaport.model.trash import TrashedTarget
 from lunaport.model.volume import Volume
 from lunaport.service.actions import CreateTarget, DeleteTarget, UpdateTarget
 from lunaport.service.context import LOG, Context, Undo, check_revision, engine_errors, translate
-from lunaport.service.desired import target_spec
+from lunaport.service.desired import Places, target_spec
 from lunaport.service.errors import ConflictError, NotFoundError
 
 LUN_FOLDER = "luns"
@@ -72,13 +74,19 @@ def _new_lun(context: Context, draft: LunDraft) -> Lun:
 
 async def update_target(context: Context, action: UpdateTarget) -> Target:
     """Carry out UpdateTarget."""
-    current = await _existing(context, action.target_id)
+    current = await existing_target(context, action.target_id)
     check_revision(current.revision, action.revisions)
     draft = merge_target(current, action.change, iqn_prefix=context.config.iqn_prefix, now=context.clock())
-    sizes = {lun.lun: lun.size_bytes for lun in current.luns}
-    for lun, wish in zip(current.luns, draft.luns, strict=True):
+    return await change_target(context, current, draft)
+
+
+async def change_target(context: Context, current: Target, draft: TargetDraft) -> Target:
+    """Make a target what the draft says, LUNs that are new in it included."""
+    stored_luns = {lun.lun: lun for lun in current.luns}
+    for wish in draft.luns:
         volume = await context.volume(wish.volume, wish.volume_path)
-        if volume.name != lun.volume:
+        lun = stored_luns.get(wish.lun)
+        if lun is not None and volume.name != lun.volume:
             raise ConflictError(
                 Fault.VOLUME_FIXED,
                 f"is {lun.volume!r} and a share cannot move to another volume yet; leave it out or repeat it",
@@ -87,28 +95,48 @@ async def update_target(context: Context, action: UpdateTarget) -> Target:
             )
     if draft.name != current.name:
         await _check_name(context, draft.name)
+    sizes = {lun.lun: lun.size_bytes for lun in current.luns}
     await _check_room(context, draft.luns, sizes)
-    wanted = with_draft(current, draft)
+    added = tuple(_new_lun(context, wish) for wish in draft.luns if wish.lun not in stored_luns)
+    changed = with_draft(current, draft)
+    wanted = replace(changed, luns=tuple(sorted((*changed.luns, *added), key=lambda lun: lun.lun)))
     if wanted == current:
         return current
     places = await context.places()
     async with engine_errors(), Undo() as undo:
-        for lun in wanted.luns:
+        await _make_luns(context, current, added, places, undo)
+        for lun in changed.luns:
             if lun.size_bytes > sizes[lun.lun]:
                 await context.engine.grow_file(places.path(lun.volume, lun.file), lun.size_bytes)
         stored = await context.store.replace_target(wanted)
-        undo.push(lambda: context.store.replace_target(current))
+        undo.push(lambda: context.store.replace_target(current, unfinished=[lun.uuid for lun in added]))
         removed = (current.name,) if stored.name != current.name else ()
         await context.engine.apply(Change(removed=removed, put=(target_spec(stored, places),)))
         return stored
 
 
+async def _make_luns(context: Context, target: Target, luns: Sequence[Lun], places: Places, undo: Undo) -> None:
+    """Put new LUNs of a target down as being made, and make their files."""
+    if not luns:
+        return
+    for target_id, unfinished in await context.store.unfinished_luns():
+        if target_id == target.id:
+            await roll_back_lun(context, unfinished)
+    await context.store.reserve_luns(target.id, luns)
+    for lun in luns:
+        undo.push(partial(context.store.forget_lun, lun.uuid))
+    for lun in luns:
+        path = places.path(lun.volume, lun.file)
+        undo.push(partial(context.engine.remove_file, path))
+        await context.engine.create_file(path, lun.size_bytes, key=lun.key)
+
+
 async def delete_target(context: Context, action: DeleteTarget) -> Target:
     """Carry out DeleteTarget."""
-    current = await _existing(context, action.target_id)
+    current = await existing_target(context, action.target_id)
     check_revision(current.revision, action.revisions)
     now = context.clock()
-    files = {lun.uuid: _trash_file(current.name, lun.uuid, now) for lun in current.luns}
+    files = {lun.uuid: trash_file(current.name, lun.uuid, now) for lun in current.luns}
     async with engine_errors(), Undo() as undo:
         await context.store.trash_target(current.id, files, now)
         undo.push(lambda: context.store.restore_target(current.id))
@@ -134,6 +162,18 @@ async def move_to_trash(context: Context, trashed: TrashedTarget) -> None:
     await context.store.finish_trash(trashed.id)
 
 
+async def roll_back_lun(context: Context, lun: Lun) -> bool:
+    """Undo the creation of a LUN that did not end; False when the engine would not remove the file yet."""
+    places = await context.places()
+    try:
+        await context.engine.remove_file(places.path(lun.volume, lun.file))
+    except EngineError as error:
+        LOG.warning("the unfinished LUN %d on %s cannot be removed yet: %s", lun.lun, lun.volume, error)
+        return False
+    await context.store.forget_lun(lun.uuid)
+    return True
+
+
 async def roll_back_creation(context: Context, target: Target) -> bool:
     """Undo a creation that did not end; False when the engine would not remove the file yet."""
     places = await context.places()
@@ -147,13 +187,15 @@ async def roll_back_creation(context: Context, target: Target) -> bool:
     return True
 
 
-def _trash_file(name: str, uuid: str, now: float) -> str:
+def trash_file(name: str, uuid: str, now: float) -> str:
+    """Where in the trash of its volume the file of a LUN of this target is put."""
     when = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     short = name.encode()[:TRASH_NAME_BYTES_MAX].decode(errors="ignore")
     return f"{TRASH_FOLDER}/{when}-{short}-{uuid}.img"
 
 
-async def _existing(context: Context, target_id: int) -> Target:
+async def existing_target(context: Context, target_id: int) -> Target:
+    """An active target. Raises NotFoundError."""
     target = await context.store.target(target_id)
     if target is None:
         raise NotFoundError("share with the id", target_id, ("id",))

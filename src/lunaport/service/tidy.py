@@ -4,7 +4,7 @@ from lunaport.engine.interface import EngineError
 from lunaport.model.trash import TrashedTarget
 from lunaport.service.actions import TidyUp
 from lunaport.service.context import LOG, Context
-from lunaport.service.targets import move_to_trash, roll_back_creation
+from lunaport.service.targets import move_to_trash, roll_back_creation, roll_back_lun
 
 DAY_S = 86400.0
 
@@ -14,6 +14,8 @@ async def tidy_up(context: Context, action: TidyUp) -> int:
     del action  # it holds nothing
     for unfinished in await context.store.in_creation():
         await roll_back_creation(context, unfinished)
+    for _, lun in await context.store.unfinished_luns():
+        await roll_back_lun(context, lun)
     removed = 0
     kept_from = context.clock() - context.config.trash_days * DAY_S
     for trashed in await context.store.trashed():

@@ -20,6 +20,9 @@ KINDS: Final[dict[type[actions.Action[Any]], str]] = {
     actions.CreateTarget: "target_created",
     actions.UpdateTarget: "target_changed",
     actions.DeleteTarget: "target_deleted",
+    actions.CreateLun: "lun_created",
+    actions.UpdateLun: "lun_changed",
+    actions.DeleteLun: "lun_deleted",
     actions.CreateVolume: "volume_created",
     actions.UpdateVolume: "volume_changed",
     actions.DeleteVolume: "volume_deleted",
@@ -38,6 +41,8 @@ def tell_action(events: EventHub, action: actions.Action[Any], result: object) -
     match result:
         case Target():
             facts = {"id": str(result.id), "target": result.name}
+        case actions.TargetLun(target=target, lun=lun):
+            facts = {"id": str(target.id), "target": target.name, "lun": str(lun)}
         case Volume():
             facts = {"volume": result.name}
         case IscsiService():

@@ -21,6 +21,7 @@ from lunaport.blockdev.device import BlockDevice, Buffer, DeviceError, DeviceFau
 from lunaport.storage import attributes, intent
 from lunaport.storage.errors import StorageError, storage_error
 from lunaport.storage.fallocate import is_in_memory, punch_hole, zero_range
+from lunaport.storage.reopen import reopen_for_writing
 
 EXTENTS_MAX = 4096
 """`extents` calls the rest of a range mapped after so many runs: always a legal answer, and it bounds the walk."""
@@ -111,6 +112,7 @@ class FileDevice:
         self, fd: int, *, path: str, size_bytes: int, can_unmap: bool, in_memory: bool, clock: Callable[[], float]
     ) -> None:
         self._fd = fd
+        self._path = path
         self._intent = intent.IntentRecord(path + intent.SUFFIX)
         self._intent_lock = threading.Lock()
         self._size_bytes = size_bytes
@@ -148,6 +150,14 @@ class FileDevice:
         except OSError as error:
             raise _write_error(error) from error
         self._size_bytes = size_bytes
+
+    def reopen_for_writing(self) -> None:
+        """Let who writes to the device write to the file, which was opened for reading. Blocks. Raises DeviceError."""
+        try:
+            reopen_for_writing(self._fd, self._path)
+            self._can_unmap = _can_punch(self._fd, os.fstat(self._fd).st_size)
+        except OSError as error:
+            raise _write_error(error) from error
 
     def read_now(self, offset: int, buffers: Sequence[Buffer]) -> int:
         # The flags are 0 for a file in memory, where RWF_NOWAIT is refused and nothing waits anyway. Any other file

@@ -153,11 +153,15 @@ def lun_row(target_id: int, lun: Lun, box: SecretBox) -> dict[str, Any]:
         "volume": lun.volume,
         "file": lun.file,
         "trash_file": "",
-        "size_bytes": lun.size_bytes,
         "state": lun.state.value,
         "key": box.encrypt(lun.key, _key_context(lun.uuid)) if lun.key else None,
-        "kind": _kind_column(lun.kind),
+        **lun_values(lun),
     }
+
+
+def lun_values(lun: Lun) -> dict[str, Any]:
+    """What of a LUN's row a change may change."""
+    return {"size_bytes": lun.size_bytes, "kind": _kind_column(lun.kind)}
 
 
 def _kind_column(kind: LunKind) -> str:

@@ -6,7 +6,7 @@ a database without its key can only mean that the key was lost.
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from lunaport.model.audit import AuditEntry, AuditFilter, Outcome
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import SERVICE_ID, IscsiService
+from lunaport.model.lun import Lun
 from lunaport.model.target import Target
 from lunaport.model.trash import TrashedTarget
 from lunaport.model.user import Token, User
@@ -76,9 +77,29 @@ class SqlStore:
         """End the creation."""
         return await self._database.run(lambda c: targets.activate(c, self._box, target_id))
 
-    async def replace_target(self, target: Target) -> Target:
+    async def replace_target(self, target: Target, *, unfinished: Collection[str] = ()) -> Target:
         """Store new values for an active target."""
-        return await self._database.run(lambda c: targets.replace(c, self._box, target))
+        return await self._database.run(lambda c: targets.replace(c, self._box, target, unfinished))
+
+    async def reserve_luns(self, target_id: int, luns: Sequence[Lun]) -> None:
+        """Add LUNs in creation to an active target."""
+        await self._database.run(lambda c: targets.reserve_luns(c, self._box, target_id, luns))
+
+    async def unfinished_luns(self) -> Sequence[tuple[int, Lun]]:
+        """LUNs in creation of active targets."""
+        return await self._database.run(lambda c: targets.unfinished_luns(c, self._box))
+
+    async def forget_lun(self, uuid: str) -> None:
+        """Drop a LUN in creation."""
+        await self._database.run(lambda c: targets.forget_lun(c, uuid))
+
+    async def trash_lun(self, target_id: int, uuid: str, file: str, now: float) -> Target:
+        """Take a LUN from an active target."""
+        return await self._database.run(lambda c: targets.trash_lun(c, self._box, target_id, uuid, file, now))
+
+    async def restore_lun(self, target_id: int, uuid: str) -> Target:
+        """Undo `trash_lun`."""
+        return await self._database.run(lambda c: targets.restore_lun(c, self._box, target_id, uuid))
 
     async def trash_target(self, target_id: int, files: Mapping[str, str], now: float) -> None:
         """Take an active target off the list."""

@@ -1,7 +1,7 @@
 """Statements on targets, their LUNs and CHAP. Each function runs inside the caller's transaction."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select, update
 
@@ -22,9 +22,11 @@ def next_revision(connection: Connection) -> int:
     return int(connection.execute(statement).scalar_one())
 
 
-def _luns(connection: Connection, target_ids: Select[tuple[int]]) -> Mapping[int, list[RowMapping]]:
+def _luns(connection: Connection, target_ids: Select[tuple[int]], state: str) -> Mapping[int, list[RowMapping]]:
+    """Those in the state of their target: a LUN that is being added to an active one is none of it yet."""
     found: dict[int, list[RowMapping]] = defaultdict(list)
-    statement = select(LUN).where(LUN.c.target_id.in_(target_ids)).order_by(LUN.c.target_id, LUN.c.lun)
+    wanted = LUN.c.target_id.in_(target_ids) & (LUN.c.state == state)
+    statement = select(LUN).where(wanted).order_by(LUN.c.target_id, LUN.c.lun)
     for row in connection.execute(statement).mappings():
         found[row["target_id"]].append(row)
     return found
@@ -66,7 +68,7 @@ def read(
     if count_max is not None:
         ids = ids.limit(count_max)
     luns, chap, credentials = (
-        _luns(connection, ids),
+        _luns(connection, ids, state),
         _chap(connection, box, ids),
         _credentials(connection, box, ids),
     )
@@ -137,8 +139,11 @@ def activate(connection: Connection, box: SecretBox, target_id: int) -> Target:
     return one(connection, box, target_id)
 
 
-def replace(connection: Connection, box: SecretBox, target: Target) -> Target:
-    """Store new values for an active target; its LUNs keep their files."""
+def replace(connection: Connection, box: SecretBox, target: Target, unfinished: Collection[str]) -> Target:
+    """Store new values for an active target; its LUNs keep their files.
+
+    Those in creation that it has become active, and those in `unfinished` are in creation again.
+    """
     changed = connection.execute(
         update(TARGET)
         .where(TARGET.c.id == target.id, TARGET.c.state == ACTIVE)
@@ -146,14 +151,70 @@ def replace(connection: Connection, box: SecretBox, target: Target) -> Target:
     ).rowcount
     if changed != 1:
         raise LookupError(f"there is no active target {target.id}")
+    mine = (LUN.c.target_id == target.id) & (LUN.c.state != TRASHED)
+    connection.execute(update(LUN).where(mine, LUN.c.uuid.in_(unfinished)).values(state=CREATING))
     for lun in target.luns:
-        _resize(connection, lun)
+        connection.execute(
+            update(LUN).where(mine, LUN.c.uuid == lun.uuid).values({**rows.lun_values(lun), "state": ACTIVE})
+        )
     _put_chap(connection, box, target.id, target)
     return one(connection, box, target.id)
 
 
-def _resize(connection: Connection, lun: Lun) -> None:
-    connection.execute(update(LUN).where(LUN.c.uuid == lun.uuid).values(size_bytes=lun.size_bytes))
+def reserve_luns(connection: Connection, box: SecretBox, target_id: int, luns: Sequence[Lun]) -> None:
+    """Add LUNs in creation to an active target."""
+    next_revision(connection)
+    for lun in luns:
+        connection.execute(insert(LUN).values({**rows.lun_row(target_id, lun, box), "state": CREATING}))
+
+
+def unfinished_luns(connection: Connection, box: SecretBox) -> Sequence[tuple[int, Lun]]:
+    """LUNs in creation of active targets, with the ids of these."""
+    statement = select(LUN).join(TARGET, LUN.c.target_id == TARGET.c.id)
+    wanted = statement.where(TARGET.c.state == ACTIVE, LUN.c.state == CREATING).order_by(LUN.c.uuid)
+    return [(row["target_id"], rows.lun_of(row, box)) for row in connection.execute(wanted).mappings()]
+
+
+def forget_lun(connection: Connection, uuid: str) -> None:
+    """Drop a LUN in creation."""
+    next_revision(connection)
+    connection.execute(delete(LUN).where(LUN.c.uuid == uuid, LUN.c.state == CREATING))
+
+
+def trash_lun(connection: Connection, box: SecretBox, target_id: int, uuid: str, file: str, now: float) -> Target:
+    """Take a LUN from an active target; in the trash it is a target of the same name with this LUN only."""
+    target = one(connection, box, target_id)
+    values = {
+        **rows.target_values(target),
+        "state": TRASHED,
+        "created_at": target.created_at,
+        "trashed_at": now,
+        "revision": next_revision(connection),
+    }
+    trash_id = connection.execute(insert(TARGET).values(values).returning(TARGET.c.id)).scalar_one()
+    changed = connection.execute(
+        update(LUN)
+        .where(LUN.c.uuid == uuid, LUN.c.target_id == target_id, LUN.c.state == ACTIVE)
+        .values(target_id=trash_id, state=TRASHED, trash_file=file)
+    ).rowcount
+    if changed != 1:
+        raise LookupError(f"target {target_id} has no LUN {uuid}")
+    return _stamp(connection, box, target_id)
+
+
+def restore_lun(connection: Connection, box: SecretBox, target_id: int, uuid: str) -> Target:
+    """Undo `trash_lun` while the file has not been moved."""
+    trash_id = connection.execute(select(LUN.c.target_id).where(LUN.c.uuid == uuid)).scalar_one()
+    back = {"target_id": target_id, "state": ACTIVE, "trash_file": ""}
+    connection.execute(update(LUN).where(LUN.c.uuid == uuid, LUN.c.state == TRASHED).values(back))
+    forget(connection, trash_id)
+    return _stamp(connection, box, target_id)
+
+
+def _stamp(connection: Connection, box: SecretBox, target_id: int) -> Target:
+    changed = update(TARGET).where(TARGET.c.id == target_id).values(revision=next_revision(connection))
+    connection.execute(changed)
+    return one(connection, box, target_id)
 
 
 def trash(connection: Connection, target_id: int, files: Mapping[str, str], now: float) -> None:
@@ -187,7 +248,7 @@ def forget(connection: Connection, target_id: int) -> None:
 def trashed(connection: Connection) -> Sequence[TrashedTarget]:
     """Everything in the trash."""
     ids = select(TARGET.c.id).where(TARGET.c.state == TRASHED)
-    luns = _luns(connection, ids)
+    luns = _luns(connection, ids, TRASHED)
     statement = select(TARGET).where(TARGET.c.state == TRASHED).order_by(TARGET.c.id)
     return [rows.trashed_of(row, luns.get(row["id"], ())) for row in connection.execute(statement).mappings()]
 

@@ -37,6 +37,8 @@ async def test_every_route_is_there(document: dict[str, Any]) -> None:
         SERVICE: {"get", "put"},
         TARGETS: {"get", "post"},
         f"{TARGETS}/{{target_id}}": {"get", "put", "patch", "delete"},
+        f"{TARGETS}/{{target_id}}/luns": {"get", "post"},
+        f"{TARGETS}/{{target_id}}/luns/{{lun}}": {"get", "patch", "delete"},
         "/api/v1/volumes": {"get", "post"},
         "/api/v1/volumes/{name}": {"get", "patch", "delete"},
         "/api/v1/service": {"get", "put", "patch"},

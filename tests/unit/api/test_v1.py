@@ -380,7 +380,7 @@ async def test_luns_of_several_kinds(client: httpx.AsyncClient) -> None:
     again = await client.put(f"{TARGETS}/{made.json()['id']}", json=NEW | {"luns": luns})
     assert (again.status_code, again.json()["luns"]) == (200, made.json()["luns"])
     other = await client.patch(
-        f"{TARGETS}/{made.json()['id']}", json={"luns": [{"lun": 4, "size_bytes": 8192, "read_only": False}]}
+        f"{TARGETS}/{made.json()['id']}", json={"luns": [{"lun": 4, "size_bytes": 8192, "vendor": "OTHER"}]}
     )
     assert other.status_code == 409
-    assert [(each["field"], each["code"]) for each in v1_errors(other)] == [("luns[0].read_only", "lun_kind_fixed")]
+    assert [(each["field"], each["code"]) for each in v1_errors(other)] == [("luns[0].vendor", "lun_kind_fixed")]

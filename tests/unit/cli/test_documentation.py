@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -15,15 +16,19 @@ PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
 
 def commands() -> list[str]:
     """All commands, as they are typed."""
-    top = typer.main.get_command(make_app())
-    found = []
-    for name, command in getattr(top, "commands").items():  # noqa: B009 - the class is private to typer
-        found += [f"{name} {each}" for each in command.commands]
-    return found
+    return list(below(typer.main.get_command(make_app()), ""))
+
+
+def below(command: object, words: str) -> Iterator[str]:
+    for name, each in getattr(command, "commands").items():  # noqa: B009 - the class is private to typer
+        if hasattr(each, "commands"):
+            yield from below(each, f"{words}{name} ")
+        else:
+            yield f"{words}{name}"
 
 
 def test_every_command_is_described() -> None:
-    assert len(commands()) == 19
+    assert len(commands()) == 23
     for command in commands():
         assert f"`{command}`" in PAGE, command
 

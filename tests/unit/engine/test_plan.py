@@ -38,9 +38,18 @@ def test_secrets_and_larger_disks_change_under_sessions() -> None:
 
 
 def test_another_disk_or_a_smaller_one_starts_the_target_anew() -> None:
-    for changed in (target("a", path="/v/luns/b.img"), target("a", size=512), replace(target("a"), luns=())):
+    for changed in (target("a", path="/v/luns/b.img"), target("a", size=512)):
         plan = diff(by_name(target("a")), by_name(changed))
         assert (plan.stop, plan.update, plan.start) == (("a",), (), (changed,))
+
+
+def test_luns_come_and_go_and_change_under_sessions() -> None:
+    (only,) = target("a").luns
+    second = LunSpec(lun=1, uuid="1" * 32, path="/v/luns/c.img", size_bytes=512)
+    another = replace(second, lun=0)
+    for luns in ((), (only, second), (another,), (replace(only, read_only=True, write_cache=False),)):
+        changed = replace(target("a"), luns=luns)
+        assert diff(by_name(target("a")), by_name(changed)).update == (changed,)
 
 
 def test_a_step_removes_before_it_puts() -> None:

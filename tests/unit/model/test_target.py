@@ -1,10 +1,12 @@
 """How a request meets what is stored."""
 
+from dataclasses import replace
+
 import pytest
 
 from lunaport.model.chap import Chap, ChapChange
 from lunaport.model.errors import Fault, InvalidError, Path
-from lunaport.model.lun import Lun, LunChange, LunDraft, LunKind
+from lunaport.model.lun import LUNS_MAX, Lun, LunChange, LunDraft, LunKind, free_number
 from lunaport.model.name import DEFAULT_IQN_PREFIX
 from lunaport.model.target import Target, TargetChange, TargetDraft, merge_target, with_draft
 
@@ -120,9 +122,36 @@ def test_a_lun_stays_what_it_is() -> None:
     assert faults(TARGET, other) == [(Fault.LUN_KIND_FIXED, ("luns", 0, "block_size_bytes"))]
 
 
-def test_luns_come_and_go_with_their_target_only() -> None:
+def test_what_may_change_of_a_lun() -> None:
+    change = LunChange(lun=0, kind={"read_only": True, "write_cache": False})
+    draft = merge(TARGET, TargetChange(luns=(change,)))
+    assert draft.luns[0].kind == LunKind(read_only=True, write_cache=False)
+    assert with_draft(TARGET, draft).luns[0].kind == draft.luns[0].kind
+
+
+def test_only_a_document_that_names_all_luns_adds_some() -> None:
     more = TargetChange(luns=(LunChange(lun=0), LunChange(lun=1, size=1)))
     assert faults(TARGET, more) == [(Fault.LUNS_INVALID, ("luns", 1, "lun"))]
+    draft = merge(TARGET, replace(more, whole=True))
+    assert [(lun.lun, lun.size_bytes) for lun in draft.luns] == [(0, LUN.size_bytes), (1, 512)]
+    assert with_draft(TARGET, draft).luns == TARGET.luns, "the new one has no file yet"
+
+
+def test_the_number_of_luns_is_bounded() -> None:
+    luns = tuple(
+        Lun(lun=number, uuid=f"{number:032x}", volume="default", file=str(number), size_bytes=512)
+        for number in range(LUNS_MAX)
+    )
+    assert free_number(luns) == LUNS_MAX
+    assert free_number(luns[1:]) == 0
+    full = Target(id=1, name="x", luns=luns)
+    same = tuple(LunChange(lun=lun.lun) for lun in luns)
+    merge(full, TargetChange(luns=same, whole=True))
+    more = TargetChange(luns=(*same, LunChange(lun=LUNS_MAX, size=1)), whole=True)
+    assert faults(full, more) == [(Fault.LUNS_INVALID, ("luns",))]
+
+
+def test_a_lun_is_not_left_out_by_accident() -> None:
     two = Target(id=1, name="x", luns=(LUN, Lun(lun=1, uuid="1" * 32, volume="default", file="y", size_bytes=512)))
     fewer = TargetChange(luns=(LunChange(lun=1),), whole=True)
     assert faults(two, fewer) == [(Fault.LUNS_INVALID, ("luns",))]

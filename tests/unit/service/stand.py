@@ -92,7 +92,7 @@ class Stand:
         return await self.start()
 
 
-def create(name: str = "disk", size: str | int = "1G", **change: Any) -> CreateTarget:
+def create(name: str = "disk", size: str | int | None = "1G", **change: Any) -> CreateTarget:
     """The action that makes a target."""
     return CreateTarget(change=TargetChange(name=name, size=size, **change))
 

@@ -10,8 +10,19 @@ import pytest
 from lunaport.engine.interface import Change
 from lunaport.model.iscsi_service import ServiceChange
 from lunaport.model.limits import LimitsChange
+from lunaport.model.lun import LunChange
 from lunaport.model.target import TargetChange
-from lunaport.service.actions import Action, BlockInitiator, CreateVolume, DeleteTarget, UpdateService, UpdateTarget
+from lunaport.service.actions import (
+    Action,
+    BlockInitiator,
+    CreateLun,
+    CreateVolume,
+    DeleteLun,
+    DeleteTarget,
+    UpdateLun,
+    UpdateService,
+    UpdateTarget,
+)
 from lunaport.service.desired import block_specs, make_places, portal_specs, target_spec
 from lunaport.service.nas import Nas
 from lunaport.service.tidy import DAY_S
@@ -25,6 +36,21 @@ ACTIONS: dict[str, Action[Any]] = {
     "create": create("new", one_way=ALICE),
     "update": UpdateTarget(target_id=1, change=TargetChange(name="renamed", size="2G", one_way=ALICE)),
     "delete": DeleteTarget(target_id=1),
+    "add a lun": CreateLun(target_id=1, change=LunChange(size="1M")),
+    "change a lun": UpdateLun(target_id=1, lun=0, change=LunChange(size="3G", kind={"read_only": True})),
+    "remove a lun": DeleteLun(target_id=1, lun=1),
+    "add two luns and change one": UpdateTarget(
+        target_id=1,
+        change=TargetChange(
+            whole=True,
+            luns=(
+                LunChange(lun=0, size="2G"),
+                LunChange(lun=1),
+                LunChange(lun=5, size="1M"),
+                LunChange(lun=6, size="1M"),
+            ),
+        ),
+    ),
     "service": UpdateService(change=ServiceChange(port="860")),
     "drain": UpdateTarget(target_id=1, change=TargetChange(draining=True, limits=LimitsChange(iops=100))),
     "drain all": UpdateService(change=ServiceChange(draining=True)),
@@ -43,19 +69,21 @@ async def check(nas: Nas, stand: Stand) -> None:
     assert stand.engine.blocks == block_specs(await nas.blocks())
     assert stand.store is not None
     assert await stand.store.in_creation() == []
+    assert await stand.store.unfinished_luns() == []
     trashed = await stand.store.trashed()
     assert all(each.is_moved for each in trashed)
     known = {places.path(lun.volume, lun.file) for each in targets for lun in each.luns}
     known |= {places.path(lun.volume, lun.file) for each in trashed for lun in each.luns}
     assert set(stand.engine.files) == known
-    for each in targets:
-        assert stand.engine.files[places.path("default", each.disk.file)] >= each.disk.size_bytes
+    for lun in (lun for each in targets for lun in each.luns):
+        assert stand.engine.files[places.path("default", lun.file)] >= lun.size_bytes
 
 
 async def crashed(folder: Path, action: Action[Any], fuse: Fuse) -> tuple[Stand, bool]:
     """A NAS that died at the fuse's step while it carried out the action; False: the action ended before."""
     stand = Stand(folder=folder)
-    await (await stand.start()).perform(create(KEPT))
+    two = (LunChange(lun=0, size="1G"), LunChange(lun=1, size="1M"))
+    await (await stand.start()).perform(create(KEPT, size=None, luns=two))
     await stand.stop()
     at, fuse.at = fuse.at, -1
     nas = await stand.open(fuse)

@@ -210,13 +210,13 @@ class Nas:
             [
                 partial(self.end_sessions, leaving, "its target was removed"),
                 *(partial(self.targets.close, name) for name in steps.stop),
-                *(partial(self._update_target, spec) for spec in steps.update),
+                *(partial(self._update_target, spec, partly=partly) for spec in steps.update),
                 *(partial(open_target, spec) for spec in steps.start),
             ],
             done,
         )
 
-    def _update_target(self, spec: TargetSpec, finish: Finish) -> None:
+    def _update_target(self, spec: TargetSpec, finish: Finish, *, partly: bool) -> None:
         """Change a target and what its sessions may do; those that may do nothing any more end."""
 
         def updated(error: BaseException | None) -> None:
@@ -234,7 +234,7 @@ class Nas:
                     ending.append(transport)
             self.end_sessions(ending, "its initiator may not use the target any more", finish)
 
-        self.targets.update(spec, updated)
+        self.targets.update(spec, updated, partly=partly)
 
     def end_sessions(self, transports: list[Transport], reason: str, finish: Finish) -> None:
         """Ask initiators to log out, end those that do not in time; `finish` when all have ended."""

@@ -8,64 +8,19 @@ from functools import partial
 
 import structlog
 
-from lunaport.blockdev.device import BlockDevice, DeviceError
 from lunaport.engine.embedded.access import Access
-from lunaport.engine.embedded.kept_modes import load_modes
+from lunaport.engine.embedded.disk import Disk, open_disk
 from lunaport.engine.embedded.loop import Loop
-from lunaport.engine.embedded.steps import Finish, run_steps, run_together
-from lunaport.engine.embedded.workers import Workers
-from lunaport.engine.interface import EngineError, LunSpec, StorageError, TargetSpec
+from lunaport.engine.embedded.lun_change import change_luns
+from lunaport.engine.embedded.steps import Finish, run_together
+from lunaport.engine.interface import StorageError, TargetSpec
 from lunaport.scsi.copy_domain import CopyDomain
-from lunaport.scsi.erasure import UNREADABLE, parse_plan, resume_erasure
-from lunaport.scsi.logical_unit import LogicalUnit
-from lunaport.scsi.mode_pages import Modes
-from lunaport.scsi.reservation_book import ReservationBook
-from lunaport.scsi.reservation_store import load_reservations
 from lunaport.scsi.target import ScsiTarget
-from lunaport.storage import companion
-from lunaport.storage import errors as storage_errors
-from lunaport.storage.companion import Companion
-from lunaport.storage.encrypted import open_encrypted
-from lunaport.storage.file import FileDevice, open_file
-from lunaport.storage.sidecar import ReservationsSidecar
 
 log = structlog.get_logger()
 
 PORTAL_GROUP_TAG = 1
 """All portals form one portal group."""
-
-
-@dataclass(slots=True)
-class Disk:
-    """A LUN: its file, the logical unit on it, the threads that block for it."""
-
-    spec: LunSpec
-    device: FileDevice
-    workers: Workers
-    unit: LogicalUnit
-
-    def grow(self, spec: LunSpec, finish: Finish) -> None:
-        """Make the file larger (which waits for the disk), then tell the initiators."""
-
-        def grown(error: BaseException | None) -> None:
-            if error is None:
-                self.spec = spec
-                self.unit.grow()
-                finish(None)
-            else:
-                finish(EngineError(f"{spec.path}: {error}"))
-
-        self.workers.submit(lambda: self.device.grow(spec.size_bytes), grown)
-
-    def close(self, finish: Finish) -> None:
-        """Let go of the file when nothing is under way on it any more."""
-
-        def idle() -> None:
-            self.device.close()
-            finish(None)
-
-        self.unit.closing = True
-        self.workers.close(idle)
 
 
 @dataclass(slots=True)
@@ -77,71 +32,6 @@ class Target:
     scsi: ScsiTarget
     disks: dict[int, Disk] = field(default_factory=dict)
     missing: dict[int, str] = field(default_factory=dict)
-
-
-def open_disk(loop: Loop, spec: LunSpec) -> Disk:
-    """Open a LUN's file and put a logical unit on it. Raises StorageError."""
-    try:
-        device = open_file(spec.path, time.monotonic, size_bytes=spec.size_bytes, read_only=spec.read_only)
-        served, erase_key = _decrypted(device, spec)
-    except storage_errors.StorageError as error:
-        raise StorageError(error.fault, error.path, error.reason) from error
-    workers = Workers(loop, f"disk-{spec.uuid[:8]}")
-    store = ReservationsSidecar(spec.path)
-    reservations, damage = load_reservations(store)
-    if damage:
-        log.error("reservations are lost; the disk refuses access until they are replaced", lun=spec.lun, reason=damage)
-    saved_modes, save_modes = load_modes(device)
-    journal = Companion(spec.path, companion.ERASING)
-    unit = LogicalUnit(
-        served,
-        workers,
-        uuid=spec.uuid,
-        serial=spec.serial or spec.uuid,
-        block_size_bytes=spec.block_size_bytes,
-        reservations=ReservationBook(store, reservations),
-        physical_block_size_bytes=spec.physical_block_size_bytes,
-        vendor=spec.vendor,
-        product=spec.product,
-        thin=spec.unmap,
-        read_only=spec.read_only,
-        removable=spec.removable,
-        default_modes=Modes(write_cache=spec.write_cache),
-        saved_modes=saved_modes,
-        save_modes=save_modes,
-        erase_journal=journal,
-        erase_key=erase_key,
-    )
-    _resume_erasure(spec, unit, journal)
-    return Disk(spec, device, workers, unit)
-
-
-def _decrypted(device: FileDevice, spec: LunSpec) -> tuple[BlockDevice, Callable[[], None] | None]:
-    """What the logical unit works on, and how to destroy the key of it; the file itself where there is no key."""
-    if not spec.key:
-        return device, None
-    try:
-        encrypted = open_encrypted(device, spec.path, bytes.fromhex(spec.key))
-    except storage_errors.StorageError:
-        device.close()
-        raise
-    return encrypted, encrypted.erase_key
-
-
-def _resume_erasure(spec: LunSpec, unit: LogicalUnit, journal: Companion) -> None:
-    """Go on with what SANITIZE or FORMAT UNIT had begun before the last end."""
-    try:
-        document = journal.load()
-    except DeviceError as error:
-        log.error("an erasure had begun, and how far it is cannot be read", lun=spec.lun, reason=str(error))
-        plan = UNREADABLE
-    else:
-        if document is None:
-            return
-        plan = parse_plan(document)
-    state = "an erasure had failed; the disk serves nothing until it is erased" if plan.failed else "an erasure goes on"
-    log.warning(state, lun=spec.lun, path=spec.path)
-    resume_erasure(unit, plan)
 
 
 class TargetTable:
@@ -193,26 +83,17 @@ class TargetTable:
                 target.scsi.set_units({number: disk.unit for number, disk in target.disks.items()})
                 log.info("disk is there again", target=target.spec.name, lun=lun.lun)
 
-    def update(self, spec: TargetSpec, finish: Finish) -> None:
-        """New secrets and digests for the next login; larger disks at once. On an error nothing has changed."""
+    def update(self, spec: TargetSpec, finish: Finish, *, partly: bool) -> None:
+        """New secrets and digests for the next login; other LUNs and larger disks at once. An error leaves the LUNs."""
         target = self.targets[spec.name]
-        for lun in spec.luns:
-            if lun.lun in target.missing and lun not in target.spec.luns:
-                finish(EngineError(f"LUN {lun.lun} cannot be changed: {target.missing[lun.lun]}"))
-                return
-        growing = [
-            partial(target.disks[lun.lun].grow, lun)
-            for lun in spec.luns
-            if lun.lun in target.disks and lun.size_bytes > target.disks[lun.lun].spec.size_bytes
-        ]
 
-        def grown(error: BaseException | None) -> None:
+        def changed(error: BaseException | None) -> None:
             if error is None:
                 target.spec = spec
                 target.access = Access(spec, self.clock)
             finish(error)
 
-        run_steps(growing, grown)
+        change_luns(target, spec, partial(open_disk, self.loop), changed, partly=partly)
 
     def close(self, name: str, finish: Finish) -> None:
         """Take a target off the wire; its sessions have ended."""

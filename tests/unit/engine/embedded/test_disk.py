@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from lunaport.engine.embedded.disk import open_disk
 from lunaport.engine.embedded.loop import Loop
-from lunaport.engine.embedded.targets import open_disk
 from lunaport.engine.interface import LunSpec, StorageError
 from lunaport.scsi.enums import ReservationType
 from lunaport.scsi.erasure import ErasePlan, Method, serialize_plan
