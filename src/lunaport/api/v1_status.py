@@ -20,9 +20,16 @@ def add_status_routes(router: APIRouter, nas: Nas) -> None:
         status = await nas.engine_status()
         listening = sum(portal.listening for portal in status.portals)
         serves = status.available and nas.is_started
-        word = "unavailable" if not serves else "ok" if listening == len(status.portals) else "degraded"
+        well = listening == len(status.portals) and not status.disks_failed and not status.reservations_lost
+        word = "unavailable" if not serves else "ok" if well else "degraded"
         if not serves:
             response.status_code = 503
         return v1.HealthOut(
-            status=word, engine=status.available, portals=len(status.portals), portals_listening=listening
+            status=word,
+            engine=status.available,
+            portals=len(status.portals),
+            portals_listening=listening,
+            disks=status.disks,
+            disks_failed=status.disks_failed,
+            reservations_lost=status.reservations_lost,
         )

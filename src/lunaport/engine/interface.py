@@ -55,6 +55,8 @@ class LunSpec:
     product: str = "DISK"
     serial: str = ""
     """Empty: the uuid."""
+    low_space_percent: int = 0
+    """Initiators are told when no more than this of the file system is free; 0: never. Not where it cannot `unmap`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +286,12 @@ class EngineStatus:
     targets: int = 0
     sessions: int = 0
     portals: tuple[PortalReport, ...] = ()
+    disks: int = 0
+    """LUNs that shall be served."""
+    disks_failed: int = 0
+    """Those of them that are not there, or that nothing can be written to any more after a flush failed."""
+    reservations_lost: int = 0
+    """Those that let nobody in until their persistent reservations are replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -213,6 +213,7 @@ async def test_volumes(client: httpx.AsyncClient, stand: Stand) -> None:
         "name": "fast",
         "path": "/srv/fast",
         "overcommit_factor": 2.0,
+        "low_space_percent": 10,
         "committed_bytes": 0,
         "usage": {"total_bytes": 1 << 40, "free_bytes": 1 << 40, "used_bytes": 0},
         "error": "",
@@ -221,6 +222,10 @@ async def test_volumes(client: httpx.AsyncClient, stand: Stand) -> None:
     assert (await client.get("/api/v1/volumes/fast")).json() == answer
     patched = await client.patch("/api/v1/volumes/fast", json={"overcommit_factor": 3})
     assert patched.json()["overcommit_factor"] == 3
+    patched = await client.patch("/api/v1/volumes/fast", json={"low_space_percent": 0})
+    assert (patched.json()["overcommit_factor"], patched.json()["low_space_percent"]) == (3, 0)
+    (error,) = v1_errors(await client.patch("/api/v1/volumes/fast", json={"low_space_percent": 91}))
+    assert error["field"] == "low_space_percent"
     await client.post(TARGETS, json=lun(volume="fast"))
     response = await client.delete("/api/v1/volumes/fast")
     (error,) = v1_errors(response)
@@ -330,7 +335,21 @@ async def test_sessions(client: httpx.AsyncClient, stand: Stand) -> None:
 async def test_health(stranger: httpx.AsyncClient, stand: Stand) -> None:
     response = await stranger.get("/api/v1/health")
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "engine": True, "portals": 2, "portals_listening": 2}
+    well = {
+        "status": "ok",
+        "engine": True,
+        "portals": 2,
+        "portals_listening": 2,
+        "disks": 0,
+        "disks_failed": 0,
+        "reservations_lost": 0,
+    }
+    assert response.json() == well
+    for trouble in ("disks_failed", "reservations_lost"):
+        stand.engine.troubles = {"disks": 3, trouble: 1}
+        answer = (await stranger.get("/api/v1/health")).json()
+        assert answer == well | {"status": "degraded", "disks": 3, trouble: 1}
+    stand.engine.troubles = {}
     stand.engine.available = False
     response = await stranger.get("/api/v1/health")
     assert (response.status_code, response.json()["status"]) == (503, "unavailable")

@@ -87,6 +87,8 @@ class EngineDouble:
     blocks: tuple[BlockSpec, ...] = ()
     total_bytes: int = TOTAL_BYTES
     available: bool = True
+    troubles: dict[str, int] = field(default_factory=dict)
+    """More of what the status says."""
     changes: list[Change] = field(default_factory=list)
 
     def _fail(self, method: str) -> None:
@@ -172,6 +174,7 @@ class EngineDouble:
             available=self.available,
             targets=len(self.targets),
             portals=tuple(PortalReport(host=each.host, port=each.port, listening=True) for each in self.portals),
+            **self.troubles,
         )
 
     async def make_volume(self, path: str) -> None:

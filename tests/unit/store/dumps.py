@@ -130,6 +130,7 @@ FILLING: Final[Mapping[str, Callable[[Seal], Rows]]] = {
     "lun_kind": lambda _: [
         ('UPDATE lun SET kind = \'{"read_only": true, "serial": "S-1"}\' WHERE uuid = ?', (DISK_UUID,))
     ],
+    "low_space": lambda _: [("UPDATE volume SET low_space_percent = 25 WHERE name = 'fast'", ())],
 }
 """What is put into the new columns and tables of a revision when its dump is made."""
 

@@ -1,4 +1,6 @@
-"""What fails and what works again, as events: portals that cannot be opened, disks that are not there or broken."""
+"""What fails and what works again, as events: portals that cannot be opened, disks that are not there or broken,
+reservations that are lost.
+"""
 
 from lunaport.engine.embedded.journal import Journal
 from lunaport.engine.embedded.portals import Portals, format_address
@@ -12,6 +14,7 @@ class Failures:
         self.journal = journal
         self.portals: dict[str, str] = {}
         self.disks: dict[tuple[str, int], str] = {}
+        self.lost: set[tuple[str, int]] = set()
 
     def tell(self, portals: Portals, targets: TargetTable) -> None:
         """Compare with what is now. What was taken away on purpose has not come to work again: nothing is said."""
@@ -37,3 +40,18 @@ class Failures:
         for name, lun in (self.disks.keys() - broken.keys()) & served:
             self.journal.add("disk_works", target=name, lun=str(lun))
         self.disks = broken
+        self._tell_lost(targets)
+
+    def _tell_lost(self, targets: TargetTable) -> None:
+        lost: set[tuple[str, int]] = set()
+        known: set[tuple[str, int]] = set()
+        for target in targets:
+            for lun, disk in target.disks.items():
+                known.add((target.spec.name, lun))
+                if disk.unit.reservations.now.lost:
+                    lost.add((target.spec.name, lun))
+        for name, lun in lost - self.lost:
+            self.journal.add("reservations_lost", target=name, lun=str(lun))
+        for name, lun in (self.lost - lost) & known:
+            self.journal.add("reservations_replaced", target=name, lun=str(lun))
+        self.lost = lost

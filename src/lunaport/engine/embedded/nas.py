@@ -30,6 +30,7 @@ from lunaport.engine.embedded.pressure import Pressure
 from lunaport.engine.embedded.refusals import Refusals
 from lunaport.engine.embedded.session import Session, end_session
 from lunaport.engine.embedded.silence import Silence
+from lunaport.engine.embedded.space import FIRST_S, SpaceWatch
 from lunaport.engine.embedded.steering import Steering
 from lunaport.engine.embedded.steps import Finish, Queue, run_steps
 from lunaport.engine.embedded.targets import TargetTable
@@ -107,11 +108,13 @@ class Nas:
         self.login_failures = LoginFailures()
         self.steering = Steering(self)
         self.failures = Failures(self.journal)
+        self.space = SpaceWatch(loop, self.targets, self.journal)
         self.retrying = False
         self.counters = Counting(self.targets.targets)
         self.silence = Silence(lambda transport: self.counters.ping_timed_out(self.by_transport.get(transport)))
         loop.call_later(SILENCE_S_MAX, self._look_for_silence)
         loop.call_later(RATE_S, self._look_at_counters)
+        loop.call_later(FIRST_S, self.space.look)
 
     # Desired state
 
@@ -423,6 +426,9 @@ class Nas:
             targets=len(self.targets.targets),
             sessions=len(self.by_transport),
             portals=self.portals.report(),
+            disks=sum(len(target.spec.luns) for target in self.targets),
+            disks_failed=len(self.failures.disks),
+            reservations_lost=len(self.failures.lost),
         )
 
     def session_reports(self) -> list[SessionReport]:
