@@ -5,6 +5,7 @@ Field validation and REPORT SUPPORTED OPERATION CODES both follow from a row's C
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lunaport.scsi.enums import Access
@@ -79,10 +80,17 @@ class Command:
 class CommandTable:
     """All commands, by operation code and service action."""
 
-    def __init__(self, rows: Iterable[Command], absent: Mapping[int, AbsentHandler]) -> None:
+    def __init__(
+        self,
+        rows: Iterable[Command],
+        absent: Mapping[int, AbsentHandler],
+        well_known: Mapping[int, AbsentHandler] = MappingProxyType({}),
+    ) -> None:
+        """`absent`: what runs where there is no unit. `well_known`: what the REPORT LUNS well known unit has."""
         self._rows = {(row.opcode, row.service_action): row for row in rows}
         self._with_service_actions = {row.opcode for row in self.rows if row.service_action is not None}
         self.absent = dict(absent)
+        self.well_known = dict(well_known)
 
     @property
     def rows(self) -> Iterable[Command]:

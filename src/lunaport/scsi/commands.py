@@ -42,6 +42,7 @@ from lunaport.scsi.enums import (
 )
 from lunaport.scsi.ordering import Ordering
 from lunaport.scsi.persistent_reserve_out import persistent_reserve_out
+from lunaport.scsi.well_known import WELL_KNOWN
 
 _LONG_S = 120
 """For what may take a disk its time: a flush, ranges without a useful bound."""
@@ -525,4 +526,5 @@ COMMANDS = CommandTable(
         Opcode.REPORT_LUNS: report.report_luns_absent,
         Opcode.REQUEST_SENSE: readiness.request_sense_absent,
     },
+    well_known=WELL_KNOWN,
 )

@@ -28,6 +28,7 @@ _PAGE_HEADER = struct.Struct(">BBH")
 _BLOCK_LIMITS = struct.Struct(">BBHIIIIIIIQIIIII")
 
 _DISK = 0x00
+_WELL_KNOWN = 0x1E
 _NO_UNIT = 0x7F
 """Peripheral qualifier 3 and device type 1Fh: the target cannot have a unit at this LUN."""
 _SPC_4 = 0x06
@@ -85,6 +86,30 @@ def inquiry_absent(nexus: Nexus, task: Task) -> None:
     if cdb[1] & _EVPD or cdb[2]:
         raise ScsiError(invalid_field_in_cdb(2))
     send(task, _standard(_NO_UNIT, "", "", ""), int.from_bytes(cdb[_ALLOCATION]))
+
+
+def inquiry_well_known(nexus: Nexus, task: Task) -> None:
+    """INQUIRY of the well known logical unit: it is known by its target."""
+    cdb = task.cdb
+    target_name = nexus.target.name
+    if cdb[1] & _EVPD:
+        data = _well_known_page(target_name, cdb[2])
+    elif cdb[2]:
+        raise ScsiError(invalid_field_in_cdb(2))
+    else:
+        data = _standard(_WELL_KNOWN, "LUNAPORT", "REPORT LUNS", "0001")
+    send(task, data, int.from_bytes(cdb[_ALLOCATION]))
+
+
+def _well_known_page(target_name: str, page: int) -> bytes:
+    match page:
+        case VpdPage.SUPPORTED_PAGES:
+            data = bytes((VpdPage.SUPPORTED_PAGES, VpdPage.DEVICE_IDENTIFICATION))
+        case VpdPage.DEVICE_IDENTIFICATION:
+            data = _of_target(target_name)
+        case _:
+            raise ScsiError(invalid_field_in_cdb(2))
+    return _PAGE_HEADER.pack(_WELL_KNOWN, page, len(data)) + data
 
 
 def naa_designator(uuid: str) -> bytes:
@@ -152,9 +177,14 @@ def _identification(target_name: str, unit: LogicalUnit) -> bytes:
         + _designator(_ASCII, _OF_UNIT | _VENDOR, vendor)
         + _designator(_UTF8, _OF_UNIT | _NAME, _name("naa." + naa.hex().upper()))
         + _designator(_BINARY, _OF_UNIT | _UUID, bytes((_RANDOM_UUID, 0)) + bytes.fromhex(unit.uuid))
-        + _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _RELATIVE_PORT, struct.pack(">I", RELATIVE_PORT))
-        + _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _PORT_GROUP, struct.pack(">2xH", PORT_GROUP))
     )
+    return designators + _of_target(target_name)
+
+
+def _of_target(target_name: str) -> bytes:
+    """What identifies the target and its port."""
+    designators = _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _RELATIVE_PORT, struct.pack(">I", RELATIVE_PORT))
+    designators += _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _PORT_GROUP, struct.pack(">2xH", PORT_GROUP))
     if target_name:
         designators += _port_name(target_name)
         designators += _designator(_ISCSI | _UTF8, _PIV | _OF_DEVICE | _NAME, _name(target_name))

@@ -19,6 +19,7 @@ from lunaport.blockdev.device import DeviceError
 from lunaport.scsi.command import CDB_BYTES, Command, check_fields
 from lunaport.scsi.enums import Access, Status, TaskAttribute
 from lunaport.scsi.logical_unit import Done, LogicalUnit
+from lunaport.scsi.lun import REPORT_LUNS_LUN
 from lunaport.scsi.ordering import Ordering
 from lunaport.scsi.reservations import NexusId
 from lunaport.scsi.rights import Rights
@@ -27,6 +28,7 @@ from lunaport.scsi.sense import (
     Sense,
     commands_cleared_by_another_initiator,
     invalid_message,
+    invalid_opcode,
     logical_unit_not_supported,
     mode_parameters_changed,
     persistent_reservation_information_lost,
@@ -304,10 +306,12 @@ class Nexus:
 
     def _execute_absent(self, task: Task) -> None:
         cdb = task.cdb[:CDB_BYTES]
-        handler = self.target.commands.absent.get(cdb[0])
+        commands = self.target.commands
+        well_known = task.lun == REPORT_LUNS_LUN
+        handler = (commands.well_known if well_known else commands.absent).get(cdb[0])
         if handler is None:
-            raise ScsiError(logical_unit_not_supported())
-        check_fields(cdb, self.target.commands.find(cdb).illegal)
+            raise ScsiError(invalid_opcode() if well_known else logical_unit_not_supported())
+        check_fields(cdb, commands.find(cdb).illegal)
         handler(self, task)
 
     def execute_found(self, unit: LogicalUnit, task: Task) -> None:

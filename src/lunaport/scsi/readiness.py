@@ -59,6 +59,10 @@ def request_sense_absent(nexus: Nexus, task: Task) -> None:
     _send_sense(task, logical_unit_not_supported())
 
 
+def request_sense_well_known(nexus: Nexus, task: Task) -> None:
+    _send_sense(task, no_sense())
+
+
 def _send_sense(task: Task, sense: Sense) -> None:
     data = sense.descriptor() if task.cdb[1] & _DESC else sense.fixed()
     send(task, data, task.cdb[4])

@@ -5,7 +5,7 @@ import struct
 from lunaport.scsi.command import Command
 from lunaport.scsi.enums import ReportingOptions, SelectReport
 from lunaport.scsi.logical_unit import LogicalUnit
-from lunaport.scsi.lun import serialize_lun
+from lunaport.scsi.lun import REPORT_LUNS_LUN, serialize_lun
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import send
 from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb, reported_luns_data_has_changed
@@ -35,19 +35,21 @@ def report_luns(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
 
 
 def report_luns_absent(nexus: Nexus, task: Task) -> None:
-    """The same from any LUN, whether it has a unit or not. There are no well known logical units."""
+    """The same from any LUN, whether it has a unit or not, and from the well known one."""
     allocation_length = int.from_bytes(task.cdb[6:10])
     match task.cdb[2]:
-        case SelectReport.ADDRESSABLE | SelectReport.ALL:
-            luns = sorted(nexus.units)
+        case SelectReport.ADDRESSABLE:
+            luns = [serialize_lun(lun) for lun in sorted(nexus.units)]
         case SelectReport.WELL_KNOWN:
-            luns = []
+            luns = [REPORT_LUNS_LUN]
+        case SelectReport.ALL:
+            luns = [*(serialize_lun(lun) for lun in sorted(nexus.units)), REPORT_LUNS_LUN]
         case _:
             raise ScsiError(invalid_field_in_cdb(2))
     if allocation_length < _LUN_ALLOCATION_MIN:
         raise ScsiError(invalid_field_in_cdb(6))
     nexus.clear_attention(reported_luns_data_has_changed())  # SPC-4 6.33: the news is in the data
-    data = _LUN_LIST_HEADER.pack(len(luns) * _LUN.size) + b"".join(_LUN.pack(serialize_lun(lun)) for lun in luns)
+    data = _LUN_LIST_HEADER.pack(len(luns) * _LUN.size) + b"".join(map(_LUN.pack, luns))
     send(task, data, allocation_length)
 
 
