@@ -88,8 +88,10 @@ class Shell(Protocol):
         """Bytes that were lent or held are kept no longer."""
 
     def keep(self, connection: "Connection", size_bytes: int) -> bool:
-        """Count bytes of a task that is executed later. False: there is no room. The connection is read on whatever is
-        kept: what the task waits for may be the data-out of another one."""
+        """Count bytes of a task that waits for more, or for its turn. False: there is no room.
+
+        The connection is read on whatever is kept: what the task waits for comes that way.
+        """
 
     def drop(self, connection: "Connection", size_bytes: int) -> None:
         """Bytes that were kept are kept no longer."""

@@ -391,6 +391,14 @@ class Task:
         self.immediate = NOTHING
         connection.shell.drop(connection, self.deferred_bytes)
 
+    def keep(self, size_bytes: int) -> bool:
+        """See `scsi.task.Task.keep`."""
+        return self.connection.shell.keep(self.connection, size_bytes)
+
+    def let_go(self, size_bytes: int) -> None:
+        """See `scsi.task.Task.let_go`."""
+        self.connection.shell.drop(self.connection, size_bytes)
+
     def hold(self, size_bytes: int, *, crowded: bool) -> bool:
         """See `scsi.task.Task.hold`."""
         return self.connection.shell.hold(self.connection, size_bytes, crowded=crowded)

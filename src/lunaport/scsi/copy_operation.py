@@ -112,6 +112,12 @@ class StandIn:
     def release(self, size_bytes: int) -> None:
         raise AssertionError("a stand-in moves no data")
 
+    def keep(self, size_bytes: int) -> bool:
+        raise AssertionError("a stand-in moves no data")
+
+    def let_go(self, size_bytes: int) -> None:
+        raise AssertionError("a stand-in moves no data")
+
     def take_immediate(self, length: int) -> memoryview | None:
         return None
 

@@ -20,6 +20,7 @@ from lunaport.scsi.limits import (
     ERASE_DISCARD_FACTOR,
     ERASE_FLUSH_BYTES,
     ERASE_PATTERN_BYTES_MAX,
+    WORK_BYTES,
 )
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
@@ -247,8 +248,9 @@ class Erasure:
 
 
 def _write_pattern(device: BlockDevice, offset: int, length: int, block: bytes) -> None:
-    data = memoryview(block * (length // len(block)))
-    device.write(offset, [data])
+    data = memoryview(block * (min(length, WORK_BYTES) // len(block)))
+    for start in range(offset, offset + length, len(data)):
+        device.write(start, [data[: offset + length - start]])
 
 
 def start_erasure(nexus: Nexus, unit: LogicalUnit, task: Task, plan: ErasePlan, *, immediate: bool) -> None:

@@ -75,6 +75,7 @@ class LogicalUnit:
         "erase_journal",
         "erase_key",
         "erasure",
+        "gathered",
         "holder",
         "modes",
         "nexuses",
@@ -178,6 +179,8 @@ class LogicalUnit:
         self.order = Order(self)
         """Which of them wait for others."""
         self.waiting_bytes = 0
+        self.gathered: dict[Task, int] = {}
+        """Data-out that was gathered whole, of tasks that work on it now."""
         self.ranges = Ranges(self._guard)
         """What is worked on in the background."""
         self.closing = False
@@ -351,6 +354,8 @@ class LogicalUnit:
     def end(self, task: Task) -> None:
         """`task` waits no longer. The last one that somebody waits for lets him go on."""
         self.task_set.pop(task, None)
+        if self.gathered:
+            self.let_go(task, self.gathered.pop(task, 0))
         for wait in tuple(self._waits):
             if task in wait.tasks:
                 wait.tasks.remove(task)
@@ -366,6 +371,12 @@ class LogicalUnit:
             self._waits.append(_Wait(set(self.task_set), done))
         else:
             done()
+
+    def let_go(self, task: Task, size_bytes: int) -> None:
+        """Gathered data-out is not needed any more."""
+        if size_bytes:
+            self.waiting_bytes -= size_bytes
+            task.let_go(size_bytes)
 
     def abort(self, tasks: Iterable[Task], done: Done) -> None:
         """Abort those of `tasks` that are in the task set; `done` when every one has ended, perhaps at once."""

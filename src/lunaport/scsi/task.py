@@ -70,6 +70,15 @@ class Task(Protocol):
     def release(self, size_bytes: int) -> None:
         """Data-out that was held is on the disk, or dropped."""
 
+    def keep(self, size_bytes: int) -> bool:
+        """Count data-out that is gathered until it is whole; `let_go` of it at the end. False: there is no room.
+
+        Unlike `hold`, it never stops the initiator from sending on.
+        """
+
+    def let_go(self, size_bytes: int) -> None:
+        """Data-out that was kept is not needed any more."""
+
     def take_immediate(self, length: int) -> memoryview | None:
         """All the data-out of a command that moves `length` bytes, when it came along whole; None: `want_data_out`.
 

@@ -96,6 +96,13 @@ class FakeTask:
     def release(self, size_bytes: int) -> None:
         self.held -= size_bytes
 
+    def keep(self, size_bytes: int) -> bool:
+        self.held += size_bytes if self.has_memory else 0
+        return self.has_memory
+
+    def let_go(self, size_bytes: int) -> None:
+        self.held -= size_bytes
+
     def take_immediate(self, length: int) -> memoryview | None:
         return None if len(self.immediate) < length else self.immediate[:length]
 
