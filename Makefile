@@ -14,7 +14,7 @@ PYTEST ?=
 FUZZ ?= framing text login full_feature names scsi isns
 FUZZ_SECONDS ?= 60
 
-.PHONY: help setup setup-dev run test unit system fuzz lint format peers fio vm bench clean
+.PHONY: help setup setup-dev run test unit system compiled fuzz lint format peers fio vm bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,15 +26,24 @@ setup-dev: $(VENV)/.installed-dev
 run: setup ## start the NAS, its data in ./var
 	@exec $(BIN)/lunaport serve --data-dir ./var $(SERVE)
 
-test: setup-dev peers lint ## everything: checks, unit tests, and the NAS with real initiators
-	$(BIN)/python -m pytest tests/unit --numprocesses auto $(PYTEST)
-	$(BIN)/python -m pytest tests/system $(PYTEST)
+# How system tests run side by side stands in tests/system/side_by_side.py.
+UNIT = $(BIN)/python -m pytest tests/unit --numprocesses auto $(PYTEST)
+SYSTEM = $(BIN)/python -m pytest tests/system --numprocesses $(SYSTEM_WORKERS) $(PYTEST)
+SYSTEM_WORKERS ?= 2
+
+test: setup-dev peers lint compiled ## everything: checks, unit tests, and the NAS with real initiators
+	$(UNIT)
+	$(SYSTEM)
 
 unit: setup-dev ## the unit tests only
-	$(BIN)/python -m pytest tests/unit --numprocesses auto $(PYTEST)
+	$(UNIT)
 
-system: setup-dev peers ## the NAS with real initiators only
-	$(BIN)/python -m pytest tests/system $(PYTEST)
+system: setup-dev peers compiled ## the NAS with real initiators only
+	$(SYSTEM)
+
+# The tests start the NAS some hundred times: each start is quicker when it need not compile its source.
+compiled: setup-dev
+	@$(BIN)/python -m compileall -q src
 
 fuzz: setup-dev ## fuzzing by coverage; FUZZ_SECONDS=600 for longer, FUZZ=login for one harness
 	@set -e; for name in $(FUZZ); do $(BIN)/python -m tests.fuzz $$name $(FUZZ_SECONDS) --work $(CACHE)/fuzz; done
@@ -63,7 +72,7 @@ $(CACHE)/vm/initramfs.cpio: tests/vm/build.sh tests/vm/init
 	@sh tests/vm/build.sh $(@D)
 
 bench: setup-dev fio ## speed beside tgtd; BENCH=full for more rounds, BENCH='full --dir DIR' for files there
-	@sh bench/fetch-tgt.sh $(CACHE)/tgt
+	@sh bench/fetch-peers.sh $(CACHE)/peers
 	$(BIN)/python -m bench $(BENCH)
 
 clean: ## remove what was built; ./var stays

@@ -1,4 +1,4 @@
-"""The NAS under test: one that all tests share, and others for the tests that disturb theirs."""
+"""The NAS under test: one that all tests of a worker share, and others for the tests that disturb theirs."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -6,14 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.system import side_by_side
 from tests.system.nas import Nas
+
+# Which tests run side by side.
+pytest_collection_modifyitems = side_by_side.pytest_collection_modifyitems
+pytest_runtest_protocol = side_by_side.pytest_runtest_protocol
+pytest_xdist_make_scheduler = side_by_side.pytest_xdist_make_scheduler
 
 StartNas = Callable[..., Nas]
 
 
 @pytest.fixture(scope="session")
 def shared_nas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nas]:
-    """A NAS on IPv4 and IPv6 for the whole run."""
+    """A NAS on IPv4 and IPv6 for the whole run of this worker."""
     nas = Nas(tmp_path_factory.mktemp("nas") / "data", hosts=("127.0.0.1", "::1"))
     try:
         nas.start()

@@ -18,6 +18,7 @@ need isnsd open-isns-server
 need promtool prometheus
 need chromium chromium
 need isnsadm open-isns-utils
+need sg_vpd sg3-utils
 test -e /usr/lib/x86_64-linux-gnu/qemu/block-iscsi.so || missing="$missing qemu-block-extra"
 
 can_install=

@@ -174,9 +174,10 @@ class Nas:
         self.check_log()
 
     def check_log(self) -> None:
-        """Nothing unexpected was raised, and no secret was printed."""
+        """Nothing unexpected was raised, every process ended when it was told to, and no secret was printed."""
         text = self.log.read_text(errors="replace")
         assert "Traceback" not in text, f"{text[text.index('Traceback') - 500 :][:4000]}"
+        assert "did not end in time" not in text, self.log_tail()
         for secret in self.secrets_given | {PASSWORD}:
             assert secret not in text, "a secret is in the log"
 

@@ -7,6 +7,8 @@ import pytest
 from tests.system.conformance import KINDS, WRONG_TESTS, Outcome, outcomes, run_kind, suites, table, verdicts
 from tests.system.nas import Nas
 
+pytestmark = pytest.mark.long
+
 TESTS_COUNT = 230
 Results = Mapping[str, Mapping[str, Outcome]]
 

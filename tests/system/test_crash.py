@@ -60,6 +60,7 @@ def test_control_dies_and_no_io_is_disturbed(start_nas: StartNas) -> None:
     assert logs_in(after)
 
 
+@pytest.mark.alone
 def test_data_dies_and_what_was_synchronized_is_there(start_nas: StartNas) -> None:
     nas = start_nas()
     share = nas.create("synchronized", size="16M")

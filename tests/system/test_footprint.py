@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.system.conftest import StartNas
 from tests.system.nas import resident_bytes
 
@@ -20,6 +22,7 @@ def time_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
+@pytest.mark.alone
 def test_an_idle_nas_is_small_and_quiet(start_nas: StartNas) -> None:
     nas = start_nas()
     for number in range(5):

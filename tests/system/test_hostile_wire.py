@@ -204,6 +204,7 @@ def test_noise_in_a_session(share: Share) -> None:
             until_closed(initiator.sock)
 
 
+@pytest.mark.alone
 def test_five_hundred_idle_connections(start_nas: StartNas) -> None:
     nas = start_nas()
     share = nas.create("crowded")

@@ -1,6 +1,7 @@
 """Seeing and steering with real initiators: who is there, who could not come, who has to go; fio notices nothing."""
 
 import json
+import signal
 import subprocess
 import threading
 import time
@@ -19,6 +20,7 @@ from tests.system.wire import LoginError
 
 ME = "iqn.2026-11.test.lunaport:raw"
 LOGOUT_REQUEST = 1
+FIO_INTERRUPTED = 128
 ALICE = {"enabled": True, "username": "alice", "password": "alice-secret-1"}
 
 
@@ -49,8 +51,11 @@ def session_of(nas: Nas, share: Share) -> Json:
 
 
 @contextmanager
-def fio_at_work(share: Share, seconds: int, *options: str) -> Iterator[list[Json]]:
-    """fio in the background; its report is in the list when the block has ended. It must have had no error."""
+def fio_at_work(share: Share, seconds: int, *options: str, whole: bool = False) -> Iterator[list[Json]]:
+    """fio in the background, to the end of the block or, if `whole`, of its seconds; its report is in the list then.
+
+    It must have had no error.
+    """
     command = fio(
         share.url(), "--rw=randrw", "--bs=4k", "--iodepth=8", "--size=32m", "--time_based", f"--runtime={seconds}",
         "--output-format=json", *options,
@@ -61,11 +66,14 @@ def fio_at_work(share: Share, seconds: int, *options: str) -> Iterator[list[Json
     reports: list[Json] = []
     try:
         yield reports
+        if not whole:
+            assert process.poll() is None, "it ended before the block did"
+            process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=seconds + 60)
     finally:
         process.kill()
         process.communicate()
-    assert process.returncode == 0, printed
+    assert process.returncode == (0 if whole else FIO_INTERRUPTED), printed
     report = json.loads(printed[printed.index("{") :])
     assert all(job["error"] == 0 for job in report["jobs"]), printed
     reports.append(report)
@@ -74,7 +82,7 @@ def fio_at_work(share: Share, seconds: int, *options: str) -> Iterator[list[Json
 @pytest.mark.peer
 def test_a_session_tells_what_it_does(nas: Nas) -> None:
     share = nas.create("seen", data_digest=True)
-    with fio_at_work(share, 9):
+    with fio_at_work(share, 60):
         wait_until(lambda: get(nas, "/sessions", target=share.iqn)["items"], timeout_s=10, what="session")
         time.sleep(6)
         session = get(nas, f"/sessions/{session_of(nas, share)['id']}")
@@ -222,10 +230,11 @@ def test_the_nas_is_drained(start_nas: StartNas) -> None:
 
 
 @pytest.mark.peer
+@pytest.mark.alone
 def test_limits_hold_and_are_lifted_live(nas: Nas) -> None:
     share = nas.create("limited")
     send(nas, "PATCH", f"/targets/{share.id}", {"limits": {"iops": 200}})
-    with fio_at_work(share, 6) as reports:
+    with fio_at_work(share, 60) as reports:
         wait_until(lambda: get(nas, "/sessions", target=share.iqn)["items"], timeout_s=10, what="session")
         before = session_of(nas, share)
         time.sleep(2)
@@ -241,10 +250,11 @@ def test_limits_hold_and_are_lifted_live(nas: Nas) -> None:
 
 
 @pytest.mark.peer
+@pytest.mark.alone
 def test_bytes_a_second_hold_for_large_writes(nas: Nas) -> None:
     share = nas.create("limited-bytes")
     send(nas, "PATCH", f"/targets/{share.id}", {"limits": {"bytes_per_second": 4 << 20}})
-    with fio_at_work(share, 5, "--bs=512k") as reports:
+    with fio_at_work(share, 5, "--bs=512k", whole=True) as reports:
         pass
     (job,) = reports[0]["jobs"]
     moved = job["read"]["io_bytes"] + job["write"]["io_bytes"]
@@ -258,7 +268,7 @@ def test_fio_notices_no_change_that_is_none_of_its_business(start_nas: StartNas)
     nas = start_nas()
     share, other = nas.create("undisturbed"), nas.create("disturbed")
     path = f"/targets/{share.id}"
-    with fio_at_work(share, 30):
+    with fio_at_work(share, 60):
         wait_until(lambda: get(nas, "/sessions", target=share.iqn)["items"], timeout_s=10, what="session")
         session = session_of(nas, share)
         for _ in range(2):

@@ -376,8 +376,8 @@ class Engine(Protocol):
     async def make_volume(self, path: str) -> None:
         """Make a volume's directory (and the folders in it) unless it is there."""
 
-    async def volume_usage(self, path: str) -> VolumeUsage:
-        """The volume's file system now."""
+    async def volume_usage(self, path: str, *, counted: bool = True) -> VolumeUsage:
+        """The volume's file system now. Not `counted`: no file is looked at, of thousands; `used_bytes` is 0."""
 
     async def create_file(self, path: str, size_bytes: int, *, key: str = "") -> None:
         """Make a thin file, durably, for encryption under `key` where there is one.

@@ -38,6 +38,12 @@ def diff(running: Mapping[str, TargetSpec], desired: Mapping[str, TargetSpec]) -
     return Plan(stop=tuple(stop), update=tuple(update), start=tuple(start))
 
 
+def diff_step(running: Mapping[str, TargetSpec], change: Change) -> Plan:
+    """`diff` of what runs and what runs after a change: only whom the change names is looked at, of thousands."""
+    put = {spec.name: spec for spec in change.put}
+    return diff({name: running[name] for name in (*change.removed, *put) if name in running}, put)
+
+
 def step(running: Mapping[str, TargetSpec], change: Change) -> dict[str, TargetSpec]:
     """The targets after a change."""
     desired = {name: spec for name, spec in running.items() if name not in change.removed}

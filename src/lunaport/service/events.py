@@ -83,7 +83,8 @@ class EventHub:
                 yield event
             while not self._closed:
                 try:
-                    given = await asyncio.wait_for(listener.queue.get(), idle_s)
+                    async with asyncio.timeout(idle_s):
+                        given = await listener.queue.get()
                 except TimeoutError:
                     yield None
                     continue

@@ -232,7 +232,7 @@ async def _check_room(context: Context, luns: Sequence[LunDraft], sizes: Mapping
 
 async def _check_volume(context: Context, volume: Volume, extra_bytes: int, path: Path) -> None:
     try:
-        usage = await context.engine.volume_usage(volume.path)
+        usage = await context.engine.volume_usage(volume.path, counted=False)
     except EngineError as error:
         raise translate(error) from error
     committed = (await context.store.committed_bytes()).get(volume.name, 0)

@@ -129,11 +129,14 @@ def remove_file(path: str) -> None:
         sync_directory(file.parent)
 
 
-def volume_usage(path: str) -> VolumeUsage:
-    """The file system under the volume now. What is free is what an unprivileged writer gets."""
+def volume_usage(path: str, *, counted: bool = True) -> VolumeUsage:
+    """The file system under the volume now. What is free is what an unprivileged writer gets.
+
+    Not `counted`: no file is looked at, and `used_bytes` is 0.
+    """
     with _errors(Path(path)):
         system = os.statvfs(path)
-        used = sum(_used_bytes(Path(path, folder)) for folder in (LUNS, TRASH))
+        used = sum(_used_bytes(Path(path, folder)) for folder in (LUNS, TRASH)) if counted else 0
     return VolumeUsage(
         total_bytes=system.f_blocks * system.f_frsize,
         free_bytes=system.f_bavail * system.f_frsize,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunaport.engine.interface import Change, Credential, LunSpec, TargetSpec
-from lunaport.engine.plan import diff, step, updatable
+from lunaport.engine.plan import diff, diff_step, step, updatable
 
 
 def target(name: str, *, size: int = 1024, path: str = "/v/luns/a.img", secret: str = "") -> TargetSpec:
@@ -81,3 +81,13 @@ def test_a_plan_leads_to_what_is_desired(running: list[TargetSpec], desired: lis
     assert state == after
     touched = {*plan.stop, *(spec.name for spec in plan.update + plan.start)}
     assert touched == {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+@given(st.lists(specs), st.lists(specs), st.lists(st.sampled_from("abcd")))
+def test_the_plan_of_a_change_is_that_of_the_whole(
+    running: list[TargetSpec], put: list[TargetSpec], removed: list[str]
+) -> None:
+    before, change = by_name(*running), Change(put=tuple(by_name(*put).values()), removed=tuple(removed))
+    quick, whole = diff_step(before, change), diff(before, step(before, change))
+    for steps in ("stop", "update", "start"):
+        assert set(getattr(quick, steps)) == set(getattr(whole, steps))

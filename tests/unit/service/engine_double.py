@@ -182,7 +182,7 @@ class EngineDouble:
         self._fail("make_volume")
         self.volumes.add(path)
 
-    async def volume_usage(self, path: str) -> VolumeUsage:
+    async def volume_usage(self, path: str, *, counted: bool = True) -> VolumeUsage:
         """The file system."""
         self._fail("volume_usage")
         if path not in self.volumes:

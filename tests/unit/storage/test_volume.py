@@ -149,4 +149,6 @@ def test_usage_counts_what_files_occupy(pool: Path) -> None:
     usage = volume_usage(str(pool))
     assert 1 << 20 <= usage.used_bytes < 2 << 20
     assert 0 < usage.free_bytes < usage.total_bytes
+    quick = volume_usage(str(pool), counted=False)
+    assert (quick.total_bytes, quick.used_bytes) == (usage.total_bytes, 0)
     assert fault_of(lambda: volume_usage(str(pool / "no"))) == "missing"

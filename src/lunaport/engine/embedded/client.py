@@ -109,9 +109,9 @@ class EmbeddedEngine:
         """See `Engine.make_volume`."""
         await self._done(messages.MakeVolume(path))
 
-    async def volume_usage(self, path: str) -> VolumeUsage:
+    async def volume_usage(self, path: str, *, counted: bool = True) -> VolumeUsage:
         """See `Engine.volume_usage`."""
-        return (await self._expect(messages.GetVolumeUsage(path), messages.Usage)).usage
+        return (await self._expect(messages.GetVolumeUsage(path, counted), messages.Usage)).usage
 
     async def create_file(self, path: str, size_bytes: int, *, key: str = "") -> None:
         """See `Engine.create_file`."""
@@ -151,8 +151,10 @@ class EmbeddedEngine:
     async def _wait_available(self) -> None:
         if self.keeper is None:
             self.keeper = asyncio.create_task(self._keep_connected())
+        # Not wait_for: before Python 3.12 it loses a cancellation that comes together with what is waited for.
         try:
-            await asyncio.wait_for(self.available.wait(), AVAILABLE_TIMEOUT_S)
+            async with asyncio.timeout(AVAILABLE_TIMEOUT_S):
+                await self.available.wait()
         except TimeoutError:
             raise EngineUnavailableError("the data process does not answer; try again in a moment") from None
 
@@ -186,7 +188,8 @@ class EmbeddedEngine:
         try:
             self.writer.write(messages.encode(messages.Request(number, body)))
             await self.writer.drain()
-            return await asyncio.wait_for(reply, REPLY_TIMEOUT_S)
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                return await reply
         except TimeoutError:
             raise EngineUnavailableError("the data process did not answer in time") from None
         except OSError as error:

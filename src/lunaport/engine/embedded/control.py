@@ -139,8 +139,8 @@ class ControlLine:
                 self._in_files(partial(volume.move_file, path, destination), answer)
             case messages.RemoveFile(path):
                 self._in_files(partial(volume.remove_file, path), answer)
-            case messages.GetVolumeUsage(path):
-                self._volume_usage(path, answer)
+            case messages.GetVolumeUsage(path, counted):
+                self._volume_usage(path, counted, answer)
 
     def _await_events(self, after: EventMark, answer: Answer) -> None:
         self.stop_waiting()
@@ -150,7 +150,7 @@ class ControlLine:
         """File operations sync directories: they wait in a thread, not here."""
         self.files.submit(work, lambda error: _answer_done(answer, error))
 
-    def _volume_usage(self, path: str, answer: Answer) -> None:
+    def _volume_usage(self, path: str, counted: bool, answer: Answer) -> None:
         found: list[volume.VolumeUsage] = []
 
         def done(error: BaseException | None) -> None:
@@ -166,7 +166,7 @@ class ControlLine:
                     )
                 )
 
-        self.files.submit(lambda: found.append(volume.volume_usage(path)), done)
+        self.files.submit(lambda: found.append(volume.volume_usage(path, counted=counted)), done)
 
     def _answer(self, number: int, body: messages.ReplyBody) -> None:
         if self.open:

@@ -70,6 +70,7 @@ class MakeVolume(msgspec.Struct, tag=True):
 
 class GetVolumeUsage(msgspec.Struct, tag=True):
     path: str
+    counted: bool = True
 
 
 class CreateFile(msgspec.Struct, tag=True):

@@ -142,8 +142,7 @@ class Nas:
                 self._set_portals(change.portals, done, partly=False)
 
         def change_targets(done: Finish) -> None:
-            running = self.targets.specs()
-            self._change_targets(plan.diff(running, plan.step(running, change)), done, partly=False)
+            self._change_targets(plan.diff_step(self.targets.specs(), change), done, partly=False)
 
         def change_discovery(done: Finish) -> None:
             self.discovery = change.discovery or self.discovery

@@ -298,6 +298,9 @@ async def test_storage_errors_keep_their_kind(tmp_path: Path) -> None:
         assert failed.value.fault == "too large"
         usage = await engine.volume_usage(str(volume))
         assert usage.total_bytes > usage.free_bytes > 0
+        (volume / "luns" / "a.img").write_bytes(b"x" * SIZE)
+        counted, quick = [await engine.volume_usage(str(volume), counted=each) for each in (True, False)]
+        assert (counted.used_bytes >= SIZE, quick.used_bytes) == (True, 0)
         await engine.remove_file(path)
         await engine.remove_file(path)
 

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from time import monotonic
 
 import pytest
 
@@ -10,28 +11,36 @@ from lunaport.engine.embedded.workers import Workers
 
 
 def test_readiness_timers_and_calls_from_threads() -> None:
+    """Each step asks for the next, so that no order of theirs is owed to the clock."""
     loop = Loop()
     reading, writing = os.pipe()
     seen: list[str] = []
 
+    def write() -> None:
+        seen.append("timer")
+        os.write(writing, b"pipe")
+
+    def from_thread() -> None:
+        assert threading.current_thread() is threading.main_thread()
+        seen.append("thread")
+        loop.call_later(0.001, write)
+
     def on_readable(_mask: int) -> None:
         seen.append(os.read(reading, 10).decode())
-        loop.call_soon(lambda: seen.append("soon"))
+        loop.call_soon(soon)
+
+    def soon() -> None:
+        seen.append("soon")
         loop.call_later(0.01, loop.stop)
 
     loop.register(reading, on_readable, READABLE)
-    thread = threading.Thread(target=lambda: loop.call_from_thread(lambda: seen.append("thread")))
+    thread = threading.Thread(target=lambda: loop.call_from_thread(from_thread))
     loop.call_later(0.005, thread.start)
-
-    def write() -> None:
-        os.write(writing, b"pipe")
-
-    loop.call_later(0.02, write)
     cancelled = loop.call_later(0.001, lambda: seen.append("cancelled"))
     cancelled.cancel()
     loop.run()
     thread.join()
-    assert seen == ["thread", "pipe", "soon"]
+    assert seen == ["thread", "timer", "pipe", "soon"]
     loop.unregister(reading)
     loop.close()
     os.close(reading)
@@ -60,12 +69,15 @@ def test_a_call_asked_for_by_a_call_does_not_wait_for_an_event() -> None:
     loop.close()
 
 
-def test_timers_run_in_order() -> None:
+def test_timers_run_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = Loop()
     seen: list[int] = []
-    for delay in (3, 1, 2):
-        loop.call_later(delay / 1000, lambda delay=delay: seen.append(delay))  # type: ignore[misc]  # default binds
-    loop.call_later(0.01, loop.stop)
+    with monkeypatch.context() as clock:  # asked for at one moment, however slow this machine is
+        now = monotonic()
+        clock.setattr("lunaport.engine.embedded.loop.monotonic", lambda: now)
+        for delay in (3, 1, 2):
+            loop.call_later(delay / 1000, lambda delay=delay: seen.append(delay))  # type: ignore[misc]  # default binds
+        loop.call_later(0.01, loop.stop)
     loop.run()
     loop.close()
     assert seen == [1, 2, 3]
