@@ -6,6 +6,7 @@ from lunaport.scsi.command import Command
 from lunaport.scsi.enums import ReportingOptions, SelectReport
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.lun import REPORT_LUNS_LUN, serialize_lun
+from lunaport.scsi.management import SUPPORTED
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import send
 from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb, reported_luns_data_has_changed
@@ -24,8 +25,7 @@ _TIMEOUTS = struct.Struct(">HxBII")
 _CTDP_ALL, _SERVACTV = 0x02, 0x01
 _CTDP_ONE = 0x80
 _REPD = 0x80
-_TASK_FUNCTIONS = bytes((0x80 | 0x40 | 0x10 | 0x08 | 0x02, 0))
-"""ABORT TASK, ABORT TASK SET, CLEAR TASK SET, LOGICAL UNIT RESET, TARGET RESET: what a nexus and its target do."""
+_TASK_FUNCTIONS = bytes((SUPPORTED, 0))
 _TASK_FUNCTIONS_ALLOCATION_MIN = 4
 _NOT_SUPPORTED, _SUPPORTED = 0x01, 0x03
 
