@@ -97,7 +97,7 @@ class Order:
 
     def proceed(self) -> None:
         """Let those begin who wait for nobody any more. Called whenever a task has left the task set."""
-        self._due = True
+        self._due = bool(self._queue or self._barriers)
         while self._due and not self._held:
             self._due = False
             for task in [task for task in self._barriers if task not in self._unit.task_set]:
