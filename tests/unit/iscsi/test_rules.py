@@ -166,7 +166,7 @@ def test_digests_cover_additional_headers() -> None:
         data=b"d" * 512,
     )
     peer.send(message.serialize())
-    assert peer.disk.executed == [message.cdb + b"abcd"]
+    assert peer.disk.executed == [message.cdb]  # no operation code of ten bytes goes on there
     assert peer.disk.data[:512] == message.data
     assert not peer.connection.closing
 
