@@ -10,7 +10,8 @@ back costs nothing. Status never overtakes data, and never comes before the unso
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lunaport.iscsi.data_out import FINAL, NOTHING, RESERVED_TAG, RESPONSE, DataOut
+from lunaport.iscsi import deferral
+from lunaport.iscsi.data_out import FINAL, RESERVED_TAG, RESPONSE, DataOut
 from lunaport.iscsi.output import Output, pad
 
 if TYPE_CHECKING:
@@ -348,48 +349,11 @@ class Task:
 
     def defer(self, ready: Callable[["Task"], None]) -> bool:
         """See `scsi.task.Task.defer`."""
-        connection = self.connection
-        immediate = self.immediate
-        size = len(immediate)
-        if self.unsolicited_open:
-            size = max(size, min(connection.parameters.first_burst_length, self.expected_length))
-        if size and not connection.shell.keep(connection, size):
-            return False
-        self.deferred_bytes = size
-        connection.deferred[self] = ready
-        if not self.unsolicited_open:
-            self.immediate = memoryview(bytes(immediate))
-            ready(self)
-            return True
-        gathered = bytearray(immediate)
-
-        def piece(_task: Task, _offset: int, data: memoryview) -> None:
-            gathered.extend(data)
-
-        def end(task: Task) -> None:
-            task.immediate = memoryview(gathered)
-            task.data_out_length = 0
-            if task.aborted:
-                task._end_deferral()
-            ready(task)
-
-        self.data_out_length = size
-        DataOut(self, piece, end).begin(len(immediate), len(immediate))
-        return True
+        return deferral.defer(self, ready)
 
     def resume(self, execute: Callable[["Task"], None]) -> None:
         """See `scsi.task.Task.resume`."""
-        connection = self.connection
-        del connection.deferred[self]
-        execute(self)
-        self.immediate = NOTHING
-        connection.shell.drop(connection, self.deferred_bytes)
-
-    def _end_deferral(self) -> None:
-        connection = self.connection
-        del connection.deferred[self]
-        self.immediate = NOTHING
-        connection.shell.drop(connection, self.deferred_bytes)
+        deferral.resume(self, execute)
 
     def keep(self, size_bytes: int) -> bool:
         """See `scsi.task.Task.keep`."""
@@ -517,6 +481,4 @@ class Task:
             _, begin = connection.borrowing.pop(self)
             begin([])
         elif self in connection.deferred:
-            ready = connection.deferred[self]
-            self._end_deferral()
-            ready(self)
+            deferral.abort(self)
