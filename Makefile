@@ -13,8 +13,10 @@ PYTEST ?=
 # What is fuzzed, and for how long each.
 FUZZ ?= framing text login full_feature names scsi isns
 FUZZ_SECONDS ?= 60
+# What else the measurement of many targets and sessions is given.
+SCALE ?=
 
-.PHONY: help setup setup-dev run test unit system compiled fuzz lint format peers fio vm bench clean
+.PHONY: help setup setup-dev run test unit system compiled fuzz lint format peers fio vm bench scale clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -71,9 +73,12 @@ $(CACHE)/fio/fio: bench/build-fio.sh
 $(CACHE)/vm/initramfs.cpio: tests/vm/build.sh tests/vm/init
 	@sh tests/vm/build.sh $(@D)
 
-bench: setup-dev fio ## speed beside tgtd; BENCH=full for more rounds, BENCH='full --dir DIR' for files there
+bench: setup-dev fio ## speed beside other targets; BENCH=full for every load
 	@sh bench/fetch-peers.sh $(CACHE)/peers
 	$(BIN)/python -m bench $(BENCH)
+
+scale: setup-dev ## thousands of targets and sessions; SCALE='--targets 500' for fewer
+	$(BIN)/python -m bench.scale $(SCALE)
 
 clean: ## remove what was built; ./var stays
 	rm -rf $(VENV) $(CACHE) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

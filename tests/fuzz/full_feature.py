@@ -311,10 +311,10 @@ class Session:
         assert len(self.peer.disk.slow) <= TASKS_MAX + limits.IMMEDIATE_COMMANDS_MAX
         assert len(connection.waiting) <= len(connection.tasks)
         assert 0 <= connection.holding.bytes <= limits.HELD_BYTES_MAX
-        assert len(connection.held) <= limits.COMMAND_WINDOW
+        assert len(connection.held) <= limits.COMMAND_WINDOW + 1  # and what was postponed
         assert connection.holding.bytes == sum(map(len, connection.held.values()))
         assert len(connection.requests.text.gathered) <= limits.TEXT_REQUEST_BYTES_MAX
-        assert 0 <= connection.requests.task_management_count <= limits.IMMEDIATE_COMMANDS_MAX
+        assert len(connection.requests.managing) <= limits.IMMEDIATE_COMMANDS_MAX
         assert (connection.max_cmd_sn - connection.exp_cmd_sn + 1 & 0xFFFFFFFF) <= limits.COMMAND_WINDOW
         for header, data in self.peer.received():
             opcode = header[0]
@@ -353,7 +353,8 @@ class Session:
         assert not connection.tasks
         assert not connection.waiting
         assert not connection.requests.text.answering, "text that is never answered"
-        assert connection.requests.task_management_count == 0, "task management that is never answered"
+        waiting = len(connection.holding.postponed)
+        assert len(connection.requests.managing) == waiting, "task management that is never answered"
         if not connection.closing:
             open_now = connection.max_cmd_sn - connection.exp_cmd_sn + 1 & 0xFFFFFFFF
             assert open_now == limits.COMMAND_WINDOW, "the command window has shrunk for good"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has none
 
-TOGETHER = ("test_conformance.py",)
+TOGETHER = ("test_conformance.py", "test_kernel_tools.py")
 """Files whose tests share what took long to make."""
 
 

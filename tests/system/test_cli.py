@@ -207,6 +207,7 @@ def test_the_examples_of_the_page(start_nas: StartNas, tmp_path: Path) -> None:
     """Every line that starts with `$ lunaport` does what it says: it succeeds, in the order of the page."""
     nas = start_nas()
     (tmp_path / "secret.txt").write_text("alice-secret-1\n")
+    (tmp_path / "passphrase.txt").write_text("correct horse battery\n")
     examples = re.findall(r"^\$ (lunaport .+)$", PAGE.read_text(), re.MULTILINE)
     assert len(examples) > 10
     for example in examples:

@@ -7,7 +7,7 @@ import pytest
 from tests.system.conftest import StartNas
 from tests.system.isns_server import IsnsServer
 from tests.system.nas import Nas, Share, wait_until
-from tests.vm.machine import HOST, SCRIPTS, Guest
+from tests.vm.machine import HOST, SCRIPTS, Guest, parse_runs
 
 ALICE = {"enabled": True, "username": "alice", "password": "alice-secret-1"}
 THE_NAS = {"enabled": True, "username": "nas", "password": "nas-secret-123"}
@@ -44,6 +44,31 @@ def test_a_disk_from_discovery_to_logout(start_nas: StartNas, tmp_path: Path) ->
     assert "write back" in console
     assert f"GROWN {100 << 11} {200 << 11}" in console
     wait_until(lambda: nas.sessions(share) == [], timeout_s=5, what="end of session")
+
+
+@pytest.mark.peer
+def test_xfs_and_the_space_that_it_gives_back(start_nas: StartNas, tmp_path: Path) -> None:
+    nas = start_nas(hosts=(HOST,))
+    share = nas.create("kernel-xfs", size="320M")
+    file = nas.file_of(share)
+
+    def used() -> int:
+        return file.stat().st_blocks * 512
+
+    with Guest(SCRIPTS / "guest-xfs.sh", variables(nas, share), tmp_path) as guest:
+        guest.wait_for_step("written", timeout_s=120)
+        written = used()
+        assert written > 48_000_000
+        guest.answer()
+        guest.wait_for_step("trimmed")
+        wait_until(lambda: used() < written - 39_000_000, timeout_s=5, what="space given back by fstrim")
+        guest.answer()
+        guest.wait_for_step("discarded")
+        wait_until(lambda: used() < 1 << 20, timeout_s=5, what="space given back by blkdiscard")
+        guest.answer()
+        runs = parse_runs(guest.finish())
+    assert (runs["fstrim"].code, runs["blkdiscard"].code) == (0, 0)
+    assert runs["zeros"].text.strip() == "0"
 
 
 @pytest.mark.peer

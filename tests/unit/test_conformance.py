@@ -9,12 +9,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONFORMANCE.md").read_text()
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", TEXT)))
-ROWS = [
-    row
-    for heading in ("### Rule by rule", "### Reservations")
-    for row in TEXT.partition(heading)[2].partition("\n#")[0].splitlines()
-    if row.startswith("|") and not row.startswith(("|---", "| Section"))
-]
+
+
+def rows_of(heading: str) -> list[str]:
+    lines = TEXT.partition(heading)[2].partition("\n#")[0].splitlines()
+    return [line for line in lines if line.startswith("|") and not line.startswith(("|---", "| Section"))]
+
+
+RULES = rows_of("### Rule by rule")
+ROWS = RULES + rows_of("### RFC 7144") + rows_of("### Reservations")
 
 
 @pytest.mark.parametrize("path", sorted({path for path, _ in NAMED}))
@@ -31,3 +34,14 @@ def test_every_rule_has_a_test_or_a_reason() -> None:
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         assert len(cells) == 3, row
         assert ".py::" in cells[2] or "**Deviation**" in cells[2] or "**Open**" in cells[2], row
+
+
+def section_of(row: str) -> tuple[bool, tuple[int, ...]]:
+    """Where a row stands: by the first section it names, appendices at the end."""
+    first = row.split("|")[1].split(",")[0].strip()
+    return first.startswith("Appendix"), tuple(map(int, re.findall(r"\d+", first.partition(" to ")[0])))
+
+
+def test_the_rules_stand_in_the_order_of_the_rfc() -> None:
+    assert list(map(section_of, RULES)) == sorted(map(section_of, RULES))
+    assert len(set(RULES)) == len(RULES)

@@ -1,11 +1,13 @@
 """A small Linux in QEMU, so that the kernel's iSCSI initiator can be tested without touching the kernel of the host.
 
-The guest script travels through QEMU's firmware configuration, so a new test needs no new image. The script asks the
-host to act with a line `STEP name`, and waits until the host has answered with a line of its own. Always emulated
+The guest script travels through QEMU's firmware configuration, so a new test needs no new image. The functions of
+`common.sh` stand before it. The script asks the host to act with a line `STEP name`, and waits until the host has
+answered with a line of its own; what it runs by `run` is found by `parse_runs`. Always emulated
 (tcg): /dev/kvm is there on some machines and then hangs. The guest reaches 127.9.0.0/16 of the host and nothing else.
 """
 
 import os
+import re
 import selectors
 import shlex
 import subprocess
@@ -20,10 +22,27 @@ from tests.system.peers import CACHE, require, require_file
 HOST = "127.9.0.1"
 """The host's loopback under an address that the guest routes to it."""
 SCRIPTS = Path(__file__).parent
+COMMON = SCRIPTS / "common.sh"
+KERNEL_OPTIONS = "console=ttyS0 quiet panic=-1 no_timer_check"
+"""Its check of the timer takes a host that is busy for broken hardware, and panics."""
 
 
 class GuestError(AssertionError):
     """The guest failed, or did not get there in time; the message ends with its console."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a command in the guest did."""
+
+    code: int
+    text: str
+
+
+def parse_runs(console: str) -> dict[str, Run]:
+    """Every command that the guest ran by `run`, by its name."""
+    found = re.findall(r"^<<< (\S+)\n(.*?)^>>> (\d+)$", console, re.MULTILINE | re.DOTALL)
+    return {name: Run(int(code), text) for name, text, code in found}
 
 
 @dataclass(slots=True)
@@ -41,14 +60,14 @@ class Guest:
     def __enter__(self) -> Self:
         given = "".join(f"{name}={shlex.quote(value)}\n" for name, value in self.variables.items())
         script = self.directory / "guest.sh"
-        script.write_text(given + self.script.read_text())
+        script.write_text(given + COMMON.read_text() + self.script.read_text())
         kernel, files = (require_file(CACHE / "vm" / name) for name in ("vmlinuz", "initramfs.cpio"))
         self.process = subprocess.Popen(
             [
                 require("qemu-system-x86_64"),
                 *("-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", "512"),
                 *("-nodefaults", "-nographic", "-no-reboot", "-serial", "stdio"),
-                *("-kernel", str(kernel), "-initrd", str(files), "-append", "console=ttyS0 quiet panic=-1"),
+                *("-kernel", str(kernel), "-initrd", str(files), "-append", KERNEL_OPTIONS),
                 *("-fw_cfg", f"name=opt/guest,file={script}"),
                 *("-netdev", "user,id=n0,ipv6=off", "-device", "virtio-net-pci,romfile=,netdev=n0"),
             ],

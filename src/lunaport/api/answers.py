@@ -70,6 +70,10 @@ def v1_field(path: Path, request_path: str = "") -> str:
     """API v1's name for a field of the model, in the answer to a request to this path."""
     if _OF_ONE_LUN.match(request_path):
         return "size_bytes" if path == ("size",) else dotted(path)
+    if len(path) > 2 and path[0] == "targets":
+        return f"{dotted(path[:2])}.{v1_field(path[2:])}"
+    if len(path) > 1 and path[0] == "service":
+        return f"service.{v1_field(path[1:])}"
     if path and path[0] in {"one_way", "mutual", "credentials"}:
         return dotted(("chap", *path))
     if len(path) > 1 and path[0] == "discovery" and path[1] in {"one_way", "mutual"}:

@@ -2,7 +2,7 @@
 
 The codes are stable for ever and listed in docs/nas-api.md; a test compares the two. Numbers are grouped: 10xx the
 body, 11xx fields, 12xx names, 13xx sizes, 14xx volumes, 15xx CHAP and access, 16xx LUNs and their users, 17xx the
-service, 18xx the thing asked for, 19xx the caller, 20xx the NAS itself.
+service, 18xx the thing asked for, 19xx the caller, 20xx the NAS itself, 21xx its configuration as a whole.
 """
 
 from dataclasses import dataclass
@@ -78,4 +78,8 @@ WIRE: Final[dict[Fault, Wire]] = {
     Fault.ENGINE_FAILED: Wire(2001, 500, 500),
     Fault.ENGINE_UNAVAILABLE: Wire(2002, 500, 503),
     Fault.INTERNAL: Wire(2003, 500, 500),
+    Fault.BACKUP_INVALID: Wire(2101, 400, 422),
+    Fault.BACKUP_NEWER: Wire(2102, 400, 422),
+    Fault.BACKUP_PASSPHRASE: Wire(2103, 400, 422),
+    Fault.CONFIG_PRESENT: Wire(2104, 409, 409),
 }

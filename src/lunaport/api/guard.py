@@ -28,6 +28,9 @@ from lunaport.service.auth import Authenticator, BusyError, ThrottledError
 LOG = logging.getLogger(__name__)
 
 BODY_BYTES_MAX: Final = 1 << 20
+CONFIG_BYTES_MAX: Final = 36 << 20
+"""Of a body that is a configuration as a whole. Only administrators may send one."""
+CONFIG_PREFIX: Final = "/api/v1/config"
 BODY_TIMEOUT_S: Final = 30.0
 DRAIN_BYTES_MAX: Final = 64 << 20
 DRAIN_TIMEOUT_S: Final = 5.0
@@ -77,11 +80,16 @@ def check_origin(method: str, headers: Headers) -> None:
         raise refuse(Fault.FORBIDDEN, "the request comes from a page of another site")
 
 
-async def read_body(receive: Receive, headers: Headers) -> bytes:
+def body_bytes_max(path: str) -> int:
+    """How large a body may be."""
+    return CONFIG_BYTES_MAX if path == CONFIG_PREFIX or path.startswith(f"{CONFIG_PREFIX}/") else BODY_BYTES_MAX
+
+
+async def read_body(receive: Receive, headers: Headers, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     """The whole body. Raises RequestError when it is too large or too slow."""
-    too_large = refuse(Fault.BODY_TOO_LARGE, f"the body is larger than {BODY_BYTES_MAX} bytes")
+    too_large = refuse(Fault.BODY_TOO_LARGE, f"the body is larger than {bytes_max} bytes")
     declared = headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared[:20]) > BODY_BYTES_MAX:
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > bytes_max:
         raise too_large
     body = bytearray()
     try:
@@ -91,7 +99,7 @@ async def read_body(receive: Receive, headers: Headers) -> bytes:
                 if message["type"] != "http.request":
                     break
                 body += message.get("body", b"")
-                if len(body) > BODY_BYTES_MAX:
+                if len(body) > bytes_max:
                     raise too_large
                 if not message.get("more_body", False):
                     break
@@ -166,7 +174,7 @@ class Guard:
             check_origin(scope["method"], headers)
             if not is_public(path):
                 check_role(actor, scope["method"], path)
-            body = await read_body(receive, headers)
+            body = await read_body(receive, headers, body_bytes_max(path))
         except RequestError as error:
             ended = await drain(receive)
             response = answer(path, error.problems, own_words=True, headers=error.headers)

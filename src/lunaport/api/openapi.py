@@ -25,6 +25,7 @@ _TAGS: Final = [
     {"name": "events", "description": "What happens."},
     {"name": "users", "description": "Who may do what, and tokens that stand for them."},
     {"name": "audit", "description": "Who changed what, when, from where."},
+    {"name": "configuration", "description": "Everything that is configured, as a whole."},
     {"name": "health", "description": "Whether the NAS serves."},
 ]
 

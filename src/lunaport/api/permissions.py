@@ -1,6 +1,7 @@
 """What role a request needs, by its method and path. What is not listed needs an administrator for any change.
 
-Looking takes a viewer, but for users and the audit log. Whose token may be seen or removed is decided where tokens are.
+Looking takes a viewer, but for users, the audit log and the configuration as a whole. Whose token may be seen or
+removed is decided where tokens are.
 """
 
 from typing import Final
@@ -10,7 +11,7 @@ from lunaport.model.user import Role
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
-_FOR_ADMINS: Final = ("/api/v1/users", "/api/v1/audit")
+_FOR_ADMINS: Final = ("/api/v1/users", "/api/v1/audit", "/api/v1/config")
 _CHANGED_BY_VIEWERS: Final = ("/api/v1/me", "/api/v1/tokens")
 """A viewer's own: his password and his tokens."""
 _CHANGED_BY_OPERATORS: Final = (f"{NAS_PREFIX}iscsi_shares/api", "/api/v1/targets", "/api/v1/sessions")

@@ -9,6 +9,9 @@ from fastapi import APIRouter
 
 from lunaport.api import v1_models as models
 from lunaport.api.v1_audit import add_audit_routes
+from lunaport.api.v1_backup import ExportIn, ImportIn, add_backup_routes
+from lunaport.api.v1_config import add_config_routes
+from lunaport.api.v1_config_models import ConfigIn
 from lunaport.api.v1_events import add_event_routes
 from lunaport.api.v1_lun_models import LunNew, LunPatch
 from lunaport.api.v1_luns import add_lun_routes
@@ -39,6 +42,8 @@ def v1_router(nas: Nas) -> APIRouter:
     add_user_routes(router, nas)
     add_own_routes(router, nas)
     add_audit_routes(router, nas)
+    add_backup_routes(router, nas)
+    add_config_routes(router, nas)
     return router
 
 
@@ -57,5 +62,8 @@ BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
     models.ServicePatch,
     models.DrainIn,
     models.BlockIn,
+    ExportIn,
+    ImportIn,
+    ConfigIn,
 )
 """Documents that routes read by hand; the description of the interface needs them all the same."""

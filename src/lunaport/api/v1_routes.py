@@ -12,7 +12,7 @@ _TEXTS: Final = {
     408: "The body did not arrive in time.",
     409: "Something is in the way; `blockers` names it.",
     412: "It has changed since you read it (If-Match).",
-    413: "The body is larger than 1 MiB.",
+    413: "The body is larger than 1 MiB (a configuration as a whole: 36 MiB).",
     429: "Too many wrong passwords; Retry-After says how long to wait.",
     422: "Fields are wrong; every one is named.",
     500: "The engine failed.",

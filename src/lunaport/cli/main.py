@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from lunaport import __version__
-from lunaport.cli import audit, service, sessions, targets
+from lunaport.cli import apply, audit, config, service, sessions, targets
 from lunaport.cli.connection import Given
 
 
@@ -56,6 +56,8 @@ def make_app() -> typer.Typer:
         del version  # the callback has answered
         context.obj = Given(url=url, user=user, password_file=password_file, ca=ca, profile=profile)
 
-    for group in (targets.app, sessions.sessions, sessions.logins, sessions.initiators, service.app, audit.app):
+    watching = (sessions.sessions, sessions.logins, sessions.initiators, audit.app)
+    for group in (targets.app, *watching, service.app, config.app):
         app.add_typer(group)
+    app.command("apply")(apply.apply)
     return app

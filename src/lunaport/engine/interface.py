@@ -303,6 +303,14 @@ class VolumeUsage:
     used_bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReport:
+    """A file of a LUN. `size_bytes` None: there is none. `has_key`: the key of its encryption lies beside it."""
+
+    size_bytes: int | None
+    has_key: bool = False
+
+
 class EngineError(Exception):
     """The engine could not do what it was asked; nothing has changed."""
 
@@ -384,6 +392,9 @@ class Engine(Protocol):
 
         Raises StorageError `exists`, `too large`, `no space`.
         """
+
+    async def find_file(self, path: str) -> FileReport:
+        """How a file is now, be it served or not."""
 
     async def grow_file(self, path: str, size_bytes: int) -> None:
         """Make a file at least this long, durably. A target that serves it is not touched: `apply` follows.

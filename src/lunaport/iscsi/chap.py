@@ -8,9 +8,10 @@
 
 Challenges come from the random source that is passed in. One name may have several secrets: those of several targets
 in discovery, or an old and a new one. A response is held against all of them. An initiator learns nothing from a
-failure: every name costs the same computation, and all failures raise AuthenticationError, whose reason is for the
-administrator and never holds a secret, a challenge or a response. Which secrets may be equal is for the configuration
-to check.
+failure of proof: every name costs the same computation, and all such failures raise AuthenticationError, whose reason
+is for the administrator and never holds a secret, a challenge or a response. What has not the form of its step is
+answered by what is wrong with it (section 9.2), before any secret is looked at. Which secrets may be equal is for the
+configuration to check.
 """
 
 import hashlib
@@ -20,8 +21,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from lunaport.iscsi.enums import ChapAlgorithm
-from lunaport.iscsi.errors import AuthenticationError, Refusal, TextError, quoted
+from lunaport.iscsi.enums import ChapAlgorithm, LoginStatus
+from lunaport.iscsi.errors import AuthenticationError, LoginRefused, Refusal, TextError, quoted
 from lunaport.iscsi.limits import CHALLENGE_BYTES_MAX, CHAP_NAME_BYTES_MAX, CHAP_SECRETS_MAX
 from lunaport.iscsi.text import parse_binary, parse_list, parse_number, serialize_binary
 
@@ -99,21 +100,19 @@ class ChapExchange:
         """What the initiator has proved to know, once it is authenticated."""
 
     def receive(self, pairs: Mapping[str, str]) -> list[tuple[str, str]]:
-        """Take the CHAP keys of one request and return the answers. Raises AuthenticationError."""
-        if not pairs:
-            return []
+        """Take the CHAP keys of one request and return the answers.
+
+        Raises AuthenticationError, and LoginRefused for keys or values that the step does not ask for.
+        """
+        state, self.state = self.state, ChapState.FAILED
         try:
-            if self.state is ChapState.AWAIT_ALGORITHM and pairs.keys() == {"CHAP_A"}:
+            if state is ChapState.AWAIT_ALGORITHM and pairs.keys() == {"CHAP_A"}:
                 return self._send_challenge(pairs["CHAP_A"])
-            if self.state is ChapState.AWAIT_RESPONSE and {"CHAP_N", "CHAP_R"} <= pairs.keys():
+            if state is ChapState.AWAIT_RESPONSE and "CHAP_A" not in pairs:
                 return self._check_response(pairs)
-            raise AuthenticationError(f"CHAP: {', '.join(pairs)} out of turn")
         except TextError as error:
-            self.state = ChapState.FAILED
-            raise AuthenticationError(f"CHAP: {error}") from error
-        except AuthenticationError:
-            self.state = ChapState.FAILED
-            raise
+            raise _malformed(str(error)) from error
+        raise _malformed(f"{', '.join(pairs)} out of turn")
 
     def _send_challenge(self, offered: str) -> list[tuple[str, str]]:
         algorithm = pick_algorithm(offered)
@@ -131,9 +130,12 @@ class ChapExchange:
 
     def _check_response(self, pairs: Mapping[str, str]) -> list[tuple[str, str]]:
         # Everything about the form first, so that a proof is looked at only in a message that is whole.
+        missing = {"CHAP_N", "CHAP_R"} - pairs.keys()
+        if missing:
+            raise _missing(*sorted(missing))
         user = pairs["CHAP_N"]
         if not 0 < len(user.encode()) <= CHAP_NAME_BYTES_MAX:
-            raise AuthenticationError(f"CHAP: a name of more than {CHAP_NAME_BYTES_MAX} bytes, or of none")
+            raise _malformed(f"a name of more than {CHAP_NAME_BYTES_MAX} bytes, or of none")
         response = parse_binary(pairs["CHAP_R"], CHALLENGE_BYTES_MAX)
         asked = self._parse_mutual(pairs)
         proven = self._find_proven(user, response)
@@ -165,10 +167,10 @@ class ChapExchange:
         if identifier is None and challenge is None:
             return None
         if identifier is None or challenge is None:
-            raise AuthenticationError("CHAP: of CHAP_I and CHAP_C only one")
+            raise _missing("CHAP_I" if identifier is None else "CHAP_C")
         number = parse_number(identifier)
         if number > 255:
-            raise AuthenticationError("CHAP: CHAP_I is not within 0 to 255")
+            raise _malformed("CHAP_I is not within 0 to 255")
         return number, parse_binary(challenge, CHALLENGE_BYTES_MAX)
 
     def _prove_ourselves(self, proven: ChapCredential, identifier: int, challenge: bytes) -> list[tuple[str, str]]:
@@ -178,5 +180,17 @@ class ChapExchange:
         if hmac.compare_digest(challenge, self._challenge):
             raise AuthenticationError("CHAP: the initiator returned the target's own challenge")
         name, secret = proven.mutual
+        # Section 9.2.1: the same proof in both directions is one that could be had from the other side.
+        if hmac.compare_digest(secret, proven.secret):
+            raise AuthenticationError("CHAP: the secret of the target is that of the initiator")
         response = chap_response(self._algorithm, identifier, secret, challenge)
         return [("CHAP_N", name), ("CHAP_R", serialize_binary(response))]
+
+
+def _missing(*keys: str) -> LoginRefused:
+    reason = f"CHAP: {' and '.join(keys)} missing"
+    return LoginRefused(LoginStatus.MISSING_PARAMETER, reason, refusal=Refusal.AUTHENTICATION_FAILED)
+
+
+def _malformed(reason: str) -> LoginRefused:
+    return LoginRefused(LoginStatus.INITIATOR_ERROR, f"CHAP: {reason}", refusal=Refusal.AUTHENTICATION_FAILED)

@@ -16,7 +16,7 @@ from crc32c import crc32c
 
 from lunaport.iscsi import pdu
 from lunaport.iscsi.data_out import NOTHING, RESERVED_TAG, DataOut
-from lunaport.iscsi.enums import AsyncEvent, Opcode, RejectReason, TaskResponse
+from lunaport.iscsi.enums import AsyncEvent, Opcode, RejectReason, TaskAttribute, TaskResponse
 from lunaport.iscsi.errors import RemoteProtocolError
 from lunaport.iscsi.held import Held
 from lunaport.iscsi.limits import (
@@ -34,12 +34,10 @@ from lunaport.iscsi.requests import Requests
 from lunaport.iscsi.task import Task
 
 UNPACK: Final = pdu.BHS.unpack_from
+UNPACK_TAIL: Final = pdu.TAIL.unpack
 SCSI_COMMAND: Final = int(Opcode.SCSI_COMMAND)
 DATA_OUT: Final = int(Opcode.DATA_OUT)
 LOGIN_REQUEST: Final = int(Opcode.LOGIN_REQUEST)
-EXTENDED_CDB: Final = 1
-READ_LENGTH: Final = 2
-"""Kinds of additional header segments (sections 11.2.2.3 and 11.2.2.4)."""
 LONG_CDBS: Final = (0x7E, 0x7F)
 """Operation codes that more than 16 bytes can belong to (SPC-4 4.2.3); of others the rest is none of the CDB."""
 IDLE_OUTPUT: Final = Output(0)
@@ -96,6 +94,9 @@ class Shell(Protocol):
     def drop(self, connection: "Connection", size_bytes: int) -> None:
         """Bytes that were kept are kept no longer."""
 
+    def defer(self, connection: "Connection", call: Callable[[], None]) -> None:
+        """Call when all that happens now has happened, unless the connection ends by then."""
+
 
 class Connection:
     """A connection in full feature phase; with one connection a session it also holds the session's numbering."""
@@ -133,6 +134,8 @@ class Connection:
         # Tasks that are executed later: whom to tell when they are aborted before.
         self.deferred: dict[Task, Callable[[Task], None]] = {}
         self.logout_asked = False
+        # StatSN when the window last grew without an answer that says so; None: it is said.
+        self.untold_since: int | None = None
 
         self.header_digest = parameters.header_digest
         self.data_digest = parameters.data_digest
@@ -182,7 +185,10 @@ class Connection:
         while tail - head >= BHS_BYTES and not self.blocked:
             opcode, flags, _, lengths, lun, tag, word5, word6, _, rest = UNPACK(view, head)
             data = head + overhead
+            # A command whose task attribute is ACA or none, or that has additional headers.
+            careful = flags & 0x04
             if lengths > 0xFFFFFF:
+                careful = 1
                 data += lengths >> 24 << 2
                 if lengths >> 22 > AHS_BYTES_MAX:
                     return self._violation(view, head, tail, "additional header segments are too long")
@@ -215,7 +221,7 @@ class Connection:
                 task = Task(self, flags, lun, tag, word5, rest, view[data : data + lengths] if lengths else NOTHING)
                 if (
                     opcode != SCSI_COMMAND
-                    or data != head + overhead
+                    or careful
                     or (lengths and (lengths > immediate_bytes_max or lengths > word5 or not flags & 0x20))
                 ):
                     self._prepare(task, opcode, view[head:data], lengths)
@@ -231,15 +237,12 @@ class Connection:
                 waiting = self.waiting.get(tag)
                 # Data-out of a task that is gone (aborted, broken off) was under way already: dropped.
                 if waiting is not None:
-                    waiting.receive(
-                        word5,
-                        int.from_bytes(rest[4:8], "big"),
-                        int.from_bytes(rest[8:12], "big"),
-                        view[data : data + lengths],
-                        final=flags & 0x80 != 0,
-                    )
+                    _, data_sn, offset, _ = UNPACK_TAIL(rest)
+                    waiting.receive(word5, data_sn, offset, view[data : data + lengths], final=flags & 0x80 != 0)
                 elif self.held:
                     self.holding.hold_data_out(view[head:end])
+                elif execute is None:
+                    self._receive_unknown(DATA_OUT, view[head:end])
                 head = end
             else:
                 self._receive_other(opcode, word6, view[head:end], view[data : data + lengths])
@@ -250,15 +253,13 @@ class Connection:
         return head
 
     def _refuse_tag(self, header: memoryview, opcode: int) -> None:
-        """A command whose tag is in use ends here; if it used a CmdSN, the window and the next go on without it."""
+        """A command whose tag is in use is refused; its CmdSN counts as not received (section 7.3)."""
         if opcode == SCSI_COMMAND:
-            self.max_cmd_sn = self.max_cmd_sn + 1 & 0xFFFFFFFF
+            self.exp_cmd_sn = self.exp_cmd_sn - 1 & 0xFFFFFFFF
         self.reject(header, RejectReason.TASK_IN_PROGRESS)
-        if self.held:
-            self.holding.release()
 
     def _prepare(self, task: Task, opcode: int, header: memoryview, data_length: int) -> None:
-        """What few commands need: immediate delivery, an extended CDB, a check of the immediate data."""
+        """What few commands need: immediate delivery, an extended CDB, a check of attribute and immediate data."""
         if opcode != SCSI_COMMAND:
             task.is_immediate = True
             # The window does not count these, so they are counted here (section 4.2.2.1).
@@ -266,17 +267,27 @@ class Connection:
                 self.reject(header[:BHS_BYTES], RejectReason.IMMEDIATE_COMMAND_REJECT)
                 task.finished = True
                 return
+        if task.attribute > TaskAttribute.ACA:
+            self._end_task(task, header, "a task attribute that is none")
+            return
         if len(header) > self.data_in_offset:
-            segments = header[BHS_BYTES : len(header) - self.header_digest_bytes]
+            found = pdu.parse_additional_headers(header[BHS_BYTES : len(header) - self.header_digest_bytes])
+            if found is None:
+                self._end_task(task, header, "additional header segments that cannot be")
+                return
             if task.cdb[0] in LONG_CDBS:
-                task.cdb += additional_header(segments, EXTENDED_CDB)[1:]
-            task.read_length = int.from_bytes(additional_header(segments, READ_LENGTH)[1:5], "big")
+                task.cdb += found.get(pdu.EXTENDED_CDB, b"")
+            task.read_length = int.from_bytes(found.get(pdu.READ_LENGTH, b""), "big")
         if data_length and (
             data_length > self.immediate_bytes_max or data_length > task.expected_length or not task.flags & 0x20
         ):
-            self.reject(header[:BHS_BYTES], RejectReason.PROTOCOL_ERROR)
-            self.closing = "immediate data that was not agreed on"
-            task.finished = True
+            self._end_task(task, header, "immediate data that was not agreed on")
+
+    def _end_task(self, task: Task, header: memoryview, reason: str) -> None:
+        """A command that cannot be: Reject, then close (section 7.7)."""
+        self.reject(header[:BHS_BYTES], RejectReason.PROTOCOL_ERROR)
+        self.closing = reason
+        task.finished = True
 
     def _receive_other(self, opcode: int, cmd_sn: int, whole: memoryview, data: memoryview) -> None:
         """A PDU off the data path."""
@@ -284,7 +295,8 @@ class Connection:
         if handler is None:
             self._receive_unknown(opcode & pdu.OPCODE_MASK, whole[:BHS_BYTES])
             return
-        if not opcode & pdu.IMMEDIATE:
+        numbered = 0 if opcode & pdu.IMMEDIATE else 1
+        if numbered:
             if cmd_sn != self.exp_cmd_sn or self.window() == 0:
                 self.holding.hold(cmd_sn, whole)
                 return
@@ -294,6 +306,9 @@ class Connection:
         try:
             handler(whole[:BHS_BYTES], data)
         except RemoteProtocolError as error:
+            # Section 7.3: what is rejected counts as not received; its CmdSN is still to come.
+            self.exp_cmd_sn = self.exp_cmd_sn - numbered & 0xFFFFFFFF
+            self.max_cmd_sn = self.max_cmd_sn - numbered & 0xFFFFFFFF
             self.reject(whole[:BHS_BYTES], error.reject_reason)
         if self.held:
             self.holding.release()
@@ -302,8 +317,8 @@ class Connection:
         if opcode == Opcode.SNACK_REQUEST:
             # Level 0 offers no recovery within a connection (section 11.16).
             self.reject(header, RejectReason.SNACK_REJECT)
-        elif opcode in (LOGIN_REQUEST, SCSI_COMMAND):
-            # A login in full feature phase, or a command in a discovery session (sections 11.12, 4.3).
+        elif opcode in (LOGIN_REQUEST, SCSI_COMMAND, DATA_OUT):
+            # A login in full feature phase, or a command or its data in a discovery session (sections 11.12, 4.3).
             self.reject(header, RejectReason.PROTOCOL_ERROR)
             self.closing = "a PDU that this phase does not allow"
         else:
@@ -415,8 +430,11 @@ class Connection:
             self.announce(AsyncEvent.LOGOUT_REQUEST, (0, 0, within_s))
 
     def announce(self, event: AsyncEvent, parameters: tuple[int, int, int]) -> None:
-        """Send an asynchronous message; `announcements` knows its parameters. None on a connection that ends."""
-        if self.closing:
+        """Send an asynchronous message; `announcements` knows its parameters.
+
+        None on a connection that ends, and none in a discovery session, which is simply dropped (section 7.4.3).
+        """
+        if self.closing or self.device_server is None:
             return
         self.send(
             pdu.AsyncMessage(
@@ -430,7 +448,12 @@ class Connection:
         self.shell.wake(self)
 
     def ping(self) -> None:
-        """Ask the initiator for a sign of life (NOP-In, section 11.19); whatever it sends counts as one."""
+        """Ask the initiator for a sign of life (NOP-In, section 11.19); whatever it sends counts as one.
+
+        Not in a discovery session (section 7.4.3): one that is silent is dropped.
+        """
+        if self.device_server is None:
+            return
         self.send(
             pdu.NopIn(
                 target_transfer_tag=self.next_transfer_tag(),
@@ -440,6 +463,20 @@ class Connection:
             ).serialize()
         )
         self.shell.wake(self)
+
+    def tell_window(self) -> None:
+        """MaxCmdSN grew with a command that gets no answer: say so, unless an answer does by then (section 11.4.11)."""
+        if self.untold_since is None:
+            self.shell.defer(self, self._tell_window)
+        self.untold_since = self.stat_sn
+
+    def _tell_window(self) -> None:
+        if self.untold_since == self.stat_sn and not self.closing:
+            self.send(
+                pdu.NopIn(stat_sn=self.stat_sn, exp_cmd_sn=self.exp_cmd_sn, max_cmd_sn=self.max_cmd_sn).serialize()
+            )
+            self.shell.wake(self)
+        self.untold_since = None
 
     # What changes in full feature phase
 
@@ -475,18 +512,5 @@ class Connection:
 
 def data_in_bytes_max(parameters: SessionParameters) -> int:
     """The most that one Data-In PDU may hold."""
-    return min(parameters.peer_max_recv_data_segment_length, parameters.max_burst_length)
-
-
-def additional_header(segments: memoryview, kind: int) -> bytes:
-    """The first additional header segment of this kind, from its reserved byte on (section 11.2.2); others are passed.
-
-    The length of a segment counts the reserved byte, and not the padding to a multiple of four.
-    """
-    at = 0
-    while len(segments) - at >= 4:
-        length = int.from_bytes(segments[at : at + 2], "big")
-        if segments[at + 2] & 0x3F == kind:
-            return bytes(segments[at + 3 : at + 3 + length])
-        at += 3 + length + 3 & ~3
-    return b""
+    # Whole words (section 11.7.7); what is left of a burst is in its last PDU.
+    return min(parameters.peer_max_recv_data_segment_length, parameters.max_burst_length) & ~3

@@ -81,7 +81,10 @@ class NegotiationError(RemoteProtocolError):
 
 
 class AuthenticationError(RemoteProtocolError):
-    """An initiator that did not prove who it is (RFC 7143 section 12.1). The wire sees one status for all causes."""
+    """An initiator that did not prove who it is (RFC 7143 section 12.1). The wire sees one status for all causes.
+
+    Keys that are not those of the step are another mistake (section 9.2).
+    """
 
     def __init__(self, reason: str, *, refusal: Refusal = Refusal.AUTHENTICATION_FAILED) -> None:
         super().__init__(reason, refusal=refusal)

@@ -1,10 +1,13 @@
 """What came before its turn (RFC 7143 section 4.2.2.1): commands beyond a gap in CmdSN, and the data-out behind them.
 
+Task management for whole task sets that came before what it is about waits here too (section 4.2.3.3).
+
 Invariants: what is held is bounded in number by the command window and in bytes by `HELD_BYTES_MAX`; it is handled in
 the order of CmdSN, the data-out of a command behind it in the order in which it came; while the connection is blocked
 it waits on.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lunaport.iscsi import pdu
@@ -16,6 +19,10 @@ if TYPE_CHECKING:  # the connection makes it
     from lunaport.iscsi.connection import Connection
 
 TASK_TAG = slice(16, 20)
+POSTPONED = -1
+"""Where a CmdSN stands otherwise: no PDU, but that something waits for those that are missing."""
+HALF = 0x80000000
+"""Serial numbers compare by halves of their circle (RFC 1982)."""
 
 
 class Held:
@@ -27,6 +34,8 @@ class Held:
         self.bytes = 0
         # Streams whose command has been handled, and that go on when the connection is not blocked any more.
         self._begun: list[int] = []
+        # What is to be done when every command before a CmdSN has come.
+        self.postponed: list[tuple[int, Callable[[], None]]] = []
 
     def hold(self, cmd_sn: int, whole: memoryview) -> None:
         """Keep a PDU that lies in the window; drop one that is old, doubled or beyond it."""
@@ -46,10 +55,37 @@ class Held:
                 return True
         return False
 
+    def postpone(self, cmd_sn: int, act: Callable[[], None]) -> None:
+        """Call `act` when every command before `cmd_sn` has come: at once, where none is missing or it is no number.
+
+        How many may wait is for the caller to bound.
+        """
+        connection = self.connection
+        if not 0 < (cmd_sn - connection.exp_cmd_sn & 0xFFFFFFFF) <= connection.window():
+            act()
+            return
+        self.postponed.append((cmd_sn, act))
+        # Something is held: whoever looks for that only looks there.
+        self.streams[POSTPONED] = bytearray()
+
+    def _act(self) -> None:
+        """Do what was postponed until now."""
+        exp_cmd_sn = self.connection.exp_cmd_sn
+        due = [act for cmd_sn, act in self.postponed if not 0 < (cmd_sn - exp_cmd_sn & 0xFFFFFFFF) < HALF]
+        if not due:
+            return
+        self.postponed = [each for each in self.postponed if each[1] not in due]
+        if not self.postponed:
+            del self.streams[POSTPONED]
+        for act in due:
+            act()
+
     def release(self) -> None:
         """Handle what waits for its turn, as far as that has come."""
         connection = self.connection
         while not (connection.blocked or connection.closing):
+            if self.postponed:
+                self._act()
             cmd_sn = self._begun.pop(0) if self._begun else connection.exp_cmd_sn
             stream = self.streams.pop(cmd_sn, None)
             if stream is None:
@@ -76,6 +112,7 @@ class Held:
         """Let go of everything."""
         self.streams.clear()
         self._begun.clear()
+        self.postponed.clear()
         self.bytes = 0
 
     def _may_keep(self, whole: memoryview) -> bool:

@@ -33,7 +33,7 @@ from lunaport.iscsi.initiator_faults import Chunk, OutgoingPdu
 from lunaport.iscsi.initiator_login import InitiatorLogin
 from lunaport.iscsi.initiator_negotiation import renegotiated
 from lunaport.iscsi.initiator_options import Options
-from lunaport.iscsi.initiator_requests import OpenRequest, OpenRequests
+from lunaport.iscsi.initiator_requests import OpenRequest, OpenRequests, rejected_number
 from lunaport.iscsi.initiator_stream import PduReader
 from lunaport.iscsi.initiator_task import CommandRequest, InitiatorTask
 from lunaport.iscsi.limits import LOGIN_DATA_SEGMENT_BYTES_MAX, SEND_TARGETS_BYTES_MAX
@@ -61,6 +61,8 @@ class Initiator:
         self._output: list[Chunk] = []
         self._index = 0
         self._requests = OpenRequests()
+        # Pings that stand in for what was rejected.
+        self._plugs: set[int] = set()
         # Requests that wait for the window: each lays its PDUs down when it is called with its CmdSN.
         self._waiting: deque[Callable[[int], None]] = deque()
         self._handlers: dict[int, Callable[[bytes, bytes], Event | None]] = {
@@ -271,6 +273,9 @@ class Initiator:
         self._take_numbers(message.stat_sn, message.exp_cmd_sn, message.max_cmd_sn, used_up=not asked)
         if not asked:
             self._requests.end(message.initiator_task_tag, Opcode.NOP_OUT)
+            if message.initiator_task_tag in self._plugs:
+                self._plugs.discard(message.initiator_task_tag)
+                return None
             return PingResult(initiator_task_tag=message.initiator_task_tag, data=message.data)
         if message.target_transfer_tag == pdu.RESERVED_TAG:
             return None  # tells the window and nothing else (section 11.19)
@@ -334,7 +339,25 @@ class Initiator:
     def _receive_reject(self, header: bytes, data: bytes) -> Event:
         message = pdu.parse_reject(header, data)
         self._take_numbers(message.stat_sn, message.exp_cmd_sn, message.max_cmd_sn)
-        return Rejected(message=message, initiator_task_tag=self._requests.end_rejected(message))
+        tag = self._requests.end_rejected(message)
+        if self.options.plugs_gaps:
+            self._plug_gap(message)
+        if tag in self._plugs:
+            self._plugs.discard(tag)
+            tag = None
+        return Rejected(message=message, initiator_task_tag=tag)
+
+    def _plug_gap(self, message: pdu.Reject) -> None:
+        """Section 7.3: the number of a request that was rejected is still to come, before those behind it."""
+        tag, cmd_sn = rejected_number(message)
+        if cmd_sn != message.exp_cmd_sn or tag in self._plugs:
+            return
+        if self.cmd_sn == cmd_sn + 1 & WRAP:
+            self.cmd_sn = cmd_sn  # nothing is behind it: the next request takes it
+        elif self.options.target_name:  # a discovery session has nothing that could stand in
+            plug, _ = self._open(Opcode.NOP_OUT)
+            self._plugs.add(plug)
+            self._send(pdu.NopOut(initiator_task_tag=plug, cmd_sn=cmd_sn, exp_stat_sn=self.exp_stat_sn).serialize())
 
     # Numbering (section 4.2.2)
 

@@ -57,5 +57,7 @@ class Options:
     login_segment_bytes: int = LOGIN_DATA_SEGMENT_BYTES_MAX
     """Text longer than this is sent in several requests (C bit)."""
     answers_pings: bool = True
+    plugs_gaps: bool = True
+    """Send the CmdSN of what was rejected again (RFC 7143 section 7.3), for what is behind it to be carried out."""
     fault: Fault = field(default=send_as_is, repr=False)
     observer: Observer = field(default=ignore, repr=False)

@@ -15,6 +15,14 @@ from lunaport.iscsi.limits import BHS_BYTES
 
 SET_FUNCTIONS = (TaskFunction.ABORT_TASK_SET, TaskFunction.CLEAR_TASK_SET, TaskFunction.LOGICAL_UNIT_RESET)
 TARGET_FUNCTIONS = (TaskFunction.TARGET_WARM_RESET, TaskFunction.TARGET_COLD_RESET, TaskFunction.I_T_NEXUS_RESET)
+NUMBERED = (
+    Opcode.NOP_OUT,
+    Opcode.SCSI_COMMAND,
+    Opcode.TASK_MANAGEMENT_REQUEST,
+    Opcode.TEXT_REQUEST,
+    Opcode.LOGOUT_REQUEST,
+)
+"""What has a CmdSN of its own, unless it is immediate: then its first byte is another."""
 
 
 @dataclass(slots=True)
@@ -107,3 +115,10 @@ class OpenRequests:
         if function in SET_FUNCTIONS:
             return tuple(tag for tag, task in commands.items() if task.request.lun == lun)
         return tuple(commands) if function in TARGET_FUNCTIONS else ()
+
+
+def rejected_number(message: pdu.Reject) -> tuple[int, int | None]:
+    """The task tag of what was rejected, and its CmdSN if it used one."""
+    header = message.header
+    cmd_sn = int.from_bytes(header[24:28], "big") if header[0] in NUMBERED else None
+    return int.from_bytes(header[16:20], "big"), cmd_sn

@@ -158,8 +158,9 @@ class InitiatorTask:
     def receive_response(self, message: pdu.ScsiResponse) -> CommandResult:
         """The status (section 11.4)."""
         completed = message.response == ScsiServiceResponse.COMPLETED_AT_TARGET
-        if completed and message.exp_data_sn != self._data_sn + self._r2t_sn:
-            sent = self._data_sn + self._r2t_sn
+        sent = self._data_sn + self._r2t_sn
+        # Section 11.4.8 wants 0 where no Data-In came, and the number of R2Ts too: either is taken.
+        if completed and message.exp_data_sn != sent and (message.exp_data_sn or self._data_sn):
             raise RemoteProtocolError(f"ExpDataSN {message.exp_data_sn} after {sent} Data-In and R2T PDUs")
         return self._result(
             message.status,

@@ -37,9 +37,9 @@ from lunaport.iscsi.limits import (
     LOGIN_PDUS_MAX,
     TEXT_REQUEST_BYTES_MAX,
 )
-from lunaport.iscsi.negotiation import Negotiation, SessionParameters, check_admissible
+from lunaport.iscsi.negotiation import Negotiation, SessionParameters, check_admissible, refuse_verdict
 from lunaport.iscsi.pdu import LoginRequest, LoginResponse, ReadableBuffer, opcode_of, parse_login_request
-from lunaport.iscsi.text import NOT_UNDERSTOOD, VERDICTS, parse_list, parse_name, parse_text, serialize_text
+from lunaport.iscsi.text import NOT_UNDERSTOOD, parse_list, parse_name, parse_text, serialize_text
 
 NORMAL: Final = "Normal"
 DISCOVERY: Final = "Discovery"
@@ -73,6 +73,8 @@ class LoginOutcome:
     initiator_alias: str
     target_name: str
     """Empty for a discovery session."""
+    discovery_of: str = ""
+    """What a discovery session is about: the target it named, otherwise the portal it came to (section 7.4.2)."""
     isid: bytes
     tsih: int
     cid: int
@@ -123,8 +125,9 @@ class TargetDirectory(Protocol):
 class LoginPhase:
     """One login on one connection."""
 
-    def __init__(self, directory: TargetDirectory, random_bytes: RandomBytes) -> None:
+    def __init__(self, directory: TargetDirectory, random_bytes: RandomBytes, portal: str = "") -> None:
         self._directory = directory
+        self._portal = portal
         self._random_bytes = random_bytes
         self._over = False
         self._first: LoginRequest | None = None
@@ -137,6 +140,8 @@ class LoginPhase:
         # Set with the first whole request: who it is, and what is agreed on with it.
         self._agreement: tuple[TargetPolicy, Negotiation] | None = None
         self._method = ""
+        # Keys of the security stage that have come.
+        self._seen: set[str] = set()
         self._chap: ChapExchange | None = None
 
     def receive(self, bhs: ReadableBuffer, data: ReadableBuffer) -> LoginStep:
@@ -178,14 +183,16 @@ class LoginPhase:
         answers = []
         if self._agreement is None:
             policy, negotiation = self._agreement = self._identify()
-            if self._names["SessionType"] == NORMAL:
-                # Section 13.9: with the first answer to a request that names a target.
+            if "TargetName" in self._names:
+                # Sections 6.3.1 and 13.9: with the first answer to a request that names a target.
                 answers.append(("TargetPortalGroupTag", str(policy.portal_group_tag)))
         else:
             policy, negotiation = self._agreement
         if self._stage == Stage.SECURITY:
             answers += self._receive_security(request, pairs, policy)
         elif self._authenticated(policy):
+            for name in self._seen & pairs.keys():
+                self._check_once(name)
             answers += negotiation.answer(pairs)
         else:
             reason = "the initiator skips authentication, the target asks for CHAP"
@@ -273,34 +280,44 @@ class LoginPhase:
     ) -> list[tuple[str, str]]:
         answers = []
         chap_pairs = {}
+        asked_for_proof = self._chap is not None and self._chap.state is ChapState.AWAIT_RESPONSE
         for name, value in pairs.items():
             key = KEYS.get(name)
-            if key is not None:
-                check_admissible(key, Phase.SECURITY)
-                if name == "AuthMethod":
-                    answers.append((name, self._pick_method(value, policy)))
-                elif name.startswith("CHAP_"):
-                    chap_pairs[name] = value
-            elif value not in VERDICTS:
+            if name.startswith("CHAP_") and key is not None:
+                chap_pairs[name] = value
+                continue
+            refuse_verdict(name, value)
+            if key is None:
                 answers.append((name, NOT_UNDERSTOOD))
-        if chap_pairs:
-            if self._chap is None:
-                raise AuthenticationError("CHAP before AuthMethod=CHAP is agreed")
+                continue
+            check_admissible(key, Phase.SECURITY)
+            self._check_once(name)
+            if name == "AuthMethod":
+                answers.append((name, self._pick_method(value, policy)))
+        if self._chap is not None and (chap_pairs or asked_for_proof):
             answers += self._chap.receive(chap_pairs)
+        elif chap_pairs:
+            raise NegotiationError("CHAP before AuthMethod=CHAP is agreed", refusal=Refusal.AUTHENTICATION_FAILED)
         if request.transit and self._chap is None and not self._authenticated(policy):
             reason = "the initiator offers no authentication, the target asks for CHAP"
             raise AuthenticationError(reason, refusal=Refusal.NO_AUTHENTICATION)
         return answers
 
+    def _check_once(self, name: str) -> None:
+        """Section 6.3: nothing is negotiated or declared a second time."""
+        if name in self._seen:
+            raise NegotiationError(f"{name} comes twice in one login")
+        self._seen.add(name)
+
     def _pick_method(self, offered: str, policy: TargetPolicy) -> str:
-        if self._method:
-            raise NegotiationError("AuthMethod is negotiated twice in one login")
         methods = parse_list(offered)
-        self._method = "None" if policy.credentials is None else "CHAP"
-        if policy.chap_is_optional and "CHAP" not in methods:
-            self._method = "None"
-        if self._method not in methods:
-            reason = f"the initiator offers AuthMethod {quoted(offered)}, the target takes {self._method} only"
+        taken = ["None" if policy.credentials is None else "CHAP"]
+        if policy.chap_is_optional:
+            taken.append("None")
+        # Section 6.2.1: the first of the initiator's that the target takes.
+        self._method = next((method for method in methods if method in taken), "")
+        if not self._method:
+            reason = f"the initiator offers AuthMethod {quoted(offered)}, the target takes {' or '.join(taken)} only"
             raise AuthenticationError(reason, refusal=Refusal.NO_AUTHENTICATION)
         if policy.credentials is not None and self._method == "CHAP":
             self._chap = ChapExchange(policy.credentials, self._random_bytes)
@@ -318,6 +335,7 @@ class LoginPhase:
             initiator_name=parse_name(self._names["InitiatorName"]),
             initiator_alias=alias,
             target_name="" if discovery else policy.name,
+            discovery_of=self._discovery_of() if discovery else "",
             isid=request.isid,
             tsih=request.tsih,
             cid=request.cid,
@@ -331,6 +349,10 @@ class LoginPhase:
         self._over = True
         response = self._respond(request, text, transit=True, tsih=tsih)
         return LoginStep(responses=(response,), outcome=outcome, tsih=tsih)
+
+    def _discovery_of(self) -> str:
+        named = self._names.get("TargetName")
+        return self._portal if named is None else parse_name(named)
 
     def _respond(self, request: LoginRequest, text: bytes, *, transit: bool, tsih: int | None = None) -> bytes:
         response = LoginResponse(

@@ -128,9 +128,7 @@ class Negotiation:
 
     def _answer_one(self, name: str, value: str) -> str:
         key = KEYS.get(name)
-        if value in VERDICTS:
-            # An answer to what we declared. Answering it again could go on for ever.
-            return ""
+        refuse_verdict(name, value)
         if key is None:
             return NOT_UNDERSTOOD
         check_admissible(key, Phase.OPERATIONAL)
@@ -184,6 +182,15 @@ class Negotiation:
         allowed = " or ".join(order)
         reason = f"{name}: the initiator offers {quoted(value)} only, the target takes {allowed}"
         raise NegotiationError(reason, refusal=Refusal.DIGEST_MISMATCH)
+
+
+def refuse_verdict(name: str, value: str) -> None:
+    """Raise NegotiationError where a value is one that only answers have (section 6.2).
+
+    All that we declare is of RFC 7143, which every initiator understands: there is nothing that this could answer.
+    """
+    if value in VERDICTS:
+        raise NegotiationError(f"{name}={value} answers nothing that was asked")
 
 
 def check_admissible(key: Key, phase: Phase) -> None:

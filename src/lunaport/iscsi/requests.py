@@ -5,19 +5,29 @@ whose turn it is; it answers through the connection, and raises RemoteProtocolEr
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from lunaport.iscsi import pdu
 from lunaport.iscsi.enums import LogoutReason, LogoutResponse, Opcode, RejectReason, TaskFunction, TaskResponse
 from lunaport.iscsi.errors import RemoteProtocolError
+from lunaport.iscsi.held import HALF
 from lunaport.iscsi.limits import IMMEDIATE_COMMANDS_MAX
 from lunaport.iscsi.text_exchange import TextExchange
 
 if TYPE_CHECKING:  # the connection makes its handlers
     from lunaport.iscsi.connection import Connection
 
-HALF = 0x80000000
-"""Serial numbers compare by halves of their circle (RFC 1982)."""
+TASK_SETS: Final = frozenset(
+    (
+        TaskFunction.ABORT_TASK_SET,
+        TaskFunction.CLEAR_TASK_SET,
+        TaskFunction.LOGICAL_UNIT_RESET,
+        TaskFunction.TARGET_WARM_RESET,
+        TaskFunction.TARGET_COLD_RESET,
+    )
+)
+"""Functions that end every task numbered before them (section 4.2.3.3)."""
 
 
 class Requests:
@@ -25,7 +35,8 @@ class Requests:
 
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
-        self.task_management_count = 0
+        # The tags of task management under way.
+        self.managing: list[int] = []
         # All that were asked for, by function.
         self.task_management: dict[int, int] = {}
         self.text = TextExchange(connection)
@@ -42,14 +53,14 @@ class Requests:
         device_server = self.connection.device_server
         if device_server is None:
             raise _not_in_discovery("task management")
-        if self.task_management_count >= IMMEDIATE_COMMANDS_MAX:
-            self.connection.reject(header, RejectReason.IMMEDIATE_COMMAND_REJECT)
-            return
-        self.task_management_count += 1
+        if len(self.managing) >= IMMEDIATE_COMMANDS_MAX:
+            reason = "too much task management at once"
+            raise RemoteProtocolError(reason, reject_reason=RejectReason.IMMEDIATE_COMMAND_REJECT)
+        self.managing.append(request.initiator_task_tag)
         self.task_management[request.function] = self.task_management.get(request.function, 0) + 1
 
         def answer(response: TaskResponse) -> None:
-            self.task_management_count -= 1
+            self.managing.remove(request.initiator_task_tag)
             self.connection.send(
                 pdu.TaskManagementResponse(
                     response=response,
@@ -65,6 +76,9 @@ class Requests:
             self._abort_task(request, answer)
         elif request.function == TaskFunction.TASK_REASSIGN:
             answer(TaskResponse.REASSIGNMENT_NOT_SUPPORTED)
+        elif request.function in TASK_SETS:
+            act = partial(device_server.manage, request.function, request.lun, answer)
+            self.connection.holding.postpone(request.cmd_sn, act)
         else:
             device_server.manage(request.function, request.lun, answer)
 
@@ -77,6 +91,9 @@ class Requests:
                 answer(TaskResponse.FUNCTION_COMPLETE)
             else:
                 task.when_finished(lambda: answer(TaskResponse.FUNCTION_COMPLETE))
+            return
+        if task is None and request.referenced_task_tag in self.managing:
+            answer(TaskResponse.FUNCTION_REJECTED)  # section 11.5.1
             return
         # A command from before this request that has not come yet counts as come and aborted (section 11.6.1).
         before = 0 < (request.cmd_sn - request.ref_cmd_sn & 0xFFFFFFFF) < HALF
@@ -112,8 +129,9 @@ class Requests:
         elif request.reason == LogoutReason.CLOSE_CONNECTION and request.cid != self.connection.outcome.cid:
             response = LogoutResponse.CID_NOT_FOUND
         elif request.reason not in (LogoutReason.CLOSE_SESSION, LogoutReason.CLOSE_CONNECTION):
-            self.connection.reject(header, RejectReason.INVALID_PDU_FIELD)
-            return
+            # Section 7.7: an illegal code is a format error, after which nothing of the peer can be trusted.
+            self.connection.closing = "a logout for a reason that is none"
+            raise RemoteProtocolError(self.connection.closing, reject_reason=RejectReason.INVALID_PDU_FIELD)
         if response is LogoutResponse.SUCCESS:
             self.connection.abort_tasks()
             self.connection.closing = "logout"

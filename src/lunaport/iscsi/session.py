@@ -17,13 +17,26 @@ K = TypeVar("K")
 
 TSIH_MAX = 0xFFFF
 
-SessionKey = tuple[str, bytes, str]
-"""Initiator name, ISID, target name: the I_T nexus (with one portal group) that can exist once (section 4.4.2)."""
+SessionKey = tuple[str, bytes, str, str]
+"""Initiator name, ISID, target name: the I_T nexus (with one portal group) that can exist once (section 4.4.2).
+
+A discovery session has no target but what it is about: one exists for each portal or named target (section 7.4.2).
+"""
 
 
 def session_key(outcome: LoginOutcome) -> SessionKey:
     """What makes a login the same session as another."""
-    return outcome.initiator_name, outcome.isid, outcome.target_name
+    return outcome.initiator_name, outcome.isid, outcome.target_name, outcome.discovery_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry(Generic[T]):
+    """A session that exists; its connection's number and the name it proved."""
+
+    tsih: int
+    cid: int
+    chap_user: str
+    session: T
 
 
 @dataclass(slots=True)
@@ -37,7 +50,7 @@ class SessionTable(Generic[T]):
     target_sessions_max: int = TSIH_MAX
     initiator_sessions_max: int = TSIH_MAX
     """Of one initiator name with one target: each with an ISID of its own."""
-    sessions: dict[SessionKey, tuple[int, T]] = field(default_factory=dict, init=False)
+    sessions: dict[SessionKey, Entry[T]] = field(default_factory=dict, init=False)
     tsihs: set[int] = field(default_factory=set, init=False)
     per_target: Counter[str] = field(default_factory=Counter, init=False)
     per_initiator: Counter[tuple[str, str]] = field(default_factory=Counter, init=False)
@@ -51,15 +64,16 @@ class SessionTable(Generic[T]):
         """
         old = self.sessions.get(session_key(outcome))
         if outcome.tsih:
-            if old is None or old[0] != outcome.tsih:
+            if old is None or old.tsih != outcome.tsih:
                 raise LoginRefused(LoginStatus.SESSION_DOES_NOT_EXIST, f"no session with TSIH {outcome.tsih}")
-            return old
+            _check_reinstatement(old, outcome)
+            return old.tsih, old.session
         if old is None:
             self._check_room(outcome)
         while True:
             self.last_tsih = self.last_tsih % TSIH_MAX + 1
             if self.last_tsih not in self.tsihs:
-                return self.last_tsih, old[1] if old else None
+                return self.last_tsih, old.session if old else None
 
     def _check_room(self, outcome: LoginOutcome) -> None:
         """Raises LoginRefused where one session more is too many."""
@@ -76,7 +90,8 @@ class SessionTable(Generic[T]):
 
     def add(self, outcome: LoginOutcome, tsih: int, session: T) -> None:
         """The login is complete; the session whose place it takes was removed before."""
-        self.sessions[session_key(outcome)] = (tsih, session)
+        entry = Entry(tsih=tsih, cid=outcome.cid, chap_user=outcome.chap_user, session=session)
+        self.sessions[session_key(outcome)] = entry
         self.tsihs.add(tsih)
         self.per_target[outcome.target_name] += 1
         self.per_initiator[outcome.initiator_name, outcome.target_name] += 1
@@ -85,12 +100,23 @@ class SessionTable(Generic[T]):
         """The session has ended; one that took its place stays."""
         key = session_key(outcome)
         current = self.sessions.get(key)
-        if current is None or current[1] is not session:
+        if current is None or current.session is not session:
             return
         del self.sessions[key]
-        self.tsihs.discard(current[0])
+        self.tsihs.discard(current.tsih)
         count_down(self.per_target, outcome.target_name)
         count_down(self.per_initiator, (outcome.initiator_name, outcome.target_name))
+
+
+def _check_reinstatement(old: Entry[T], outcome: LoginOutcome) -> None:
+    """Raises LoginRefused where a connection cannot take the place of the one that a session has."""
+    if old.cid != outcome.cid:
+        reason = f"a second connection (CID {outcome.cid}) for a session, which has one at most"
+        raise LoginRefused(LoginStatus.TOO_MANY_CONNECTIONS, reason, refusal=Refusal.TOO_MANY_SESSIONS)
+    if old.chap_user != outcome.chap_user:
+        # Section 9.2: all connections of a session prove the same.
+        reason = "a connection for the session of another CHAP name"
+        raise LoginRefused(LoginStatus.AUTHENTICATION_FAILURE, reason, refusal=Refusal.AUTHENTICATION_FAILED)
 
 
 def count_down(counter: Counter[K], key: K) -> None:

@@ -393,6 +393,8 @@ class Task:
             self._send_response(STATUS_CHECK_CONDITION, self.broken_by)
         elif not self.aborted:
             self._send_response(status, sense)
+        elif not self.is_immediate:
+            connection.tell_window()
         if self.late:
             connection.task_ended(self)
 
@@ -432,7 +434,7 @@ class Task:
             connection.stat_sn,
             connection.exp_cmd_sn,
             connection.max_cmd_sn,
-            self.r2t_sn,
+            0,  # ExpDataSN: no Data-In PDU comes before a response of its own (section 11.4.8)
             read_residual,
             residual,
         )

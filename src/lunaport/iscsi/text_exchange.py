@@ -16,8 +16,8 @@ from lunaport.iscsi.enums import RejectReason
 from lunaport.iscsi.errors import NegotiationError, RemoteProtocolError
 from lunaport.iscsi.keys import KEYS, Phase
 from lunaport.iscsi.limits import TEXT_KEYS_MAX, TEXT_REQUEST_BYTES_MAX
-from lunaport.iscsi.negotiation import SEGMENT_LENGTH, check_admissible, declared_number
-from lunaport.iscsi.text import NOT_UNDERSTOOD, VERDICTS, parse_text, serialize_text
+from lunaport.iscsi.negotiation import SEGMENT_LENGTH, check_admissible, declared_number, refuse_verdict
+from lunaport.iscsi.text import NOT_UNDERSTOOD, parse_text, serialize_text
 
 if TYPE_CHECKING:  # the connection makes it
     from lunaport.iscsi.connection import Connection
@@ -99,8 +99,8 @@ class TextExchange:
             self._seen.add(name)
             if len(self._seen) > TEXT_KEYS_MAX:
                 raise NegotiationError(f"more than {TEXT_KEYS_MAX} keys in one exchange")
-            if value not in VERDICTS:
-                parts.append(self._answer_one(name, value))
+            refuse_verdict(name, value)
+            parts.append(self._answer_one(name, value))
         return b"".join(parts)
 
     def _answer_one(self, name: str, value: str) -> bytes:

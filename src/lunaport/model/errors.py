@@ -59,6 +59,10 @@ class Fault(StrEnum):
     TIME_INVALID = "time_invalid"
     NOTE_INVALID = "note_invalid"
     BLOCKS_FULL = "blocks_full"
+    BACKUP_INVALID = "backup_invalid"
+    BACKUP_NEWER = "backup_newer"
+    BACKUP_PASSPHRASE = "backup_passphrase"  # noqa: S105 - the name of a problem, not a secret
+    CONFIG_PRESENT = "config_present"
     NOT_FOUND = "not_found"
     STALE = "stale"
     PARAMETER_INVALID = "parameter_invalid"

@@ -213,6 +213,7 @@ class VpdPage(IntEnum):
 class ModePage(IntEnum):
     """Mode pages (SPC-4 7.5, SBC-3 6.4)."""
 
+    READ_WRITE_ERROR_RECOVERY = 0x01
     CACHING = 0x08
     CONTROL = 0x0A
     INFORMATIONAL_EXCEPTIONS = 0x1C

@@ -35,8 +35,8 @@ _SPC_4 = 0x06
 _HISUP_FORMAT_2 = 0x12
 _THIRD_PARTY_COPY = 0x08
 _CMDQUE = 0x02
-_VERSIONS = (0x00A0, 0x0960, 0x0460, 0x04C0)
-"""SAM-5, iSCSI, SPC-4, SBC-3; no version claimed (SPC-4 table 145)."""
+_VERSIONS = (0x00A0, 0x0961, 0x0460, 0x04C0)
+"""SAM-5, iSCSI, SPC-4, SBC-3 (SPC-4 table 145): no version claimed, but RFC 7143 of iSCSI (RFC 7144 section 4.2)."""
 
 _EVPD = 0x01
 _ALLOCATION = slice(3, 5)

@@ -20,6 +20,7 @@ _MRIE = 0x0F
 METHODS = (NO_REPORTING, UNIT_ATTENTION, ON_REQUEST) = 0x0, 0x2, 0x6
 """Methods of reporting informational exceptions (SPC-4 table 394) that there are."""
 
+_RECOVERY = struct.Struct(">BB10x")
 _CACHING = struct.Struct(">BBB17x")
 _CONTROL = struct.Struct(">BBBBB3xHH")
 _EXCEPTIONS = struct.Struct(">BBBB8x")
@@ -52,6 +53,8 @@ class Modes:
 def pages_of(modes: Modes) -> dict[int, bytes]:
     """Every page by its code, in order. The PS bit is not set."""
     return {
+        # Retries and reallocation are matters of the disk below. sg_format does not work on a disk without this page.
+        ModePage.READ_WRITE_ERROR_RECOVERY: _RECOVERY.pack(ModePage.READ_WRITE_ERROR_RECOVERY, _RECOVERY.size - 2),
         ModePage.CACHING: _CACHING.pack(ModePage.CACHING, _CACHING.size - 2, _WCE * modes.write_cache),
         ModePage.CONTROL: _CONTROL.pack(
             ModePage.CONTROL,

@@ -111,6 +111,10 @@ class Nexus:
 
         abort_all(left, drained)
 
+    def busy_units(self) -> list[LogicalUnit]:
+        """The units that have tasks of this nexus under way."""
+        return [unit for unit in self._attentions if self._tasks_in(unit)]
+
     def set_rights(self, rights: Rights) -> None:
         """Change what this nexus may do, live. What it holds of a unit that it sees no longer ends; it is told."""
         before, self.rights = self.rights, rights

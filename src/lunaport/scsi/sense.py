@@ -320,6 +320,10 @@ def soft_threshold_reached() -> Sense:
     return Sense(key=SenseKey.UNIT_ATTENTION, code=0x3807)
 
 
+def some_commands_cleared_by_iscsi_event() -> Sense:
+    return Sense(key=SenseKey.UNIT_ATTENTION, code=0x477F)
+
+
 def mode_parameters_changed() -> Sense:
     return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2A01)
 

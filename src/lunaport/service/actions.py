@@ -4,10 +4,12 @@ Its docstring says when it is legal; `Nas.perform` carries it out and returns wh
 raise InvalidError (a value is wrong) and ServiceError (it cannot be done).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from lunaport.model.block import Block
+from lunaport.model.document import ApplyReport, ConfigDocument
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
 from lunaport.model.lun import LunChange
 from lunaport.model.target import Target, TargetChange
@@ -23,6 +25,34 @@ class NewToken:
 
     token: Token
     text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LunFinding:
+    """How the file of a LUN in a backup is. `advice`: what to do; empty: nothing."""
+
+    target: str
+    lun: int
+    path: str
+    state: Literal["present", "grown", "in_trash", "created", "missing", "cut", "no_key"]
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import did, or would do. `replaces`: what is configured now and would be gone, or another."""
+
+    applied: bool
+    program: str
+    created_at: float
+    targets: int
+    volumes: int
+    users: int
+    replaces: tuple[str, ...]
+    luns: tuple[LunFinding, ...]
+    volume_problems: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    """Files that no target uses any more; they stay where they are."""
 
 
 class Action(Generic[Result]):
@@ -205,6 +235,55 @@ class CloseSession(Action[None]):
     """Ask the initiator of a session to log out, then close it. Legal while there is such a session."""
 
     session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportBackup(Action[dict[str, Any]]):
+    """Everything that is configured, as the document of an encrypted file. Always legal."""
+
+    passphrase: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanImport(Action[ImportReport]):
+    """What ImportBackup would do; nothing changes."""
+
+    document: Mapping[str, Any] = field(repr=False)
+    passphrase: str = field(repr=False)
+    create_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportBackup(Action[ImportReport]):
+    """Put a backup in place of all that is configured, and serve it.
+
+    Legal where nothing is configured yet, or with `replace`. `create_missing`: disks whose file is not there are made
+    anew, empty; else they are not served until their file is there.
+    """
+
+    document: Mapping[str, Any] = field(repr=False)
+    passphrase: str = field(repr=False)
+    replace: bool = False
+    create_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDocument(Action[ApplyReport]):
+    """What ApplyDocument would do; nothing changes."""
+
+    document: ConfigDocument
+    prune: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyDocument(Action[ApplyReport]):
+    """Make what a document says, all of it or nothing. `prune`: what its sections do not name goes.
+
+    Legal when all of it is: each thing in it as if it were asked for alone.
+    """
+
+    document: ConfigDocument
+    prune: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from lunaport.model.audit import AuditEntry, Outcome, differences, masked, without_nothing
 from lunaport.model.block import Block
+from lunaport.model.document import ApplyReport
 from lunaport.model.errors import InvalidError
 from lunaport.model.target import Target
 from lunaport.model.user import Token, User
@@ -25,7 +26,11 @@ LOG = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-UNRECORDED: Final[tuple[type[Action[Any]], ...]] = (actions.TidyUp,)
+UNRECORDED: Final[tuple[type[Action[Any]], ...]] = (
+    actions.TidyUp,
+    actions.PlanImport,
+    actions.PlanDocument,
+)
 _ON_TARGETS: Final = (
     actions.UpdateTarget,
     actions.DeleteTarget,
@@ -81,9 +86,20 @@ def _subject(action: Action[Any], thing: object) -> str:
 def _after(action: Action[Any], result: object) -> object:
     if isinstance(result, TargetLun):
         return result.target
-    if name_of(action).startswith(_REMOVING):
+    if name_of(action).startswith(_REMOVING) or isinstance(action, actions.ExportBackup):
         return None
     return result.token if isinstance(result, NewToken) else result
+
+
+def steps_told(report: ApplyReport) -> dict[str, tuple[Any, Any]]:
+    """Everything that a document changed, by the thing and its field."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for step in report.steps:
+        thing = f"{step.kind} {step.name}".strip()
+        if not step.changes:
+            found[thing] = ("there", None) if step.action == "delete" else (None, "there")
+        found |= {f"{thing}: {path}": both for path, both in step.changes.items()}
+    return found
 
 
 async def recorded(context: Context, action: Action[Result], run: Callable[[], Awaitable[Result]]) -> Result:
@@ -121,5 +137,6 @@ async def recorded(context: Context, action: Action[Result], run: Callable[[], A
         await end(Outcome.FAILED, entry.subject, {}, "an internal error; the log tells more")
         raise
     after = _after(action, result)
-    await end(Outcome.DONE, _subject(action, after or before or result), differences(before, after), "")
+    changes = steps_told(result) if isinstance(result, ApplyReport) else differences(before, after)
+    await end(Outcome.DONE, _subject(action, after or before or result), changes, "")
     return result

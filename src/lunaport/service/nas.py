@@ -7,6 +7,7 @@ when `perform` returns, the database is durable and the wire serves it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from lunaport.engine.interface import (
@@ -19,6 +20,7 @@ from lunaport.engine.interface import (
     SessionReport,
 )
 from lunaport.model.audit import AuditEntry, AuditFilter
+from lunaport.model.backup import Configuration
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.target import Target
@@ -26,15 +28,18 @@ from lunaport.model.user import Role, Token, User
 from lunaport.service import actions
 from lunaport.service.actions import Action
 from lunaport.service.actor import CURRENT
+from lunaport.service.apply import apply_document, plan_document
 from lunaport.service.audit import recorded
+from lunaport.service.backup import export_backup, import_backup, plan_import
 from lunaport.service.blocks import block_initiator, standing_blocks, unblock_initiator
 from lunaport.service.context import Context, engine_errors
-from lunaport.service.desired import desired_state, portal_specs
+from lunaport.service.desired import portal_specs
 from lunaport.service.errors import NotFoundError, UnavailableError
 from lunaport.service.events import EventHub
 from lunaport.service.iscsi_service import update_service
 from lunaport.service.luns import create_lun, delete_lun, update_lun
 from lunaport.service.registration import IsnsServerReport, Registration
+from lunaport.service.serving import whole_state
 from lunaport.service.sessions import close_session
 from lunaport.service.targets import create_target, delete_target, update_target
 from lunaport.service.tidy import tidy_up
@@ -84,6 +89,11 @@ _HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] 
     actions.BlockInitiator: block_initiator,
     actions.UnblockInitiator: unblock_initiator,
     actions.CloseSession: close_session,
+    actions.ExportBackup: export_backup,
+    actions.PlanImport: plan_import,
+    actions.ImportBackup: import_backup,
+    actions.PlanDocument: plan_document,
+    actions.ApplyDocument: apply_document,
     actions.TidyUp: tidy_up,
 }
 
@@ -106,15 +116,7 @@ class Nas:
         context = self._context
         async with self._lock:
             await context.engine.make_volume(context.config.default_volume_path)
-            await context.engine.start(
-                desired_state(
-                    await context.store.service(),
-                    context.config.portals,
-                    await context.store.targets(),
-                    await context.places(),
-                    await standing_blocks(context),
-                )
-            )
+            await context.engine.start(await whole_state(context))
             await tidy_up(context, actions.TidyUp())
             if prepare is not None:
                 await prepare()
@@ -199,6 +201,15 @@ class Nas:
     ) -> Sequence[AuditEntry]:
         """The audit log, the newest entry first."""
         return await self._context.store.audit(before_id=before_id, count_max=count_max, wanted=wanted or AuditFilter())
+
+    async def configuration(self) -> Configuration:
+        """All that is configured; paths of volumes are absolute."""
+        found = await self._context.store.configuration()
+        return replace(
+            found,
+            volumes=tuple(self._context.with_path(volume) for volume in found.volumes),
+            blocks=tuple(await self.blocks()),
+        )
 
     async def portals(self) -> Sequence[PortalSpec]:
         """The addresses that shall be listened on now."""

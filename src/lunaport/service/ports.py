@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from lunaport.model.audit import AuditEntry, AuditFilter, Outcome
+from lunaport.model.backup import BackupContent, Configuration
+from lunaport.model.batch import Batch
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.lun import Lun
@@ -184,5 +186,27 @@ class AuditStore(Protocol):
         """Drop the entries of before a time; returns how many."""
 
 
-class Store(TargetStore, VolumeStore, ServiceStore, UserStore, AuditStore, Protocol):
+class BackupStore(Protocol):
+    """The configuration as a whole."""
+
+    async def configuration(self) -> Configuration:
+        """All that is configured."""
+
+    async def dump(self) -> BackupContent:
+        """All that is configured, as a backup holds it; without what is being created."""
+
+    async def renewed(self, content: BackupContent) -> tuple[BackupContent, Configuration]:
+        """A backup in the form of this program, and what it means; nothing changes. Raises InvalidError."""
+
+    async def commit(self, batch: Batch) -> None:
+        """Carry out all of a batch in one transaction."""
+
+    async def load(self, content: BackupContent, *, stamp: bool) -> None:
+        """Put a backup of today's form in place of all that is configured, in one transaction.
+
+        `stamp`: all of it counts as changed; else it has the revisions that it says.
+        """
+
+
+class Store(TargetStore, VolumeStore, ServiceStore, UserStore, AuditStore, BackupStore, Protocol):
     """The whole configuration database."""

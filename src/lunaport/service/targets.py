@@ -40,7 +40,7 @@ async def create_target(context: Context, action: CreateTarget) -> Target:
     await _check_name(context, draft.name)
     await _check_room(context, draft.luns, {})
     places = await context.places()
-    wanted = _new_target(context, draft, now)
+    wanted = new_target(context, draft, now)
     async with engine_errors(), Undo() as undo:
         reserved = await context.store.reserve_target(wanted)
         undo.push(lambda: context.store.forget_target(reserved.id))
@@ -53,12 +53,14 @@ async def create_target(context: Context, action: CreateTarget) -> Target:
         return await context.store.activate_target(reserved.id)
 
 
-def _new_target(context: Context, draft: TargetDraft, now: float) -> Target:
-    luns = tuple(_new_lun(context, lun) for lun in draft.luns)
+def new_target(context: Context, draft: TargetDraft, now: float) -> Target:
+    """The target of a draft, before it has an id and files."""
+    luns = tuple(new_lun(context, lun) for lun in draft.luns)
     return with_draft(Target(id=0, name=draft.name, luns=luns, created_at=now), draft)
 
 
-def _new_lun(context: Context, draft: LunDraft) -> Lun:
+def new_lun(context: Context, draft: LunDraft) -> Lun:
+    """The LUN of a draft, with an identifier and a place of its own, before it has a file."""
     uuid = context.new_uuid()
     return Lun(
         lun=draft.lun,
@@ -97,7 +99,7 @@ async def change_target(context: Context, current: Target, draft: TargetDraft) -
         await _check_name(context, draft.name)
     sizes = {lun.lun: lun.size_bytes for lun in current.luns}
     await _check_room(context, draft.luns, sizes)
-    added = tuple(_new_lun(context, wish) for wish in draft.luns if wish.lun not in stored_luns)
+    added = tuple(new_lun(context, wish) for wish in draft.luns if wish.lun not in stored_luns)
     changed = with_draft(current, draft)
     wanted = replace(changed, luns=tuple(sorted((*changed.luns, *added), key=lambda lun: lun.lun)))
     if wanted == current:
@@ -227,10 +229,11 @@ async def _check_room(context: Context, luns: Sequence[LunDraft], sizes: Mapping
             extra[lun.volume] = extra.get(lun.volume, 0) + more
             paths.setdefault(lun.volume, lun.size_path)
     for name, extra_bytes in extra.items():
-        await _check_volume(context, await context.volume(name), extra_bytes, paths[name])
+        await check_volume(context, await context.volume(name), extra_bytes, paths[name])
 
 
-async def _check_volume(context: Context, volume: Volume, extra_bytes: int, path: Path) -> None:
+async def check_volume(context: Context, volume: Volume, extra_bytes: int, path: Path) -> None:
+    """Raise ConflictError at `path` where the volume must not be promised so much more."""
     try:
         usage = await context.engine.volume_usage(volume.path, counted=False)
     except EngineError as error:

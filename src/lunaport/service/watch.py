@@ -29,6 +29,8 @@ KINDS: Final[dict[type[actions.Action[Any]], str]] = {
     actions.UpdateService: "service_changed",
     actions.BlockInitiator: "initiator_blocked",
     actions.UnblockInitiator: "initiator_unblocked",
+    actions.ImportBackup: "configuration_imported",
+    actions.ApplyDocument: "configuration_applied",
 }
 
 

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,20 @@ def check_absent(path: str) -> None:
     """Raise StorageError `exists` when there is a file."""
     if os.path.lexists(path):
         raise StorageError("exists", path, "a file of that name exists")
+
+
+def find_file(path: str) -> tuple[int | None, bool]:
+    """The length of a file, None where there is none; and whether the key of its encryption lies beside it."""
+    file = Path(path)
+    with _errors(file):
+        has_key = os.path.lexists(path + companion.KEY)
+        try:
+            status = file.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None, has_key
+        if not stat.S_ISREG(status.st_mode):
+            raise StorageError("i/o", path, "not a regular file")
+        return status.st_size, has_key
 
 
 def grow_file(path: str, size_bytes: int) -> None:

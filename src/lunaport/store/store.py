@@ -4,6 +4,7 @@
 a database without its key can only mean that the key was lost.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,6 +14,8 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, delete, insert, select, update
 
 from lunaport.model.audit import AuditEntry, AuditFilter, Outcome
+from lunaport.model.backup import BackupContent, Configuration
+from lunaport.model.batch import Batch
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import SERVICE_ID, IscsiService
 from lunaport.model.lun import Lun
@@ -20,7 +23,7 @@ from lunaport.model.target import Target
 from lunaport.model.trash import TrashedTarget
 from lunaport.model.user import Token, User
 from lunaport.model.volume import DEFAULT_VOLUME, Volume
-from lunaport.store import audit, blocks, rows, targets, users
+from lunaport.store import audit, backup, batch, blocks, rows, targets, users
 from lunaport.store.database import Database, open_database
 from lunaport.store.errors import DatabaseBrokenError, KeyWrongError, StoreError
 from lunaport.store.key import RandomBytes, SecretBox, load_key
@@ -226,6 +229,35 @@ class SqlStore:
         finally:
             self._users_version += 1
 
+    async def configuration(self) -> Configuration:
+        """All that is configured."""
+        return await self._database.run(lambda c: _configuration(c, self._box))
+
+    async def dump(self) -> BackupContent:
+        """All that is configured, as a backup holds it."""
+        return await self._database.run(lambda c: backup.dump(c, self._box))
+
+    async def renewed(self, content: BackupContent) -> tuple[BackupContent, Configuration]:
+        """A backup in the form of this program, and what it means. Changes nothing."""
+        return await asyncio.to_thread(backup.renewed, content, _configuration)
+
+    async def commit(self, changes: Batch) -> None:
+        """Carry out all of a batch."""
+        await self._change_users(
+            lambda c: batch.commit(
+                c,
+                self._box,
+                changes,
+                add_volume=_add_volume,
+                replace_volume=_replace_volume,
+                put_service=lambda connection, service: _put_service(connection, self._box, service),
+            )
+        )
+
+    async def load(self, content: BackupContent, *, stamp: bool) -> None:
+        """Put a backup of today's form in place of what there is."""
+        await self._change_users(lambda c: backup.load(c, self._box, content, stamp=stamp))
+
     async def begin_audit(self, entry: AuditEntry) -> int:
         """Add an entry to the audit log; returns its id."""
         return await self._database.run(lambda c: audit.begin(c, entry))
@@ -307,6 +339,19 @@ def _put_service(connection: Connection, box: SecretBox, service: IscsiService) 
     for row in rows.chap_rows(service.discovery_one_way, service.discovery_mutual, box, rows.DISCOVERY):
         connection.execute(insert(DISCOVERY_CHAP).values(row))
     return _service(connection, box)
+
+
+def _configuration(connection: Connection, box: SecretBox) -> Configuration:
+    return Configuration(
+        nas_uuid=connection.execute(select(IDENTITY.c.uuid)).scalar_one(),
+        service=_service(connection, box),
+        volumes=tuple(_volumes(connection)),
+        targets=tuple(targets.read(connection, box)),
+        trashed=tuple(targets.trashed(connection)),
+        blocks=tuple(blocks.read(connection)),
+        users=tuple(users.read_all(connection)),
+        tokens=tuple(users.tokens(connection)),
+    )
 
 
 def _check_key(connection: Connection, box: SecretBox) -> None:

@@ -94,6 +94,16 @@ class Plenty:
     """The part of a shell that lends memory: as much as is asked for."""
 
     lent = 0
+    deferred: tuple[Callable[[], None], ...] = ()
+
+    def defer(self, connection: Connection, call: Callable[[], None]) -> None:
+        self.deferred += (call,)
+
+    def catch_up(self) -> None:
+        """Do what was deferred."""
+        calls, self.deferred = self.deferred, ()
+        for call in calls:
+            call()
 
     def lend(self, connection: Connection, task: Task, size_bytes: int) -> None:
         self.lent += size_bytes
@@ -169,6 +179,7 @@ class Peer(Plenty):
 
     def raw(self) -> bytes:
         """All that was sent since the last look."""
+        self.catch_up()
         sent = b"".join(bytes(output.view[: output.filled]) for output in self.outputs)
         self.outputs.clear()
         self.connection.output = IDLE_OUTPUT

@@ -56,7 +56,7 @@ class Initiator:
     """Speaks to a LoginPhase; `answers` are the keys of the last response."""
 
     def __init__(self, directory: Directory) -> None:
-        self.phase = LoginPhase(directory, counting)
+        self.phase = LoginPhase(directory, counting, "192.0.2.1:3260")
         self.base = LoginRequest(isid=ISID, initiator_task_tag=0x11, cid=1, cmd_sn=100, exp_stat_sn=500)
         self.response: LoginResponse | None = None
         self.answers: dict[str, str] = {}

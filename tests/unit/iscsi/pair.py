@@ -73,6 +73,7 @@ class Target(Plenty):
 
     def take_output(self) -> bytes:
         assert self.connection is not None
+        self.catch_up()
         self._pending.append(self.connection.output)
         self.connection.output = IDLE_OUTPUT
         self._output += [bytes(output.view[: output.filled]) for output in self._pending]

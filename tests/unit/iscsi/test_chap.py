@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunaport.iscsi.chap import ChapCredential, ChapExchange, ChapState, by_user, chap_response, pick_algorithm
-from lunaport.iscsi.enums import ChapAlgorithm
-from lunaport.iscsi.errors import AuthenticationError, TextError
+from lunaport.iscsi.enums import ChapAlgorithm, LoginStatus
+from lunaport.iscsi.errors import AuthenticationError, LoginRefused, RemoteProtocolError, TextError
 
 SECRET = b"alice-secret-1"
 ALICE = ChapCredential(user="alice", secret=SECRET)
@@ -92,6 +92,23 @@ def test_an_initiator_need_not_ask_for_mutual() -> None:
     assert chap.state is ChapState.AUTHENTICATED
 
 
+SAME_SECRET = (replace(ALICE, mutual=("nas", ALICE.secret)),)
+STATUSES = {
+    "missing": LoginStatus.MISSING_PARAMETER,
+    "out of turn": LoginStatus.INITIATOR_ERROR,
+    "more than 1024 bytes": LoginStatus.INITIATOR_ERROR,
+    "neither 0x nor 0b": LoginStatus.INITIATOR_ERROR,
+    "a name of": LoginStatus.INITIATOR_ERROR,
+    "0 to 255": LoginStatus.INITIATOR_ERROR,
+    "not a number": LoginStatus.INITIATOR_ERROR,
+}
+"""Section 9.2: what is wrong with the form of a step is told; of what was proved, only that it was not."""
+
+
+def status_of(error: RemoteProtocolError) -> int:
+    return error.status if isinstance(error, LoginRefused) else LoginStatus.AUTHENTICATION_FAILURE
+
+
 GOOD = {"CHAP_N": "alice", "CHAP_R": proof(ChapAlgorithm.MD5)}
 OWN_CHALLENGE = "0x" + counting(16).hex()
 
@@ -109,15 +126,21 @@ OWN_CHALLENGE = "0x" + counting(16).hex()
         (ONE_WAY, {"CHAP_N": "alice", "CHAP_R": "nonsense"}, "neither 0x nor 0b"),
         (ONE_WAY, {"CHAP_N": "", "CHAP_R": proof(ChapAlgorithm.MD5)}, "a name of"),
         (ONE_WAY, {"CHAP_N": "n" * 224, "CHAP_R": proof(ChapAlgorithm.MD5)}, "a name of"),
-        (ONE_WAY, {"CHAP_N": "alice"}, "out of turn"),
+        (ONE_WAY, {"CHAP_N": "alice"}, "CHAP_R missing"),
+        (ONE_WAY, {"CHAP_R": "0x00"}, "CHAP_N missing"),
+        (ONE_WAY, {}, "CHAP_N and CHAP_R missing"),
         (ONE_WAY, {"CHAP_A": "5"}, "out of turn"),
+        (ONE_WAY, GOOD | {"CHAP_A": "5"}, "out of turn"),
         (ONE_WAY, GOOD | {"CHAP_I": "1", "CHAP_C": "0x01"}, "has no secret for it"),
-        (MUTUAL, GOOD | {"CHAP_I": "1"}, "only one"),
-        (MUTUAL, GOOD | {"CHAP_C": "0x01"}, "only one"),
+        (MUTUAL, GOOD | {"CHAP_I": "1"}, "CHAP_C missing"),
+        (MUTUAL, GOOD | {"CHAP_C": "0x01"}, "CHAP_I missing"),
+        # Section 9.2: the attack that leaves out one's own proof.
+        (MUTUAL, {"CHAP_N": "alice", "CHAP_I": "1", "CHAP_C": OWN_CHALLENGE}, "CHAP_R missing"),
         (MUTUAL, GOOD | {"CHAP_I": "256", "CHAP_C": "0x01"}, "0 to 255"),
         (MUTUAL, GOOD | {"CHAP_I": "x", "CHAP_C": "0x01"}, "not a number"),
         (MUTUAL, GOOD | {"CHAP_I": "2", "CHAP_C": OWN_CHALLENGE}, "own challenge"),
         (MUTUAL, GOOD | {"CHAP_I": "2", "CHAP_C": "0x" + "00" * 1025}, "more than 1024 bytes"),
+        (SAME_SECRET, GOOD | {"CHAP_I": "2", "CHAP_C": "0x01"}, "is that of the initiator"),
         # No proof of ours for one who has not given his.
         (MUTUAL, GOOD | {"CHAP_N": "bob", "CHAP_I": "1", "CHAP_C": "0x01"}, "unknown user 'bob'"),
     ],
@@ -125,11 +148,12 @@ OWN_CHALLENGE = "0x" + counting(16).hex()
 def test_refusals(secrets: tuple[ChapCredential, ...], pairs: dict[str, str], reason: str) -> None:
     chap = exchange(secrets)
     chap.receive({"CHAP_A": "5"})
-    with pytest.raises(AuthenticationError, match=reason) as caught:
+    with pytest.raises(RemoteProtocolError, match=reason) as caught:
         chap.receive(pairs)
+    assert status_of(caught.value) == next((status for part, status in STATUSES.items() if part in reason), 0x0201)
     assert SECRET.decode() not in str(caught.value)
-    assert (chap.state, chap.proven) == (ChapState.FAILED, None)
-    with pytest.raises(AuthenticationError, match="out of turn"):
+    assert chap.state is ChapState.FAILED
+    with pytest.raises(LoginRefused, match="out of turn"):
         chap.receive(GOOD)
 
 
@@ -170,14 +194,8 @@ def test_no_algorithm_in_common() -> None:
 
 
 def test_a_response_before_a_challenge() -> None:
-    with pytest.raises(AuthenticationError, match="out of turn"):
+    with pytest.raises(LoginRefused, match="out of turn"):
         exchange().receive(GOOD)
-
-
-def test_no_keys_no_step() -> None:
-    chap = exchange()
-    assert chap.receive({}) == []
-    assert chap.state is ChapState.AWAIT_ALGORITHM
 
 
 def test_secrets_do_not_show() -> None:
@@ -199,7 +217,7 @@ def test_without_the_secret_nothing_authenticates(requests: list[dict[str, str]]
     for pairs in requests:
         try:
             chap.receive(pairs)
-        except AuthenticationError:
+        except RemoteProtocolError:
             assert chap.state is ChapState.FAILED
     assert chap.state is not ChapState.AUTHENTICATED
     assert chap.proven is None

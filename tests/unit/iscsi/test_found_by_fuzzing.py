@@ -19,10 +19,11 @@ def rejected(peer: Peer) -> int:
     return pdu.parse_reject(header, data).reason
 
 
-def test_a_command_with_a_tag_in_use_gives_its_place_in_the_window_back() -> None:
+def test_a_command_with_a_tag_in_use_takes_no_place_in_the_window() -> None:
     peer = Peer()
     peer.send(peer.read(0, 1, tag=9, slow=True))
     for _ in range(limits.COMMAND_WINDOW + 1):
+        peer.cmd_sn = 2
         peer.send(peer.read(0, 1, tag=9))
         assert rejected(peer) == RejectReason.TASK_IN_PROGRESS
     peer.disk.slow.pop()()
@@ -37,14 +38,15 @@ def test_an_immediate_command_with_a_tag_in_use_opens_no_window() -> None:
     assert peer.connection.max_cmd_sn == limits.COMMAND_WINDOW
 
 
-def test_commands_behind_one_with_a_tag_in_use_go_on() -> None:
+def test_commands_behind_one_with_a_tag_in_use_wait_for_its_number() -> None:
     peer = Peer()
     peer.send(peer.read(0, 1, tag=9, slow=True))
     doubled, follower = peer.read(0, 1, tag=9), peer.command(bytes(6), tag=10)
     peer.send(follower, doubled)
-    reject, response = peer.received()
-    assert pdu.parse_reject(*reject).reason == RejectReason.TASK_IN_PROGRESS
-    assert pdu.parse_scsi_response(*response).initiator_task_tag == 10
+    assert rejected(peer) == RejectReason.TASK_IN_PROGRESS
+    peer.cmd_sn = 2
+    peer.send(peer.command(bytes(6), tag=11))
+    assert [pdu.parse_scsi_response(*answer).initiator_task_tag for answer in peer.received()] == [11, 10]
 
 
 def test_a_task_aborted_twice_answers_twice_in_order() -> None:
@@ -55,7 +57,7 @@ def test_a_task_aborted_twice_answers_twice_in_order() -> None:
     peer.disk.slow.pop()()
     answers = [pdu.parse_task_management_response(header) for header, _ in peer.received()]
     assert [answer.response for answer in answers] == [TaskResponse.FUNCTION_COMPLETE] * 2
-    assert peer.connection.requests.task_management_count == 0
+    assert peer.connection.requests.managing == []
 
 
 def test_unsolicited_data_with_initial_r2t_ends_the_task() -> None:
@@ -84,6 +86,9 @@ def test_a_discovery_session_takes_text_and_logout_only(message: bytes) -> None:
     """Section 4.3; an answer to a ping of ours is no request."""
     peer = Peer()
     peer.connection.device_server = None
+    peer.connection.ping()
+    peer.connection.request_logout(1)
+    assert peer.received() == [], "nothing is said unasked (section 7.4.3)"
     peer.send(nop_out(peer, tag=pdu.RESERVED_TAG))
     peer.send(message)
     assert rejected(peer) == RejectReason.COMMAND_NOT_SUPPORTED

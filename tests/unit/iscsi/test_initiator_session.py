@@ -329,6 +329,44 @@ def test_what_waits_behind_a_rejected_command_is_executed() -> None:
     assert [event.initiator_task_tag for event in pair.run() if isinstance(event, CommandResult)] == [last]
 
 
+def test_the_number_of_what_was_rejected_last_is_used_again() -> None:
+    """Section 7.3: nothing is behind it, so the next request takes it."""
+    pair = Pair().log_in()
+    cmd_sn = pair.initiator.cmd_sn
+    pair.initiator.text(b"\xff\0")
+    [event] = pair.run()
+    assert isinstance(event, Rejected)
+    assert pair.initiator.cmd_sn == cmd_sn
+    assert pair.command(read(0, 1)).status == 0
+
+
+def test_a_gap_that_a_reject_leaves_is_plugged_with_a_ping_that_nobody_hears_of() -> None:
+    """Section 7.3, and what is behind it is carried out; the initiator can be told to leave it."""
+    for plugs in (True, False):
+        pair = Pair(replace(OPTIONS, plugs_gaps=plugs)).log_in()
+        pair.initiator.text(b"\xff\0")
+        behind = pair.initiator.command(read(0, 1))
+        rejected, *results = pair.run()
+        assert isinstance(rejected, Rejected)
+        ended = [result.initiator_task_tag for result in results if isinstance(result, CommandResult)]
+        assert ended == [behind] * plugs
+        assert len(results) == plugs
+        assert len(pair.disk.executed) == plugs
+
+
+def test_a_plug_that_is_rejected_is_not_plugged() -> None:
+    """A target that rejects everything is not asked for ever."""
+    pair = Pair().log_in()
+    initiator = pair.initiator
+    initiator.text(b"\xff\0")
+    initiator.command(read(0, 1))
+    assert pair.target.connection is not None
+    pair.target.connection.requests.handlers.pop(Opcode.NOP_OUT)
+    events = pair.run()
+    assert [type(event) for event in events] == [Rejected, Rejected]
+    assert [event.initiator_task_tag for event in events if isinstance(event, Rejected)] == [1, None]
+
+
 def test_immediate_data_that_was_not_agreed_on_ends_the_connection() -> None:
     pair = faulty(lambda outgoing: (outgoing.wire(),), keys=SOLICITED)
     tag = pair.initiator.command(replace(write(0, 1, bytes(512)), immediate_data_bytes=512))

@@ -135,7 +135,7 @@ def task_managements(count: int) -> bool:
     peer.send(peer.read(0, 1, tag=1, slow=True))
     for _ in range(count):
         peer.send(task_management(peer, TaskFunction.ABORT_TASK, referenced=1))
-    return only_rejects_immediate(peer, peer.connection.requests.task_management_count == count)
+    return only_rejects_immediate(peer, len(peer.connection.requests.managing) == count)
 
 
 def only_rejects_immediate(peer: Peer, taken: bool) -> bool:

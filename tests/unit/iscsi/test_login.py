@@ -201,7 +201,6 @@ def test_chap_refusals_look_alike_on_the_wire(
         (SECURITY, FULL_FEATURE, {}, "offers no authentication"),
         (SECURITY, OPERATIONAL, {"AuthMethod": "None"}, "takes CHAP only"),
         (SECURITY, OPERATIONAL, {"AuthMethod": "SRP,KRB5"}, "takes CHAP only"),
-        (SECURITY, OPERATIONAL, {"CHAP_A": "5"}, "before AuthMethod=CHAP"),
     ],
 )
 def test_nobody_passes_without_chap(stage: int, next_stage: int, keys: dict[str, str], reason: str) -> None:
@@ -210,6 +209,22 @@ def test_nobody_passes_without_chap(stage: int, next_stage: int, keys: dict[str,
     assert (step.status, step.outcome) == (LoginStatus.AUTHENTICATION_FAILURE, None)
     assert reason in step.failed
     assert "the login is over" in initiator.send(stage, next_stage, NAMES).failed
+
+
+def test_chap_before_it_is_agreed_on() -> None:
+    step = Initiator(Directory(CHAP)).send(SECURITY, OPERATIONAL, NAMES | {"CHAP_A": "5"})
+    assert (step.status, step.refusal) == (LoginStatus.INITIATOR_ERROR, Refusal.AUTHENTICATION_FAILED)
+    assert "before AuthMethod=CHAP" in step.failed
+
+
+@pytest.mark.parametrize("keys", [{}, {"CHAP_N": "alice"}, {"X-com.example": "1"}])
+def test_a_challenge_has_to_be_answered(keys: dict[str, str]) -> None:
+    """Section 9.2: what is missing of a step is told, and ends the login."""
+    initiator = Initiator(Directory(CHAP))
+    initiator.send(SECURITY, OPERATIONAL, NAMES | {"AuthMethod": "CHAP"})
+    initiator.send(SECURITY, OPERATIONAL, {"CHAP_A": "5"})
+    step = initiator.send(SECURITY, OPERATIONAL, keys)
+    assert (step.status, step.refusal) == (LoginStatus.MISSING_PARAMETER, Refusal.AUTHENTICATION_FAILED)
 
 
 def test_chap_asked_for_but_not_finished_stays_in_the_security_stage() -> None:
@@ -327,7 +342,17 @@ def test_optional_chap_lets_in_who_does_not_offer_it(stage: int, offered: dict[s
     assert (step.outcome.proven, step.outcome.chap_user) == (None, "")
 
 
-@pytest.mark.parametrize("offered", ["CHAP", "CHAP,None", "None,CHAP"])
+@pytest.mark.parametrize(
+    ("offered", "picked"), [("CHAP,None", "CHAP"), ("None,CHAP", "None"), ("SRP,None,CHAP", "None"), ("CHAP", "CHAP")]
+)
+def test_of_the_methods_offered_the_first_is_taken(offered: str, picked: str) -> None:
+    """Section 6.2.1, where the target takes both."""
+    initiator = Initiator(Directory(discovery=OPTIONAL))
+    initiator.send(SECURITY, OPERATIONAL, DISCOVERY_NAMES | {"AuthMethod": offered})
+    assert initiator.answers == {"AuthMethod": picked}
+
+
+@pytest.mark.parametrize("offered", ["CHAP", "CHAP,None"])
 def test_optional_chap_is_no_choice_for_who_offers_it(offered: str) -> None:
     initiator = Initiator(Directory(discovery=OPTIONAL))
     initiator.send(SECURITY, FULL_FEATURE, DISCOVERY_NAMES | {"AuthMethod": offered})

@@ -66,7 +66,7 @@ def test_operational_keys_in_the_security_stage(key: str) -> None:
 
 def test_unknown_keys_of_the_security_stage_are_not_understood() -> None:
     initiator = Initiator(Directory())
-    initiator.send(SECURITY, OPERATIONAL, NAMES | {"X-com.example": "1", "X-b": "Reject", "X#NodeArchitecture": "s"})
+    initiator.send(SECURITY, OPERATIONAL, NAMES | {"X-com.example": "1", "X#NodeArchitecture": "s"})
     assert initiator.answers == {"TargetPortalGroupTag": "1", "X-com.example": "NotUnderstood"}
 
 
@@ -161,11 +161,43 @@ def test_names_that_change(key: str) -> None:
     )
 
 
+@pytest.mark.parametrize("stage", [SECURITY, OPERATIONAL])
+def test_a_declaration_twice(stage: int) -> None:
+    """Section 6.3, and 13.26.1 for this key: in the same stage or the next."""
+    initiator = Initiator(Directory())
+    initiator.send(SECURITY, None if stage == SECURITY else OPERATIONAL, NAMES | {"X#NodeArchitecture": "s"})
+    step = initiator.send(stage, None, {"X#NodeArchitecture": "s"})
+    assert_refused(step, LoginStatus.INITIATOR_ERROR, "X#NodeArchitecture comes twice")
+
+
+@pytest.mark.parametrize("verdict", ["NotUnderstood", "Irrelevant", "Reject"])
+@pytest.mark.parametrize("key", ["TargetPortalGroupTag", "AuthMethod", "X-com.example", "X#NodeArchitecture"])
+def test_what_only_answers_say_is_no_offer(verdict: str, key: str) -> None:
+    """Section 6.2: the constants are reserved, and nothing that we declare may be NotUnderstood."""
+    step = Initiator(Directory()).send(SECURITY, OPERATIONAL, NAMES | {key: verdict})
+    assert_refused(step, LoginStatus.INITIATOR_ERROR, "answers nothing")
+
+
+def test_a_discovery_session_that_names_a_target_is_about_it() -> None:
+    """Sections 6.3.1, 7.4.2 and 13.9: with the portal group tag; one that names none has no portal group."""
+    named = Initiator(Directory())
+    step = named.send(OPERATIONAL, FULL_FEATURE, NAMES | {"SessionType": "Discovery"})
+    assert step.outcome is not None
+    assert (step.outcome.target_name, step.outcome.discovery_of) == ("", TARGET)
+    assert named.answers["TargetPortalGroupTag"] == "1"
+    unnamed = Initiator(Directory())
+    names = {"InitiatorName": INITIATOR, "SessionType": "Discovery"}
+    step = unnamed.send(OPERATIONAL, FULL_FEATURE, names)
+    assert step.outcome is not None
+    assert (step.outcome.target_name, step.outcome.discovery_of) == ("", "192.0.2.1:3260")
+    assert "TargetPortalGroupTag" not in unnamed.answers
+
+
 def test_a_method_twice() -> None:
     initiator = Initiator(Directory(CHAP))
     initiator.send(SECURITY, None, NAMES | {"AuthMethod": "CHAP"})
     step = initiator.send(SECURITY, None, {"AuthMethod": "CHAP"})
-    assert_refused(step, LoginStatus.INITIATOR_ERROR, "AuthMethod is negotiated twice")
+    assert_refused(step, LoginStatus.INITIATOR_ERROR, "AuthMethod comes twice")
 
 
 @pytest.mark.parametrize("status", [LoginStatus.SESSION_DOES_NOT_EXIST, LoginStatus.OUT_OF_RESOURCES])

@@ -31,6 +31,20 @@ def snack(kind: int) -> Callable[[Peer], bytes]:
     return message
 
 
+def additional(segments: bytes) -> Callable[[Peer], bytes]:
+    def message(peer: Peer) -> bytes:
+        command = pdu.ScsiCommand(
+            flags=FINAL, initiator_task_tag=1, cmd_sn=peer.cmd_sn, exp_stat_sn=0, cdb=bytes(16), ahs=segments
+        )
+        return whole(command.serialize())
+
+    return message
+
+
+def attribute(number: int) -> Callable[[Peer], bytes]:
+    return lambda peer: whole(peer.command(bytes(6), flags=FINAL | number))
+
+
 def login(_peer: Peer) -> bytes:
     request = pdu.LoginRequest(
         transit=True, current_stage=1, next_stage=3, isid=bytes(6), initiator_task_tag=1, cmd_sn=1, exp_stat_sn=1
@@ -87,6 +101,21 @@ CASES = {
     "immediate data of a command that writes nothing": Case(
         reason=RejectReason.PROTOCOL_ERROR, make=unasked_immediate_data, closes=True
     ),
+    "an additional header of a kind that is none": Case(
+        reason=RejectReason.PROTOCOL_ERROR, make=additional(b"\0\1\3\0"), closes=True
+    ),
+    "an additional header that is longer than there is": Case(
+        reason=RejectReason.PROTOCOL_ERROR, make=additional(b"\0\6\1\0abcd"), closes=True
+    ),
+    "an extended CDB that is none": Case(reason=RejectReason.PROTOCOL_ERROR, make=additional(b"\0\1\1\0"), closes=True),
+    "an extended CDB twice": Case(
+        reason=RejectReason.PROTOCOL_ERROR, make=additional(b"\0\5\1\0abcd" * 2), closes=True
+    ),
+    "a read length of another length": Case(
+        reason=RejectReason.PROTOCOL_ERROR, make=additional(b"\0\4\2\0abcd"), closes=True
+    ),
+    "a task attribute that is none": Case(reason=RejectReason.PROTOCOL_ERROR, make=attribute(5), closes=True),
+    "the last task attribute that is none": Case(reason=RejectReason.PROTOCOL_ERROR, make=attribute(7), closes=True),
     "a key of the login": Case(
         reason=RejectReason.PROTOCOL_ERROR, make=lambda _: whole(text_request(b"MaxBurstLength=512\0"))
     ),
@@ -103,7 +132,7 @@ CASES = {
     "a transfer tag that nobody gave": Case(
         reason=RejectReason.INVALID_PDU_FIELD, make=lambda _: whole(text_request(LIST_ALL, ttt=77))
     ),
-    "a logout for a reason that is none": Case(reason=RejectReason.INVALID_PDU_FIELD, make=logout),
+    "a logout for a reason that is none": Case(reason=RejectReason.INVALID_PDU_FIELD, make=logout, closes=True),
 }
 
 
@@ -135,12 +164,31 @@ def test_every_reason_of_level_0_is_tried() -> None:
     assert {case.reason for case in CASES.values()} == set(RejectReason) - others
 
 
-def test_a_rejected_command_gives_its_number_back() -> None:
-    """Section 4.2.2.1: the commands behind it go on, and the window is as wide as before."""
+def rejected_command(peer: Peer) -> bytes:
+    return peer.read(0, 1, tag=5)
+
+
+def rejected_text(peer: Peer) -> bytes:
+    peer.cmd_sn += 1
+    return pdu.TextRequest(initiator_task_tag=9, cmd_sn=peer.cmd_sn - 1, exp_stat_sn=0, data=b"\xff\0").serialize()
+
+
+@pytest.mark.parametrize("make", [rejected_command, rejected_text])
+@pytest.mark.parametrize("plug", [bytes(6), None])
+def test_a_rejected_request_counts_as_not_received(make: Callable[[Peer], bytes], plug: bytes | None) -> None:
+    """Section 7.3: what is behind it waits until its number comes again, or is plugged by an abort."""
     peer = Peer()
     peer.send(peer.read(0, 1, tag=5, slow=True))
-    peer.send(peer.read(0, 1, tag=5), peer.read(0, 1, tag=6))
-    reject, data_in = peer.received()
-    assert pdu.parse_reject(*reject).max_cmd_sn == limits.COMMAND_WINDOW + 1
-    assert data_in[0][0] == Opcode.DATA_IN
+    peer.send(make(peer), peer.read(0, 1, tag=6))
+    [(header, data)] = peer.received()
+    reject = pdu.parse_reject(header, data)
+    assert (reject.exp_cmd_sn, reject.max_cmd_sn) == (2, limits.COMMAND_WINDOW)
+    if plug is None:
+        peer.send(task_management(peer, TaskFunction.ABORT_TASK, referenced=77, ref_cmd_sn=2))
+    else:
+        peer.cmd_sn = 2
+        peer.send(peer.command(plug, tag=7))
+    answers = [header[0] for header, _ in peer.received()]
+    assert max(answers) == Opcode.DATA_IN
+    assert len(answers) == 2
     assert peer.connection.exp_cmd_sn == 4

@@ -1,10 +1,13 @@
 """Single rules of RFC 7143 in full feature phase that CONFORMANCE.md names and no other test is about."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from lunaport.iscsi import limits, pdu
+from lunaport.iscsi.digest import remove_digests
 from lunaport.iscsi.enums import Opcode, RejectReason, ResidualFlag, TaskFunction, TaskResponse
 from tests.unit.iscsi.full_feature import FINAL, LIST_ALL, PARAMETERS, READ, WRITE, Peer, data_out, with_digests
 from tests.unit.iscsi.test_connection import nop_out, response_of, task_management, text_request
@@ -63,7 +66,7 @@ def test_reserved_bits_are_not_looked_at() -> None:
 
 
 def test_an_extended_cdb_reaches_the_device_server() -> None:
-    """Section 11.2.2.3: type 1, its length, a reserved byte, the bytes behind the first 16; other types pass."""
+    """Section 11.2.2.3: type 1, its length, a reserved byte, the bytes behind the first 16, padding."""
     peer = Peer()
     message = pdu.ScsiCommand(
         flags=FINAL,
@@ -71,10 +74,10 @@ def test_an_extended_cdb_reaches_the_device_server() -> None:
         cmd_sn=1,
         exp_stat_sn=0,
         cdb=b"\x7f" + bytes(15),
-        ahs=b"\0\5\2\0" + bytes(4) + b"\0\x05\1\0" + b"abcd",
+        ahs=b"\0\5\2\0" + bytes(4) + b"\0\x07\1\0" + b"abcdef\0\0",
     )
     peer.send(message.serialize())
-    assert peer.disk.executed == [b"\x7f" + bytes(15) + b"abcd"]
+    assert peer.disk.executed == [b"\x7f" + bytes(15) + b"abcdef"]
     peer.send(replace(message, cdb=bytes(16), initiator_task_tag=2, cmd_sn=2).serialize())  # a code of six bytes
     assert peer.disk.executed[1:] == [bytes(16)]
 
@@ -100,7 +103,7 @@ def test_a_command_both_ways_has_residuals_both_ways(read_length: int) -> None:
     assert response.flags == ResidualFlag.UNDERFLOW | (ResidualFlag.BIDIRECTIONAL_UNDERFLOW if read_length else 0)
 
 
-@pytest.mark.parametrize("attribute", range(8))
+@pytest.mark.parametrize("attribute", range(5))
 def test_the_device_server_is_told_the_task_attribute(attribute: int) -> None:
     """Section 11.3.1."""
     peer = Peer()
@@ -275,3 +278,88 @@ def test_a_text_exchange_is_continued_with_its_tag_or_begun_anew() -> None:
     peer.send(text_request(LIST_ALL))
     [(header, data)] = peer.received()
     assert pdu.parse_text_response(header, data).data == LIST_ALL
+
+
+def test_an_r2t_names_the_lun_of_its_command() -> None:
+    """Section 4.2.5.3."""
+    peer = Peer()
+    message = bytearray(peer.write(0, 4, b"", tag=5))
+    message[8:16] = (7 << 48).to_bytes(8, "big")
+    peer.send(bytes(message))
+    [(header, _)] = peer.received()
+    assert pdu.parse_r2t(header).lun == 7 << 48
+
+
+def test_a_text_answer_that_goes_on_brings_the_lun_back() -> None:
+    """Section 11.10.4: with the transfer tag."""
+    peer = Peer()
+    message = bytearray(text_request(b"SendTar", final=False))
+    message[8:16] = (7 << 48).to_bytes(8, "big")
+    peer.send(bytes(message))
+    [(header, data)] = peer.received()
+    answer = pdu.parse_text_response(header, data)
+    assert (answer.lun, answer.target_transfer_tag != pdu.RESERVED_TAG) == (7 << 48, True)
+
+
+PARSERS: dict[int, Callable[[bytes, bytes], Any]] = {
+    Opcode.DATA_IN: pdu.parse_data_in,
+    Opcode.R2T: lambda header, _: pdu.parse_r2t(header),
+    Opcode.SCSI_RESPONSE: pdu.parse_scsi_response,
+    Opcode.NOP_IN: pdu.parse_nop_in,
+    Opcode.REJECT: pdu.parse_reject,
+    Opcode.TEXT_RESPONSE: pdu.parse_text_response,
+    Opcode.TASK_MANAGEMENT_RESPONSE: lambda header, _: pdu.parse_task_management_response(header),
+    Opcode.ASYNC_MESSAGE: pdu.parse_async_message,
+    Opcode.LOGOUT_RESPONSE: lambda header, _: pdu.parse_logout_response(header),
+}
+"""All that a target sends in full feature phase."""
+
+
+def ask_for_everything(peer: Peer) -> None:
+    """Bring the target to send each kind of PDU."""
+    peer.send(peer.read(0, 40, tag=1), peer.write(0, 4, b"", tag=5), peer.read(0, 1, tag=6, expected=7))
+    peer.send(peer.command(b"\xff", tag=7), nop_out(peer, b"hello"), text_request(LIST_ALL, ttt=77))
+    peer.send(text_request(LIST_ALL), task_management(peer, TaskFunction.ABORT_TASK, referenced=5))
+    peer.connection.ping()
+    peer.connection.request_logout(3)
+    peer.send(pdu.LogoutRequest(immediate=True, reason=0, initiator_task_tag=3, cmd_sn=9, exp_stat_sn=0).serialize())
+
+
+def test_what_is_reserved_is_sent_as_zero() -> None:
+    """Section 11: every PDU is what its fields say, and zeros; what has no data segment has none (11.2.1.6)."""
+    peer = Peer()
+    ask_for_everything(peer)
+    sent = peer.received()
+    assert {header[0] for header, _ in sent} == PARSERS.keys()
+    for header, data in sent:
+        assert PARSERS[header[0]](header, data).serialize() == header + data + bytes(-len(data) % 4)
+        assert not data or header[0] not in (Opcode.R2T, Opcode.TASK_MANAGEMENT_RESPONSE, Opcode.LOGOUT_RESPONSE)
+        if header[0] == Opcode.DATA_IN:
+            assert pdu.parse_data_in(header, data).target_transfer_tag == pdu.RESERVED_TAG
+
+
+def test_a_command_priority_is_not_looked_at() -> None:
+    """RFC 7144 section 5.1.1: below level 2 it is reserved."""
+    peer = Peer()
+    message = bytearray(peer.command(bytes(6)))
+    message[2] = 0xF0
+    peer.send(bytes(message))
+    [(header, data)] = peer.received()
+    assert pdu.parse_scsi_response(header, data).status == 0
+
+
+@pytest.mark.parametrize("header_digest", [False, True])
+@pytest.mark.parametrize("data_digest", [False, True])
+def test_the_digests_of_every_kind_of_pdu_are_right(header_digest: bool, data_digest: bool) -> None:
+    """Section 13.1: once agreed on, every PDU has them; one without data has no data digest."""
+    peer = Peer(with_digests(header=header_digest, data=data_digest))
+    ask_for_everything(peer)
+    stream = peer.raw()
+    seen = set()
+    while stream:
+        length = int.from_bytes(stream[5:8], "big")
+        size = 48 + 4 * header_digest + pdu.pad4(length) + 4 * (data_digest and length > 0)
+        whole, stream = stream[:size], stream[size:]
+        assert len(remove_digests(whole, header_digest, data_digest)) == 48 + pdu.pad4(length)
+        seen.add(whole[0])
+    assert seen == PARSERS.keys()

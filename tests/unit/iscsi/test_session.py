@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from lunaport.iscsi.chap import ChapCredential
 from lunaport.iscsi.enums import LoginStatus
 from lunaport.iscsi.errors import LoginRefused
 from lunaport.iscsi.login import LoginOutcome
@@ -95,3 +96,34 @@ def test_what_has_ended_is_counted_no_more() -> None:
         table.remove(OUTCOME, Session("another"))
         table.remove(OUTCOME, session)
     assert (table.sessions, table.tsihs, table.per_target, table.per_initiator) == ({}, set(), {}, {})
+
+
+def test_another_connection_of_a_session_is_refused() -> None:
+    """Section 6.3.1: one with the CID that there is takes its place, one with a new CID would be a second."""
+    table: SessionTable[Session] = SessionTable(10)
+    tsih, _ = log_in(table, OUTCOME, "old")
+    with pytest.raises(LoginRefused) as caught:
+        table.admit(replace(OUTCOME, tsih=tsih, cid=OUTCOME.cid + 1))
+    assert caught.value.status == LoginStatus.TOO_MANY_CONNECTIONS
+
+
+def test_a_connection_for_the_session_of_another_chap_name_is_refused() -> None:
+    """Section 9.2: all connections of a session, one after the other too, prove the same name."""
+    table: SessionTable[Session] = SessionTable(10)
+    alice = replace(OUTCOME, proven=ChapCredential(user="alice", secret=b"alice-secret-1"))
+    tsih, _ = log_in(table, alice, "old")
+    with pytest.raises(LoginRefused) as caught:
+        table.admit(replace(alice, tsih=tsih, proven=ChapCredential(user="bob", secret=b"bob-secret-123")))
+    assert caught.value.status == LoginStatus.AUTHENTICATION_FAILURE
+    assert table.admit(replace(alice, tsih=tsih)) == (tsih, Session("old"))
+
+
+def test_discovery_sessions_are_told_apart_by_portal_and_by_target() -> None:
+    """Section 7.4.2: one for each portal, or for each target named; none ends a session of a target."""
+    table: SessionTable[Session] = SessionTable(10)
+    log_in(table, OUTCOME, "normal")
+    discovery = replace(OUTCOME, session_type="Discovery", target_name="")
+    for about in ("192.0.2.1:3260", "192.0.2.2:3260", OUTCOME.target_name):
+        assert log_in(table, replace(discovery, discovery_of=about), about)[1] is None
+    assert log_in(table, replace(discovery, discovery_of="192.0.2.1:3260"), "new")[1] == Session("192.0.2.1:3260")
+    assert log_in(table, OUTCOME, "again")[1] == Session("normal")

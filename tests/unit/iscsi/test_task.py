@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lunaport.iscsi import pdu
+from lunaport.iscsi.enums import Opcode
 from tests.unit.iscsi.full_feature import FINAL, PARAMETERS, Peer, data_out
 
 BLOCK = bytes(range(256)) * 2
@@ -112,7 +113,7 @@ def test_a_write_with_immediate_unsolicited_and_solicited_data() -> None:
         sent += length
     [(header, payload)] = peer.received()
     response = pdu.parse_scsi_response(header, payload)
-    assert (response.status, response.residual, response.exp_data_sn) == (0, 0, 2)
+    assert (response.status, response.residual, response.exp_data_sn) == (0, 0, 0)
     assert peer.disk.data[: len(data)] == data
     assert not peer.connection.waiting
 
@@ -196,7 +197,7 @@ def test_a_write_whose_data_never_ends_can_be_aborted() -> None:
     peer.send(data_out(5, UNSOLICITED, 0, 0, bytes(512), final=True))
     assert peer.received() == []
     peer.connection.tasks[5].abort()
-    assert peer.received() == []
+    assert [header[0] for header, _ in peer.received()] == [Opcode.NOP_IN]
     assert not peer.connection.tasks
     assert not peer.connection.waiting
 
@@ -249,3 +250,19 @@ def test_a_read_that_claims_to_write_is_answered() -> None:
     for flags in (0x20, 0x60, 0x00):
         peer.send(peer.command(cdb, flags=FINAL | flags, length=512))
         assert len(peer.received()) == 1
+
+
+def test_data_out_without_data_is_taken() -> None:
+    """Section 11.7.7: a PDU without data takes its DataSN, and F ends the burst as ever."""
+    peer = Peer()
+    peer.send(peer.write(0, 1, b"", tag=5))
+    [(header, _)] = peer.received()
+    tag = pdu.parse_r2t(header).target_transfer_tag
+    peer.send(
+        data_out(5, tag, 0, 0, b"", final=False),
+        data_out(5, tag, 1, 0, b"a" * 512, final=False),
+        data_out(5, tag, 2, 512, b"", final=True),
+    )
+    [(header, data)] = peer.received()
+    assert pdu.parse_scsi_response(header, data).status == 0
+    assert peer.disk.data[:512] == b"a" * 512

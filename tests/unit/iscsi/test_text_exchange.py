@@ -123,7 +123,7 @@ def test_longer_segments_hold_from_the_answer_on_which_comes_at_once(length: int
     peer = Peer()
     peer.send(peer.read(0, 32, tag=1, slow=True), request(declare(length)), peer.read(0, 32, tag=2))
     (text, _), (_, first), *_ = peer.received()
-    assert (text[0], len(first)) == (Opcode.TEXT_RESPONSE, min(length, 16384))
+    assert (text[0], len(first)) == (Opcode.TEXT_RESPONSE, min(length & ~3, 16384))
     peer.disk.slow.pop()()
     assert [len(data) for _, data in peer.received()] == [8192, 8192]
 
@@ -163,10 +163,13 @@ def test_unknown_keys_are_not_understood() -> None:
 
 
 @pytest.mark.parametrize("verdict", ["NotUnderstood", "Reject", "Irrelevant"])
-def test_verdicts_are_not_answered(verdict: str) -> None:
+@pytest.mark.parametrize("key", ["MaxRecvDataSegmentLength", "X-a"])
+def test_what_only_answers_say_is_a_protocol_error(verdict: str, key: str) -> None:
+    """Section 6.2: nothing was asked that this could answer."""
     peer = Peer()
-    peer.send(request(f"HeaderDigest={verdict}\0X-a={verdict}\0".encode()))
-    assert answer_of(peer).data == b""
+    peer.send(request(f"{key}={verdict}\0".encode()))
+    [(header, data)] = peer.received()
+    assert pdu.parse_reject(header, data).reason == RejectReason.PROTOCOL_ERROR
 
 
 @pytest.mark.parametrize(

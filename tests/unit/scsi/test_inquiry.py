@@ -33,7 +33,7 @@ def test_standard_data() -> None:
         + b"DISK            "
         + b"0001"
         + bytes(22)
-        + bytes.fromhex("00A0 0960 0460 04C0")  # SAM-5, iSCSI, SPC-4, SBC-3
+        + bytes.fromhex("00A0 0961 0460 04C0")  # SAM-5, iSCSI as in RFC 7143, SPC-4, SBC-3
         + bytes(30)
     )
 

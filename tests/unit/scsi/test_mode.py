@@ -16,19 +16,21 @@ from lunaport.scsi.sense import ScsiError
 
 from .support import SIZE, Bench, FakeTask
 
+RECOVERY = "010A" + "00" * 10
 CACHING = "08 12 04" + "00" * 17  # WCE
 CONTROL = "0A 0A 02 10 00000000 FFFF 0000"  # GLTSD, unrestricted reordering, busy timeout without a limit
 EXCEPTIONS = "1C 0A 08" + "00" * 9  # DEXCPT
 PROVISIONING = "5C 02 0014" + "00" * 12 + "00 01 0000 00000000"  # a soft threshold of what is available, not set
 CHANGEABLE = "04" + "00" * 17 + "0A0A" + "04 00 08" + "00" * 7 + "1C0A" + "0C 0F" + "00" * 8
 """WCE; D_SENSE, SWP; DEXCPT, TEST, MRIE."""
-ALL = CACHING + CONTROL + EXCEPTIONS
+ALL = RECOVERY + CACHING + CONTROL + EXCEPTIONS
 BLOCKS = "00000800 00000200"
 
 
 @pytest.mark.parametrize(
     ("cdb", "data"),
     [
+        ("1A 08 01 00 FF 00", "0F 00 10 00" + RECOVERY),
         ("1A 08 08 00 FF 00", "17 00 10 00" + CACHING),
         ("1A 00 08 00 FF 00", "1F 00 10 08" + BLOCKS + CACHING),
         ("1A 00 0A 00 FF 00", "17 00 10 08" + BLOCKS + CONTROL),
@@ -36,15 +38,15 @@ BLOCKS = "00000800 00000200"
         ("1A 08 1C FF FF 00", "27 00 10 00" + EXCEPTIONS + PROVISIONING),
         ("1A 08 1C 02 FF 00", "1B 00 10 00" + PROVISIONING),
         ("1A 08 5C 02 FF 00", "1B 00 10 00 5C 02 0014" + "00" * 20),  # nothing of it can be changed
-        ("1A 08 3F 00 FF 00", "2F 00 10 00" + ALL),
-        ("1A 08 3F FF FF 00", "47 00 10 00" + ALL + PROVISIONING),
+        ("1A 08 3F 00 FF 00", "3B 00 10 00" + ALL),
+        ("1A 08 3F FF FF 00", "53 00 10 00" + ALL + PROVISIONING),
         ("1A 08 88 00 FF 00", "17 00 10 00" + CACHING),  # default
-        ("1A 08 7F 00 FF 00", "2F 00 10 00 0812" + CHANGEABLE),  # changeable
+        ("1A 08 7F 00 FF 00", "3B 00 10 00" + RECOVERY + "0812" + CHANGEABLE),  # changeable
         ("1A 08 08 00 06 00", "17 00 10 00 08 12"),
         ("5A 08 08 00 000000 00FF 00", "001A 00 10 00 00 0000" + CACHING),
         ("5A 00 08 00 000000 00FF 00", "0022 00 10 00 00 0008" + BLOCKS + CACHING),
         ("5A 10 08 00 000000 00FF 00", "002A 00 10 01 00 0010 0000000000000800 00000000 00000200" + CACHING),
-        ("5A 18 3F 00 000000 0004 00", "0032 00 10"),
+        ("5A 18 3F 00 000000 0004 00", "003E 00 10"),
     ],
 )
 def test_data(cdb: str, data: str) -> None:

@@ -6,7 +6,7 @@ It outlives the control process, as the real one does: after a crash a test star
 import asyncio
 import posixpath
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lunaport.engine.interface import (
@@ -18,6 +18,7 @@ from lunaport.engine.interface import (
     EngineStatus,
     EventBatch,
     EventMark,
+    FileReport,
     PortalError,
     PortalReport,
     PortalSpec,
@@ -90,6 +91,8 @@ class EngineDouble:
     troubles: dict[str, int] = field(default_factory=dict)
     """More of what the status says."""
     changes: list[Change] = field(default_factory=list)
+    partly: bool = False
+    """A LUN whose file is missing is left out, as the real engine does at its start."""
 
     def _fail(self, method: str) -> None:
         if method in self.failures:
@@ -113,7 +116,8 @@ class EngineDouble:
         self._fail("start")
         self.targets = {}
         for spec in desired.targets:
-            self._put(spec)
+            there = tuple(lun for lun in spec.luns if not self.partly or lun.path in self.files)
+            self._put(replace(spec, luns=there))
         self._open(desired.portals)
         self.discovery = desired.discovery
         self.draining, self.blocks = desired.draining, desired.blocks
@@ -201,6 +205,11 @@ class EngineDouble:
         self.files[path] = size_bytes
         if key:
             self.keys[path] = key
+
+    async def find_file(self, path: str) -> FileReport:
+        """How a file is."""
+        self._fail("find_file")
+        return FileReport(size_bytes=self.files.get(path), has_key=path in self.keys)
 
     async def grow_file(self, path: str, size_bytes: int) -> None:
         """Make a file longer."""

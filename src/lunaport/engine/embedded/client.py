@@ -23,6 +23,7 @@ from lunaport.engine.interface import (
     EngineUnavailableError,
     EventBatch,
     EventMark,
+    FileReport,
     RefusedLogin,
     SessionReport,
     StorageError,
@@ -126,6 +127,10 @@ class EmbeddedEngine:
                 if error.fault != "exists":
                     raise
 
+    async def find_file(self, path: str) -> FileReport:
+        """See `Engine.find_file`."""
+        return (await self._expect(messages.FindFile(path), messages.Found)).report
+
     async def grow_file(self, path: str, size_bytes: int) -> None:
         """See `Engine.grow_file`."""
         await self._done(messages.GrowFile(path, size_bytes))
@@ -179,23 +184,29 @@ class EmbeddedEngine:
         raise AssertionError("there is at least one attempt")
 
     async def _exchange(self, body: messages.RequestBody) -> messages.ReplyBody:
-        if self.writer is None:
+        writer = self.writer
+        if writer is None:
             raise EngineUnavailableError("the line to the data process is down")
         self.number += 1
         number = self.number
         reply: asyncio.Future[messages.ReplyBody] = asyncio.get_running_loop().create_future()
         self.replies[number] = reply
         try:
-            self.writer.write(messages.encode(messages.Request(number, body)))
-            await self.writer.drain()
+            writer.write(messages.encode(messages.Request(number, body)))
+            await writer.drain()
             async with asyncio.timeout(REPLY_TIMEOUT_S):
                 return await reply
         except TimeoutError:
             raise EngineUnavailableError("the data process did not answer in time") from None
         except OSError as error:
+            if self.writer is writer:
+                # Before the keeper notices: the next attempt has to wait for the next line.
+                self.available.clear()
             raise EngineUnavailableError("the line to the data process broke") from error
         finally:
             self.replies.pop(number, None)
+            if reply.done() and not reply.cancelled():
+                reply.exception()  # looked at, also where sending failed before anybody waited for it
 
     async def _keep_connected(self) -> None:
         """Connect, hand the desired state over, read replies; again from the start when the line breaks."""
@@ -230,6 +241,7 @@ class EmbeddedEngine:
                 if waiting is not None and not waiting.done():
                     waiting.set_result(reply.body)
         except (OSError, asyncio.IncompleteReadError):
+            self.available.clear()
             self._fail_waiting()
 
     def _fail_waiting(self) -> None:

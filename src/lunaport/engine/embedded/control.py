@@ -11,7 +11,7 @@ from lunaport.engine.embedded import messages
 from lunaport.engine.embedded.loop import READABLE, WRITABLE, Loop
 from lunaport.engine.embedded.nas import Nas
 from lunaport.engine.embedded.workers import Workers
-from lunaport.engine.interface import EngineError, EventMark, StorageError, VolumeUsage
+from lunaport.engine.interface import EngineError, EventMark, FileReport, StorageError, VolumeUsage
 from lunaport.storage import errors as storage_errors
 from lunaport.storage import volume
 from lunaport.storage.encrypted import KeyFile
@@ -129,10 +129,18 @@ class ControlLine:
                 self._await_events(after, answer)
             case messages.GetStatus():
                 answer(messages.Status(self.nas.status()))
+            case _:
+                self._handle_files(body, answer)
+
+    def _handle_files(self, body: messages.RequestBody, answer: Answer) -> None:
+        """Requests about files and directories."""
+        match body:
             case messages.MakeVolume(path):
                 self._in_files(partial(volume.make_volume, path), answer)
             case messages.CreateFile(path, size_bytes, key):
                 self._in_files(partial(_create_file, path, size_bytes, key), answer)
+            case messages.FindFile(path):
+                self._find_file(path, answer)
             case messages.GrowFile(path, size_bytes):
                 self._in_files(partial(volume.grow_file, path, size_bytes), answer)
             case messages.MoveFile(path, destination):
@@ -149,6 +157,18 @@ class ControlLine:
     def _in_files(self, work: Callable[[], None], answer: Answer) -> None:
         """File operations sync directories: they wait in a thread, not here."""
         self.files.submit(work, lambda error: _answer_done(answer, error))
+
+    def _find_file(self, path: str, answer: Answer) -> None:
+        found: list[tuple[int | None, bool]] = []
+
+        def done(error: BaseException | None) -> None:
+            if error is not None:
+                _answer_done(answer, error)
+            else:
+                size_bytes, has_key = found[0]
+                answer(messages.Found(FileReport(size_bytes=size_bytes, has_key=has_key)))
+
+        self.files.submit(lambda: found.append(volume.find_file(path)), done)
 
     def _volume_usage(self, path: str, counted: bool, answer: Answer) -> None:
         found: list[volume.VolumeUsage] = []

@@ -17,6 +17,7 @@ from lunaport.engine.interface import (
     EngineStatus,
     EventBatch,
     EventMark,
+    FileReport,
     PortalError,
     PortalSpec,
     RefusedLogin,
@@ -77,6 +78,10 @@ class CreateFile(msgspec.Struct, tag=True):
     path: str
     size_bytes: int
     key: str = ""
+
+
+class FindFile(msgspec.Struct, tag=True):
+    path: str
 
 
 class GrowFile(msgspec.Struct, tag=True):
@@ -152,6 +157,10 @@ class Usage(msgspec.Struct, tag=True):
     usage: VolumeUsage
 
 
+class Found(msgspec.Struct, tag=True):
+    report: FileReport
+
+
 RequestBody = (
     Start
     | Apply
@@ -164,11 +173,12 @@ RequestBody = (
     | MakeVolume
     | GetVolumeUsage
     | CreateFile
+    | FindFile
     | GrowFile
     | MoveFile
     | RemoveFile
 )
-ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage
+ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage | Found
 
 
 class Request(msgspec.Struct):

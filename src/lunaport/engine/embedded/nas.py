@@ -52,7 +52,9 @@ from lunaport.iscsi.errors import LoginRefused
 from lunaport.iscsi.limits import SILENCE_S_MAX
 from lunaport.iscsi.login import LoginOutcome, LoginPhase, LoginStep
 from lunaport.iscsi.session import SessionTable
+from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.rights import Rights
+from lunaport.scsi.sense import some_commands_cleared_by_iscsi_event
 
 log = structlog.get_logger()
 
@@ -294,13 +296,16 @@ class Nas:
 
     def begin_login(self, transport: Transport) -> LoginPhase:
         """See `transport.Owner`."""
-        return LoginPhase(Directory(self, transport), secrets.token_bytes)
+        return LoginPhase(Directory(self, transport), secrets.token_bytes, transport.portal)
 
     def begin_session(self, transport: Transport, outcome: LoginOutcome) -> Connection:
         """See `transport.Owner`."""
         self.admission.end_login(transport)
         tsih, replaced, rights = self.admitted.pop(transport)
+        cleared: list[LogicalUnit] = []
         if replaced is not None:
+            if outcome.tsih and replaced.nexus is not None:
+                cleared = replaced.nexus.busy_units()
             replaced.transport.close("the initiator logged in again in its place")
         target = self.targets.targets.get(outcome.target_name)
         nexus = None
@@ -311,6 +316,9 @@ class Nas:
                 identity=f"{outcome.initiator_name} {transport.address.rsplit(':', 1)[0]}",
                 rights=rights,
             )
+            # The session goes on: it is told which of its tasks ended with the connection (section 11.14.5).
+            for unit in cleared:
+                nexus.raise_attention(unit, some_commands_cleared_by_iscsi_event())
         session = Session(transport, outcome, tsih, target, nexus, partial(self._end_target, outcome.target_name))
         connection = Connection(
             outcome,

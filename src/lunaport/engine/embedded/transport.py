@@ -8,6 +8,7 @@ more than its share, is not read from. The login comes first, within a time limi
 
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -330,6 +331,15 @@ class Transport:
     def wake(self, _connection: Connection) -> None:
         """See `iscsi.connection.Shell.wake`."""
         self.loop.call_soon(self.flush)
+
+    def defer(self, _connection: Connection, call: Callable[[], None]) -> None:
+        """See `iscsi.connection.Shell.defer`."""
+
+        def called() -> None:
+            if not self.closed and not self.ending:
+                call()
+
+        self.loop.call_soon(called)
 
     def flush(self) -> None:
         """Send as much as the socket takes, and count what is held. Not while PDUs are being handled."""

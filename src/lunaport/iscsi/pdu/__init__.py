@@ -6,8 +6,11 @@ are kept as numbers, known or not; nothing here judges them beyond what it takes
 """
 
 from lunaport.iscsi.pdu.command import (
+    EXTENDED_CDB,
+    READ_LENGTH,
     ScsiCommand,
     ScsiResponse,
+    parse_additional_headers,
     parse_scsi_command,
     parse_scsi_response,
 )
@@ -74,10 +77,12 @@ __all__ = [
     "BHS",
     "CONTINUE",
     "DATA_LENGTH_MASK",
+    "EXTENDED_CDB",
     "FINAL",
     "IMMEDIATE",
     "OPCODE_MASK",
     "R2T",
+    "READ_LENGTH",
     "RESERVED_TAG",
     "STATUS",
     "TAIL",
@@ -100,6 +105,7 @@ __all__ = [
     "TextResponse",
     "opcode_of",
     "pad4",
+    "parse_additional_headers",
     "parse_async_message",
     "parse_data_in",
     "parse_data_out",

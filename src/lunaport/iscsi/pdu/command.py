@@ -4,10 +4,15 @@ The data path has its own, flat way through these headers.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from lunaport.iscsi.enums import Opcode, RejectReason
 from lunaport.iscsi.errors import RemoteProtocolError
 from lunaport.iscsi.pdu.header import FINAL, IMMEDIATE, TAIL, ReadableBuffer, serialize_pdu, unpack_bhs
+
+EXTENDED_CDB: Final = 1
+READ_LENGTH: Final = 2
+"""Kinds of additional header segments (sections 11.2.2.3 and 11.2.2.4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,3 +115,23 @@ def parse_scsi_response(bhs: ReadableBuffer, data: ReadableBuffer) -> ScsiRespon
         sense=segment[2:sense_end],
         response_data=segment[sense_end:],
     )
+
+
+def parse_additional_headers(segments: ReadableBuffer) -> dict[int, bytes] | None:
+    """Additional header segments by kind, without their reserved byte (section 11.2.2). None: they cannot be.
+
+    The length of a segment counts the reserved byte, and not the padding to a multiple of four.
+    """
+    found: dict[int, bytes] = {}
+    at = 0
+    while at < len(segments):
+        length = int.from_bytes(segments[at : at + 2], "big")
+        kind = segments[at + 2] & 0x3F
+        if kind not in (EXTENDED_CDB, READ_LENGTH) or kind in found or at + 3 + length > len(segments):
+            return None
+        # An extended CDB goes beyond the 16 bytes of the header; a length has four.
+        if length < 2 or (kind == READ_LENGTH and length != 5):
+            return None
+        found[kind] = bytes(segments[at + 4 : at + 3 + length])
+        at += 3 + length + 3 & ~3
+    return found

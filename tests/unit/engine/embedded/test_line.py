@@ -28,7 +28,8 @@ from lunaport.engine.interface import (
     TargetSpec,
 )
 from lunaport.iscsi import pdu
-from lunaport.iscsi.enums import AsyncEvent, TaskFunction, TaskResponse
+from lunaport.iscsi.enums import AsyncEvent, Opcode, TaskFunction, TaskResponse
+from lunaport.iscsi.limits import COMMAND_WINDOW
 
 pytestmark = pytest.mark.anyio
 SIZE = 1 << 20
@@ -101,15 +102,17 @@ async def make_target(engine: EmbeddedEngine, volume: Path, name: str = "a") -> 
 class Initiator:
     """Logs in without CHAP and holds the session."""
 
-    def __init__(self, port: int, target: str, isid: bytes = bytes(6)) -> None:
+    def __init__(self, port: int, target: str, isid: bytes = bytes(6), tsih: int = 0) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=10)
         text = f"InitiatorName=iqn.2026-11.test:i\0TargetName={target}\0".encode()
+        if not target:
+            text = b"InitiatorName=iqn.2026-11.test:i\0SessionType=Discovery\0"
         request = pdu.LoginRequest(
-            transit=True, current_stage=1, next_stage=3, isid=isid, initiator_task_tag=1, cmd_sn=1, data=text
+            transit=True, current_stage=1, next_stage=3, isid=isid, tsih=tsih, initiator_task_tag=1, cmd_sn=1, data=text
         )
         self.sock.sendall(request.serialize())
-        header, data = self.receive()
-        self.status = pdu.parse_login_response(header, data).status
+        response = pdu.parse_login_response(*self.receive())
+        self.status, self.tsih = response.status, response.tsih
 
     def receive(self) -> tuple[bytes, bytes]:
         header = self.exactly(48)
@@ -384,6 +387,78 @@ async def test_a_cold_reset_ends_every_session_of_its_target_and_no_other(tmp_pa
             with pytest.raises(EOFError):
                 await asyncio.to_thread(session.receive)
         assert [session.target for session in await engine.sessions()] == [other.name]
+        for session in sessions:
+            session.close()
+
+
+async def begin_write(session: Initiator) -> None:
+    """A WRITE (10) that waits for its data from then on."""
+    command = pdu.ScsiCommand(
+        flags=0xA0,
+        initiator_task_tag=5,
+        expected_length=1024,
+        cmd_sn=1,
+        exp_stat_sn=0,
+        cdb=(bytes([0x2A]) + bytes(7) + b"\2").ljust(16, b"\0"),
+    )
+    session.sock.sendall(command.serialize())
+    header, _ = await asyncio.to_thread(session.receive)
+    assert header[0] == Opcode.R2T
+
+
+async def test_a_connection_that_takes_the_place_of_another_is_told_of_its_tasks(tmp_path: Path) -> None:
+    """RFC 7143 section 11.14.5: SOME COMMANDS CLEARED BY ISCSI PROTOCOL EVENT, once, as the session goes on."""
+    async with running(tmp_path) as (engine, _, volume):
+        port = free_port()
+        await engine.start(DesiredState(portals=(PortalSpec(host="127.0.0.1", port=port),)))
+        target = await make_target(engine, volume)
+        await engine.apply(Change(put=(target,)))
+        old = await log_in(port, target)
+        await begin_write(old)
+        new = await asyncio.to_thread(Initiator, port, target.name, bytes(6), old.tsih)
+        assert (new.status, new.tsih) == (0, old.tsih)
+        senses = []
+        for number in (1, 2):
+            ready = pdu.ScsiCommand(flags=0x80, initiator_task_tag=number, cmd_sn=number, exp_stat_sn=0, cdb=bytes(16))
+            new.sock.sendall(ready.serialize())
+            senses.append(pdu.parse_scsi_response(*await asyncio.to_thread(new.receive)).sense[12:14])
+        assert senses == [b"\x47\x7f", b""]
+        for session in (old, new):
+            session.close()
+
+
+async def test_who_loses_tasks_to_another_is_told_of_the_window(tmp_path: Path) -> None:
+    """RFC 7143 section 11.4.11: there is no answer that could say it."""
+    async with running(tmp_path) as (engine, _, volume):
+        port = free_port()
+        await engine.start(DesiredState(portals=(PortalSpec(host="127.0.0.1", port=port),)))
+        target = await make_target(engine, volume)
+        await engine.apply(Change(put=(target,)))
+        loser, other = await log_in(port, target), await log_in(port, target, isid=bytes(5) + b"1")
+        await begin_write(loser)
+        request = pdu.TaskManagementRequest(
+            function=TaskFunction.CLEAR_TASK_SET, initiator_task_tag=7, cmd_sn=1, exp_stat_sn=0
+        )
+        other.sock.sendall(request.serialize())
+        header, _ = await asyncio.to_thread(other.receive)
+        assert pdu.parse_task_management_response(header).response == TaskResponse.FUNCTION_COMPLETE
+        told = pdu.parse_nop_in(*await asyncio.to_thread(loser.receive))
+        assert (told.initiator_task_tag, told.target_transfer_tag) == (pdu.RESERVED_TAG, pdu.RESERVED_TAG)
+        assert told.max_cmd_sn - told.exp_cmd_sn + 1 == COMMAND_WINDOW
+        for session in (loser, other):
+            session.close()
+
+
+async def test_discovery_at_one_portal_leaves_that_at_another_alone(tmp_path: Path) -> None:
+    """RFC 7143 section 7.4.2.1: initiator name and ISID are the same; at the same portal the new takes its place."""
+    async with running(tmp_path) as (engine, data, _):
+        ports = [free_port(), free_port()]
+        await engine.start(DesiredState(portals=tuple(PortalSpec(host="127.0.0.1", port=port) for port in ports)))
+        sessions = [await asyncio.to_thread(Initiator, port, "") for port in (*ports, ports[0])]
+        assert [session.status for session in sessions] == [0, 0, 0]
+        assert len(data.nas.sessions.sessions) == 2
+        with pytest.raises(EOFError):
+            await asyncio.to_thread(sessions[0].receive)
         for session in sessions:
             session.close()
 

@@ -31,7 +31,7 @@ def test_what_can_be_done_is_done(function: int) -> None:
     assert answer(function) == TaskResponse.FUNCTION_COMPLETE
 
 
-@pytest.mark.parametrize("function", [TaskFunction.CLEAR_ACA, TaskFunction.QUERY_TASK, 0, 0x7F])
+@pytest.mark.parametrize("function", [TaskFunction.CLEAR_ACA, *range(TaskFunction.QUERY_TASK, 13), 0, 0x7F])
 def test_what_cannot_be_done_is_told(function: int) -> None:
     assert answer(function) == TaskResponse.FUNCTION_NOT_SUPPORTED
     assert answer(TaskFunction.LOGICAL_UNIT_RESET, lun=1 << 48) == TaskResponse.LUN_DOES_NOT_EXIST

@@ -234,6 +234,20 @@ def test_garbage_instead_of_a_login_ends_the_connection() -> None:
     assert len(side.ended) == 1
 
 
+@pytest.mark.parametrize(("late_s", "ended"), [(-1.0, False), (0.0, True), (1.0, True)])
+def test_a_login_has_its_time_and_no_more(late_s: float, ended: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("lunaport.engine.embedded.loop.monotonic", lambda: clock[0])
+    side = Side()
+    clock[0] += limits.LOGIN_TIMEOUT_S + late_s
+    side.loop.call_soon(side.loop.stop)
+    side.loop.run()
+    assert bool(side.ended) is ended
+    side.transport.close("the test is over")
+    side.client.close()
+    side.loop.close()
+
+
 def test_a_login_that_never_comes_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LOGIN_TIMEOUT_S", 0.05)
     side = Side()
@@ -404,3 +418,32 @@ def test_a_connection_beyond_its_share_waits_until_its_disk_has_caught_up() -> N
 
     side.run(client)
     assert seen == [(False, 1), (True, 1), (False, 3)]
+
+
+def test_what_is_deferred_happens_unless_the_connection_ends() -> None:
+    side = Side()
+    side.skip_login()
+    transport, connection = side.transport, side.transport.connection
+    assert connection is not None
+    called: list[str] = []
+    kept = threading.Event()
+
+    def keep() -> None:
+        called.append("kept")
+        kept.set()
+
+    def client(_sock: socket.socket) -> None:
+        def first() -> None:
+            transport.defer(connection, keep)
+            assert called == [], "not while something else happens"
+
+        def second() -> None:
+            transport.defer(connection, lambda: called.append("of a connection that ends"))
+            transport.end("over")
+
+        side.loop.call_from_thread(first)
+        assert kept.wait(10)
+        side.loop.call_from_thread(second)
+
+    side.run(client)
+    assert called == ["kept"]
