@@ -72,12 +72,16 @@ def v1_field(path: Path, request_path: str = "") -> str:
         return "size_bytes" if path == ("size",) else dotted(path)
     if len(path) > 2 and path[0] == "targets":
         return f"{dotted(path[:2])}.{v1_field(path[2:])}"
+    if path[:2] == ("service", "portals"):
+        return dotted(path)
     if len(path) > 1 and path[0] == "service":
         return f"service.{v1_field(path[1:])}"
     if path and path[0] in {"one_way", "mutual", "credentials"}:
         return dotted(("chap", *path))
     if len(path) > 1 and path[0] == "discovery" and path[1] in {"one_way", "mutual"}:
         return dotted(("discovery", "chap", *path[1:]))
+    if path and path[0] == "portals":
+        path = ("items", *path[1:])
     if len(path) == 3 and path[0] == "luns" and path[2] == "size":
         path = (*path[:2], "size_bytes")
     return _V1_PLACES.get(path, dotted(path))

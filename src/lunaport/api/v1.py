@@ -15,6 +15,7 @@ from lunaport.api.v1_config_models import ConfigIn
 from lunaport.api.v1_events import add_event_routes
 from lunaport.api.v1_lun_models import LunNew, LunPatch
 from lunaport.api.v1_luns import add_lun_routes
+from lunaport.api.v1_portals import PortalPut, PortalsIn, add_portal_routes
 from lunaport.api.v1_service import add_service_routes
 from lunaport.api.v1_sessions import add_session_routes
 from lunaport.api.v1_status import add_status_routes
@@ -34,6 +35,7 @@ def v1_router(nas: Nas) -> APIRouter:
     add_lun_routes(router, nas)
     add_volume_routes(router, nas)
     add_service_routes(router, nas)
+    add_portal_routes(router, nas)
     add_session_routes(router, nas)
     add_drain_routes(router, nas)
     add_block_routes(router, nas)
@@ -60,6 +62,8 @@ BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
     PasswordIn,
     TokenIn,
     models.ServicePatch,
+    PortalPut,
+    PortalsIn,
     models.DrainIn,
     models.BlockIn,
     ExportIn,

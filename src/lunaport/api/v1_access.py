@@ -164,12 +164,13 @@ class DiscoveryChapOut(Document):
 
 
 class AccessRule(Document):
-    """Fits an initiator when one of the names or patterns does, and one of the networks does; empty: all do."""
+    """Fits when one of the names or patterns does, one of the networks and one of the portal groups; empty: all do."""
 
     initiators: list[str] = Field(
         default_factory=list, description="Full names, or patterns: * stands for any text, ? for any character."
     )
     networks: list[str] = Field(default_factory=list, description="CIDR: 192.0.2.0/24, 192.0.2.7, 2001:db8::/64.")
+    portal_groups: list[int] = Field(default_factory=list, description="Tags of the portal groups that it comes by.")
     read_only: bool = Field(default=False, description="Writes are answered DATA PROTECT, WRITE PROTECTED.")
     luns: list[int] | None = Field(default=None, description="The LUNs that are there for it; null: all.")
 

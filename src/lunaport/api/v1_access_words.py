@@ -1,5 +1,6 @@
 """Between API v1's documents about CHAP and access, and the model."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -43,6 +44,7 @@ def access_change(access: v1.AccessIn | v1.AccessPatch) -> AccessChange:
             AccessRule(
                 initiators=tuple(rule.initiators),
                 networks=tuple(rule.networks),
+                portal_groups=tuple(rule.portal_groups),
                 read_only=rule.read_only,
                 luns=None if rule.luns is None else tuple(rule.luns),
             )
@@ -98,6 +100,7 @@ def access_out(access: Access) -> v1.AccessIn:
             v1.AccessRule(
                 initiators=list(rule.initiators),
                 networks=list(rule.networks),
+                portal_groups=list(rule.portal_groups),
                 read_only=rule.read_only,
                 luns=None if rule.luns is None else list(rule.luns),
             )
@@ -107,10 +110,15 @@ def access_out(access: Access) -> v1.AccessIn:
     )
 
 
-def warnings(target: Target) -> list[str]:
-    """What to think about; wording may change."""
-    if target.access.rules:
-        return []
-    if target.asks_for_chap:
-        return ["there are no access rules: every initiator that knows a user name and secret may use this target"]
-    return ["there are no access rules and no CHAP: every initiator may use this target"]
+def warnings(target: Target, groups: Collection[int] | None) -> list[str]:
+    """What to think about; wording may change. `groups`: the portal groups that there are, where that is known."""
+    found = []
+    if not target.access.rules:
+        found.append(
+            "there are no access rules: every initiator that knows a user name and secret may use this target"
+            if target.asks_for_chap
+            else "there are no access rules and no CHAP: every initiator may use this target"
+        )
+    if groups is not None and target.portal_groups and not set(target.portal_groups) & set(groups):
+        found.append("no portal is in one of its portal groups: nobody can log in to this target")
+    return found

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from lunaport.api import v1_models as v1
 from lunaport.api.v1_models import Document, example
+from lunaport.api.v1_portals import PortalIn
 from lunaport.model.document import BLOCKS_MAX, TARGETS_MAX, USERS_MAX, VOLUMES_MAX
 from lunaport.model.volume import OVERCOMMIT_FACTOR_DEFAULT
 
@@ -26,6 +27,9 @@ class ConfigTarget(v1.TargetIn):
 class ConfigService(v1.ServiceIn):
     """The whole service."""
 
+    portals: list[PortalIn] | None = Field(
+        default=None, description="Left out or null: as they are; an empty list: those of the command line."
+    )
     draining: Draining = None
 
 

@@ -1,5 +1,6 @@
 """Between the document of the whole configuration and the model."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -8,12 +9,15 @@ from lunaport.api import v1_config_models as config
 from lunaport.api import v1_models as v1
 from lunaport.api.v1_access_words import access_out, when
 from lunaport.api.v1_lun_models import LunIn
+from lunaport.api.v1_portals import PortalIn
 from lunaport.api.v1_words import parse_when, service_change, target_change
 from lunaport.model.backup import Configuration
 from lunaport.model.chap import Chap, Credential
 from lunaport.model.document import VERSION, ApplyReport, BlockWish, ConfigDocument, UserWish, VolumeWish
+from lunaport.model.errors import Collector, InvalidError
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.lun import Lun, LunKind
+from lunaport.model.portal import Portal, make_portal
 from lunaport.model.target import Target
 from lunaport.model.user import Role
 from lunaport.model.volume import DEFAULT_VOLUME
@@ -24,6 +28,7 @@ def config_document(document: config.ConfigIn) -> ConfigDocument:
     service = document.service
     return ConfigDocument(
         service=None if service is None else replace(service_change(service), draining=service.draining),
+        portals=None if service is None or service.portals is None else _portals(service.portals),
         volumes=None
         if document.volumes is None
         else tuple(
@@ -43,6 +48,19 @@ def config_document(document: config.ConfigIn) -> ConfigDocument:
         if document.users is None
         else tuple(UserWish(name=each.name, role=Role(each.role), password=each.password) for each in document.users),
     )
+
+
+def _portals(documents: Sequence[PortalIn]) -> tuple[Portal, ...]:
+    """The portals of a document. Raises InvalidError with every problem."""
+    problems = Collector()
+    found = []
+    for index, each in enumerate(documents):
+        try:
+            found.append(make_portal(each.portal, each.group))
+        except InvalidError as error:
+            problems.take(error, "service", "portals", index)
+    problems.raise_any()
+    return tuple(found)
 
 
 def config_out(configuration: Configuration) -> config.ConfigIn:
@@ -85,6 +103,8 @@ def target_in(target: Target) -> config.ConfigTarget:
         ),
         access=access_out(target.access),
         limits=v1.LimitsIn(iops=target.limits.iops, bytes_per_second=target.limits.bytes_per_second),
+        portal_groups=list(target.portal_groups),
+        isns=target.isns,
         draining=target.draining,
     )
 
@@ -108,6 +128,7 @@ def _service(service: IscsiService) -> config.ConfigService:
     return config.ConfigService(
         enabled=service.enabled,
         port=service.port,
+        portals=[PortalIn(portal=str(each), group=each.group) for each in service.portals or ()],
         isns=v1.IsnsIn(enabled=service.isns, address=service.isns_address),
         discovery=v1.DiscoveryIn(
             open=service.discovery_open,

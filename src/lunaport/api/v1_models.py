@@ -33,6 +33,9 @@ def example(document: Any) -> ConfigDict:
     return ConfigDict(extra="forbid", json_schema_extra={"example": document})
 
 
+PORTAL_GROUPS = "The portal groups through which it is served; empty: all."
+
+
 class LimitsIn(Document):
     """What all sessions of a target together may do in a second. Flow control: commands wait, none fails."""
 
@@ -67,6 +70,8 @@ class TargetIn(Document):
     chap: ChapPairIn = Field(default_factory=ChapPairIn)
     access: AccessIn = Field(default_factory=AccessIn)
     limits: LimitsIn = Field(default_factory=LimitsIn)
+    portal_groups: list[int] = Field(default_factory=list, description=PORTAL_GROUPS)
+    isns: bool = Field(default=True, description="Whether iSNS servers are told of it.")
 
 
 class TargetPatch(Document):
@@ -81,6 +86,8 @@ class TargetPatch(Document):
     chap: ChapPairPatch = Field(default_factory=ChapPairPatch)
     access: AccessPatch = Field(default_factory=AccessPatch)
     limits: LimitsPatch = Field(default_factory=LimitsPatch)
+    portal_groups: list[int] | None = Field(default=None, description=PORTAL_GROUPS)
+    isns: bool | None = Field(default=None, description="Whether iSNS servers are told of it.")
 
 
 class TargetOut(Document):
@@ -95,6 +102,8 @@ class TargetOut(Document):
     access: AccessIn
     warnings: list[str] = Field(description="What an administrator may not have meant, in words.")
     limits: LimitsIn
+    portal_groups: list[int] = Field(description=PORTAL_GROUPS)
+    isns: bool = Field(description="Whether iSNS servers are told of it.")
     draining: bool = Field(description="Its initiators are asked to log out, and nobody is let in.")
     created_at: datetime
     revision: int = Field(description="Of the configuration when this target last changed; also its ETag.")
@@ -237,8 +246,10 @@ class PortalOut(Document):
     """An address to listen on, and whether that works."""
 
     portal: str
+    group: int = Field(description="Portal group tag.")
     listening: bool
-    error: str
+    error: str = Field(description="Why it does not listen; it is tried again by itself. Empty: nothing is wrong.")
+    since: datetime | None = Field(description="Since when it listens, or since when it cannot.")
 
 
 class ServiceOut(Document):
@@ -276,6 +287,7 @@ class SessionOut(Document):
     initiator_alias: str
     address: str
     portal: str
+    portal_group: int = Field(description="The tag of the portal group that it came by.")
     since: datetime
     isid: str
     tsih: int

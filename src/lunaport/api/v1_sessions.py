@@ -90,6 +90,7 @@ def session_out(session: SessionReport) -> v1.SessionOut:
         initiator_alias=session.initiator_alias,
         address=session.address,
         portal=session.portal,
+        portal_group=session.portal_group,
         since=when(session.since),
         isid=session.isid,
         tsih=session.tsih,

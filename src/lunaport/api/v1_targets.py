@@ -39,8 +39,9 @@ def add_target_routes(router: APIRouter, nas: Nas) -> None:
         after_id = 0 if cursor is None else parse_cursor(cursor)
         found = await nas.targets(after_id=after_id, count_max=count + 1, name=name)
         page = found[:count]
+        groups = await nas.portal_groups()
         return v1.TargetList(
-            items=[target_out(target) for target in page],
+            items=[target_out(target, groups) for target in page],
             next_cursor=make_cursor(page[-1].id) if len(found) > count else None,
         )
 
@@ -58,14 +59,14 @@ def add_target_routes(router: APIRouter, nas: Nas) -> None:
         target = await nas.perform(CreateTarget(change=target_change(document)))
         response.headers["Location"] = f"{request.url.path}/{target.id}"
         response.headers["ETag"] = etag(target.revision)
-        return target_out(target)
+        return target_out(target, await nas.portal_groups())
 
     @router.get("/targets/{target_id}", tags=["targets"], operation_id="get_target", responses=errors(*READING, 404))
     async def get_target(target_id: Id, response: Response) -> v1.TargetOut:
         """One target."""
         target = await nas.target(parse_id(target_id))
         response.headers["ETag"] = etag(target.revision)
-        return target_out(target)
+        return target_out(target, await nas.portal_groups())
 
     @router.put(
         "/targets/{target_id}",
@@ -102,7 +103,7 @@ def add_target_routes(router: APIRouter, nas: Nas) -> None:
             )
         )
         response.headers["ETag"] = etag(target.revision)
-        return target_out(target)
+        return target_out(target, await nas.portal_groups())
 
     @router.delete(
         "/targets/{target_id}",

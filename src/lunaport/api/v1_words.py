@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Final, TypeVar
@@ -30,6 +30,7 @@ from lunaport.api.v1_access_words import (
     when as when,
 )
 from lunaport.api.v1_lun_models import LunIn, LunNew, LunOut, LunPatch
+from lunaport.model.address import HostPort
 from lunaport.model.errors import Fault, Problem
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
 from lunaport.model.limits import LimitsChange
@@ -132,6 +133,8 @@ def target_change(document: v1.TargetIn | v1.TargetPatch) -> TargetChange:
         else tuple(map(credential_change, document.chap.credentials)),
         access=access_change(document.access),
         limits=LimitsChange(iops=document.limits.iops, bytes_per_second=document.limits.bytes_per_second),
+        portal_groups=None if document.portal_groups is None else tuple(document.portal_groups),
+        isns=document.isns,
     )
 
 
@@ -180,8 +183,8 @@ def lun_out(lun: Lun) -> LunOut:
     return LunOut(lun=lun.lun, uuid=lun.uuid, size_bytes=lun.size_bytes, volume=lun.volume, **asdict(lun.kind))
 
 
-def target_out(target: Target) -> v1.TargetOut:
-    """A target as a document."""
+def target_out(target: Target, groups: Collection[int] | None = None) -> v1.TargetOut:
+    """A target as a document. `groups`: the portal groups that there are, where that is known."""
     return v1.TargetOut(
         id=target.id,
         name=target.name,
@@ -194,8 +197,10 @@ def target_out(target: Target) -> v1.TargetOut:
             credentials=[credential_out(each) for each in target.credentials],
         ),
         access=access_out(target.access),
-        warnings=warnings(target),
+        warnings=warnings(target, groups),
         limits=v1.LimitsIn(iops=target.limits.iops, bytes_per_second=target.limits.bytes_per_second),
+        portal_groups=list(target.portal_groups),
+        isns=target.isns,
         draining=target.draining,
         created_at=when(target.created_at),
         revision=target.revision,
@@ -232,6 +237,17 @@ def _isns_server_out(server: IsnsServerReport) -> v1.IsnsServerOut:
     )
 
 
+def portal_out(report: PortalReport) -> v1.PortalOut:
+    """A portal as a document."""
+    return v1.PortalOut(
+        portal=str(HostPort(host=report.host, port=report.port)),
+        group=report.group,
+        listening=report.listening,
+        error=report.error,
+        since=when(report.since) if report.since else None,
+    )
+
+
 def service_out(
     service: IscsiService, portals: Sequence[PortalReport], isns_servers: Sequence[IsnsServerReport]
 ) -> v1.ServiceOut:
@@ -250,13 +266,6 @@ def service_out(
                 one_way=one_way_out(service.discovery_one_way), mutual=chap_out(service.discovery_mutual)
             ),
         ),
-        portals=[
-            v1.PortalOut(
-                portal=f"[{each.host}]:{each.port}" if ":" in each.host else f"{each.host}:{each.port}",
-                listening=each.listening,
-                error=each.error,
-            )
-            for each in portals
-        ],
+        portals=[portal_out(each) for each in portals],
         revision=service.revision,
     )

@@ -13,6 +13,8 @@ from lunaport.cli.errors import CliError, Exit
 Json = dict[str, Any]
 
 TIMEOUT_S: Final = 60.0
+CONFIG_TIMEOUT_S: Final = 900.0
+"""Of what changes everything at once: thousands of files may have to be made."""
 PAGE_COUNT: Final = 500
 _CODES: Final = {
     400: Exit.USAGE,
@@ -87,7 +89,12 @@ class Client:
     ) -> httpx.Response:
         try:
             response = self._http.request(
-                method, f"/api/v1{path}", json=body, params=dict(parameters), headers=dict(headers)
+                method,
+                f"/api/v1{path}",
+                json=body,
+                params=dict(parameters),
+                headers=dict(headers),
+                timeout=CONFIG_TIMEOUT_S if path.startswith("/config") else TIMEOUT_S,
             )
         except httpx.ConnectError as error:
             raise CliError(Exit.UNREACHABLE, *self._unreachable(error)) from error

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from lunaport import __version__
-from lunaport.cli import apply, audit, config, service, sessions, targets
+from lunaport.cli import apply, audit, config, portals, service, sessions, targets
 from lunaport.cli.connection import Given
 
 
@@ -57,7 +57,7 @@ def make_app() -> typer.Typer:
         context.obj = Given(url=url, user=user, password_file=password_file, ca=ca, profile=profile)
 
     watching = (sessions.sessions, sessions.logins, sessions.initiators, audit.app)
-    for group in (targets.app, *watching, service.app, config.app):
+    for group in (targets.app, *watching, portals.app, service.app, config.app):
         app.add_typer(group)
     app.command("apply")(apply.apply)
     return app

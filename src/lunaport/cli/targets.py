@@ -48,6 +48,8 @@ OPTIONS: Final = {
     "chap.mutual.secret": "--mutual-secret-file",
     "limits.iops": "--iops",
     "limits.bytes_per_second": "--bytes-per-second",
+    "portal_groups": "--portal-group",
+    **{f"portal_groups[{number}]": "--portal-group" for number in range(64)},
 }
 Size = Annotated[str | None, typer.Option(help="Bytes, or with a unit: 10G, 10GiB (2^30), 10GB (10^9).")]
 HeaderDigest = Annotated[bool | None, typer.Option("--header-digest/--no-header-digest", help="CRC32C of headers.")]
@@ -63,6 +65,11 @@ MutualSecret = Annotated[
 ]
 Iops = Annotated[int | None, typer.Option(help="Commands a second at most; 0: no limit.")]
 Throughput = Annotated[str | None, typer.Option(help="Bytes a second at most, also as 100M; 0: no limit.")]
+
+PortalGroup = Annotated[
+    list[int] | None, typer.Option(help="A portal group through which it is served; repeatable. 0: all of them.")
+]
+Isns = Annotated[bool | None, typer.Option("--isns/--no-isns", help="Whether iSNS servers are told of it.")]
 
 
 @app.command("list")
@@ -120,6 +127,8 @@ def create(
     mutual_secret_file: MutualSecret = None,
     iops: Iops = None,
     bytes_per_second: Throughput = None,
+    portal_group: PortalGroup = None,
+    isns: Isns = None,
     lun: Annotated[int | None, typer.Option(help="The number of its LUN. [0]")] = None,
     block_size: BlockSize = None,
     physical_block_size: PhysicalBlockSize = None,
@@ -138,6 +147,7 @@ def create(
         size, header_digest, data_digest, (chap_user, chap_secret_file), (mutual_user, mutual_secret_file), iops,
         bytes_per_second,
     )  # fmt: skip
+    body |= reach(portal_group, isns)
     body["name"] = name
     body["luns"][0] |= kind_document(
         block_size=block_size, physical_block_size=physical_block_size, read_only=read_only, removable=removable,
@@ -167,6 +177,8 @@ def edit(
     mutual_secret_file: MutualSecret = None,
     iops: Iops = None,
     bytes_per_second: Throughput = None,
+    portal_group: PortalGroup = None,
+    isns: Isns = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what the options name; the rest stays."""
@@ -174,6 +186,7 @@ def edit(
         None, header_digest, data_digest, (chap_user, chap_secret_file), (mutual_user, mutual_secret_file), iops,
         bytes_per_second,
     )  # fmt: skip
+    body |= reach(portal_group, isns)
     if name is not None:
         body["name"] = name
     if no_chap:
@@ -294,6 +307,16 @@ def document(
     return body
 
 
+def reach(portal_groups: list[int] | None, isns: bool | None) -> dict[str, Any]:
+    """How initiators find a target and come to it, as API v1 takes it."""
+    body: dict[str, Any] = {}
+    if portal_groups:
+        body["portal_groups"] = [] if portal_groups == [0] else portal_groups
+    if isns is not None:
+        body["isns"] = isns
+    return body
+
+
 def chap_document(user: str | None, secret_file: str | None, option: str, variable: str) -> dict[str, Any]:
     """One direction of CHAP. The variable's secret counts where a user is given. Raises CliError."""
     if user is None and secret_file is None:
@@ -332,7 +355,10 @@ def print_target(target: Any, *, as_json: bool) -> None:
             "mutual CHAP": chap["mutual"]["username"] if chap["mutual"]["enabled"] else "no",
             "commands a second": limits["iops"] or "no limit",
             "bytes a second": amount(limits["bytes_per_second"]) if limits["bytes_per_second"] else "no limit",
+            "portal groups": ", ".join(map(str, target["portal_groups"])) or "all",
+            "told to iSNS": target["isns"],
             "draining": target["draining"],
             "created": target["created_at"],
+            **{"warning" + f" {number}" * (number > 1): text for number, text in enumerate(target["warnings"], 1)},
         }
     )

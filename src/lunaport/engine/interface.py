@@ -23,10 +23,11 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRule:
-    """Fits when one of the names or patterns does, and one of the networks does; where there are none, all do."""
+    """Fits when one of the names or patterns does, one of the networks and one of the portal groups; none: all do."""
 
     initiators: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
+    portal_groups: tuple[int, ...] = ()
     read_only: bool = False
     luns: tuple[int, ...] | None = None
     """What may be seen; None: all."""
@@ -81,6 +82,8 @@ class TargetSpec:
     mutual: Credential | None = None
     rules: tuple[AccessRule, ...] = ()
     single_initiator: bool = False
+    portal_groups: tuple[int, ...] = ()
+    """Through which it is served; none: all."""
     luns: tuple[LunSpec, ...] = ()
     limits: LimitsSpec = LimitsSpec()
     draining: bool = False
@@ -97,10 +100,11 @@ class BlockSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortalSpec:
-    """An address to listen on: IPv4 or IPv6, without brackets."""
+    """An address to listen on: IPv4 or IPv6 without brackets, or a host name. `group`: portal group tag."""
 
     host: str
     port: int
+    group: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +135,8 @@ class DesiredState:
 class Change:
     """A step from one desired state to the next. `removed` is carried out before `put`; None: as it is.
 
-    A portal change never touches sessions unless it is to no portals at all, which ends them all.
+    A portal change never touches sessions unless it is to no portals at all, which ends them all. A portal whose
+    address is not there is no error: it is opened when the address comes.
     """
 
     put: tuple[TargetSpec, ...] = ()
@@ -164,6 +169,7 @@ class SessionReport:
     """Peer as host:port, IPv6 in brackets."""
     portal: str
     """The address it came to, in the same form."""
+    portal_group: int = 1
     since: float
     """Seconds since 1970."""
     isid: str
@@ -268,12 +274,15 @@ class EventBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortalReport:
-    """A portal that shall be, and whether it is."""
+    """A portal that shall be, and whether it is: since when it listens, or since when it cannot. It is tried again."""
 
     host: str
     port: int
     listening: bool
     error: str = ""
+    group: int = 1
+    since: float = 0.0
+    """Seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,8 @@ class LoginOutcome:
     initiator_alias: str
     target_name: str
     """Empty for a discovery session."""
+    portal_group_tag: int = 1
+    """Of the target's portal group; with the name, the SCSI target port."""
     discovery_of: str = ""
     """What a discovery session is about: the target it named, otherwise the portal it came to (section 7.4.2)."""
     isid: bytes
@@ -335,6 +337,7 @@ class LoginPhase:
             initiator_name=parse_name(self._names["InitiatorName"]),
             initiator_alias=alias,
             target_name="" if discovery else policy.name,
+            portal_group_tag=policy.portal_group_tag,
             discovery_of=self._discovery_of() if discovery else "",
             isid=request.isid,
             tsih=request.tsih,

@@ -17,8 +17,8 @@ K = TypeVar("K")
 
 TSIH_MAX = 0xFFFF
 
-SessionKey = tuple[str, bytes, str, str]
-"""Initiator name, ISID, target name: the I_T nexus (with one portal group) that can exist once (section 4.4.2).
+SessionKey = tuple[str, bytes, str, int, str]
+"""Initiator name, ISID, target name, portal group tag: the I_T nexus, which can exist once (section 4.4.2).
 
 A discovery session has no target but what it is about: one exists for each portal or named target (section 7.4.2).
 """
@@ -26,7 +26,13 @@ A discovery session has no target but what it is about: one exists for each port
 
 def session_key(outcome: LoginOutcome) -> SessionKey:
     """What makes a login the same session as another."""
-    return outcome.initiator_name, outcome.isid, outcome.target_name, outcome.discovery_of
+    return (
+        outcome.initiator_name,
+        outcome.isid,
+        outcome.target_name,
+        outcome.portal_group_tag,
+        outcome.discovery_of,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

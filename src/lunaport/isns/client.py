@@ -232,13 +232,9 @@ def _add(account: Account, wanted: Entity) -> Conversation:
     old = set(known.portals)
     portals = tuple(portal for portal in wanted.portals if portal not in old)
     there = set(known.nodes)
-    nodes = tuple(
-        node
-        for node in wanted.nodes
-        if node.name not in account.refused and (portals or known.group_tag != wanted.group_tag or node not in there)
-    )
+    nodes = tuple(node for node in wanted.nodes if node.name not in account.refused and (portals or node not in there))
     for batch in _batches(account, wanted, nodes):
-        part = replace(known, nodes=batch, portals=wanted.portals, group_tag=wanted.group_tag)
+        part = replace(known, nodes=batch, portals=wanted.portals)
         # The identifier stands among the operating attributes too, as it is the key of the object that changes.
         request = _registration(account, part, _key(known), portals, source=known)
         answer = yield from _change(
@@ -258,7 +254,6 @@ def _add(account: Account, wanted: Entity) -> Conversation:
         )
         account.registered = known
         portals = ()
-    account.registered = replace(known, group_tag=wanted.group_tag)
 
 
 def _remove(account: Account, wanted: Entity) -> Conversation:
@@ -319,7 +314,7 @@ def _registration(
     for portal in portals:
         attributes += portal_attributes(portal, esi_interval_s)
     for node in part.nodes:
-        attributes += node_attributes(node, part.portals, part.group_tag)
+        attributes += node_attributes(node, part.portals)
     return _request(Function.DEV_ATTR_REG, source or part, _key(part), attributes, replaces=replaces)
 
 
@@ -345,7 +340,7 @@ def _batches(account: Account, wanted: Entity, nodes: Iterable[Node]) -> Iterato
     batch: list[Node] = []
     size = 0
     for node in nodes:
-        length = len(serialize_attributes(node_attributes(node, wanted.portals, wanted.group_tag)))
+        length = len(serialize_attributes(node_attributes(node, wanted.portals)))
         if batch and (account.is_careful or size + length > NODES_BYTES_PER_REQUEST_MAX):
             yield tuple(batch)
             batch, size = [], 0

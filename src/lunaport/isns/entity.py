@@ -1,12 +1,13 @@
 """What is registered: a network entity with its portals, targets and portal groups (RFC 4171 sections 3 and 6).
 
-Every target is reached through every portal, in one portal group; the groups follow their target's attributes.
+A portal is in one portal group; a target is reached through those of its groups. The portal groups follow their
+target's attributes, also those that say that it is not reached through a portal: servers take for granted that it is.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lunaport.isns.attribute import DELIMITER, Attribute, address, as_address, as_number, as_text, number, text
+from lunaport.isns.attribute import DELIMITER, Attribute, address, as_address, as_number, as_text, empty, number, text
 from lunaport.isns.enums import NodeType, Protocol, Tag
 from lunaport.isns.errors import FormatError
 
@@ -21,6 +22,7 @@ class Portal:
     address: str
     port: int
     listener_port: int = 0
+    group: int = 1
 
     @property
     def key(self) -> tuple[str, int]:
@@ -30,10 +32,15 @@ class Portal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A target. An empty alias is not registered."""
+    """A target. An empty alias is not registered. `groups`: through which it is reached; none named: all."""
 
     name: str
     alias: str = ""
+    groups: tuple[int, ...] = ()
+
+    def is_reached(self, portal: Portal) -> bool:
+        """Whether it is reached through a portal."""
+        return not self.groups or portal.group in self.groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +50,6 @@ class Entity:
     identifier: str
     portals: tuple[Portal, ...] = ()
     nodes: tuple[Node, ...] = ()
-    group_tag: int = 1
 
     @property
     def is_empty(self) -> bool:
@@ -75,14 +81,14 @@ def portal_attributes(portal: Portal, esi_interval_s: int) -> tuple[Attribute, .
     return attributes
 
 
-def node_attributes(node: Node, portals: Iterable[Portal], group_tag: int) -> tuple[Attribute, ...]:
-    """A target, and its portal group with each portal."""
+def node_attributes(node: Node, portals: Iterable[Portal]) -> tuple[Attribute, ...]:
+    """A target, and its portal group with each portal; no tag where it is not reached through it (section 3.4)."""
     attributes = [text(Tag.ISCSI_NAME, node.name), number(Tag.ISCSI_NODE_TYPE, NodeType.TARGET)]
     if node.alias:
         attributes.append(text(Tag.ISCSI_ALIAS, node.alias))
     for portal in portals:
         attributes += (
-            number(Tag.GROUP_TAG, group_tag),
+            number(Tag.GROUP_TAG, portal.group) if node.is_reached(portal) else empty(Tag.GROUP_TAG),
             address(Tag.GROUP_PORTAL_ADDRESS, portal.address),
             number(Tag.GROUP_PORTAL_PORT, portal.port),
         )

@@ -74,6 +74,8 @@ class Keeper:
 
     name: str
     around: Surroundings
+    tell: Callable[[Report], None] = lambda _: None
+    """Told whenever state or error are others than before."""
     account: Account = field(default_factory=Account)
     schedule: Schedule = field(default_factory=Schedule)
     report: Report = field(default_factory=Report)
@@ -83,6 +85,11 @@ class Keeper:
     """There is something to tell the server."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def _set(self, report: Report) -> None:
+        before, self.report = self.report, report
+        if (report.state, report.error) != (before.state, before.error):
+            self.tell(report)
+
     def follow(self, wanted: Entity) -> None:
         """From now on, this is what shall be registered."""
         if wanted == self._wanted:
@@ -90,7 +97,7 @@ class Keeper:
         self._wanted = wanted
         self._is_changed = True
         if self.report.state is State.IDLE:
-            self.report = replace(self.report, state=State.REGISTERING)
+            self._set(replace(self.report, state=State.REGISTERING))
         self.schedule.change(self.around.clock())
         self._wake.set()
 
@@ -150,7 +157,7 @@ class Keeper:
             LOG.warning("iSNS server %s: not deregistered: %s", self.name, str(error) or "no answer in time")
         else:
             LOG.info("iSNS server %s: deregistered", self.name)
-            self.report = Report(last_error=self.report.last_error, last_error_at=self.report.last_error_at)
+            self._set(Report(last_error=self.report.last_error, last_error_at=self.report.last_error_at))
 
     async def _bring(self, wanted: Entity) -> Entity:
         """Make the server hold what it can use of `wanted`, and return that."""
@@ -179,12 +186,8 @@ class Keeper:
                 LOG.info(
                     "iSNS server %s: registered, %d targets on %d portals", self.name, targets, self.report.portals
                 )
-            self.report = replace(
-                self.report,
-                state=State.REGISTERED,
-                registered_since=self.report.registered_since or now,
-                error="",
-            )
+            since = self.report.registered_since or now
+            self._set(replace(self.report, state=State.REGISTERED, registered_since=since, error=""))
         self.schedule.succeed(self.around.clock(), self.account.period_s, self.around.chance())
 
     def _fail(self, text: str) -> None:
@@ -194,13 +197,15 @@ class Keeper:
     def _note(self, error: str) -> None:
         if error != self.report.error:
             LOG.warning("iSNS server %s: %s", self.name, error)
-        self.report = replace(
-            self.report,
-            state=State.FAILING,
-            registered_since=None,
-            error=error,
-            last_error=error,
-            last_error_at=self.around.wall_clock(),
+        self._set(
+            replace(
+                self.report,
+                state=State.FAILING,
+                registered_since=None,
+                error=error,
+                last_error=error,
+                last_error_at=self.around.wall_clock(),
+            )
         )
 
     def _rest(self, error: str) -> None:
@@ -208,7 +213,7 @@ class Keeper:
             LOG.info("iSNS server %s: deregistered, there is nothing to register", self.name)
         if error and error != self.report.error:
             LOG.warning("iSNS server %s: %s", self.name, error)
-        self.report = Report(error=error, last_error=self.report.last_error, last_error_at=self.report.last_error_at)
+        self._set(Report(error=error, last_error=self.report.last_error, last_error_at=self.report.last_error_at))
         self.schedule.rest()
 
 

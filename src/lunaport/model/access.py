@@ -1,8 +1,8 @@
 """Who may use a target: rules over the names and the addresses of initiators. Pure.
 
 An initiator may use a target when one of its rules fits; the first that fits says what it may do there. Without rules
-everybody may. A rule fits when one of its names does and one of its networks does; no names: every name, no networks:
-every address. Names are what initiators say of themselves: only CHAP proves anything.
+everybody may. A rule fits when one of its names does, one of its networks and one of its portal groups; what it does
+not name does not matter. Names are what initiators say of themselves: only CHAP proves anything.
 """
 
 import ipaddress
@@ -12,6 +12,7 @@ from typing import Final
 
 from lunaport.model.errors import Collector, Fault, InvalidError, invalid
 from lunaport.model.name import parse_initiator
+from lunaport.model.portal import merge_groups
 
 RULES_MAX: Final = 64
 """Of a target."""
@@ -29,6 +30,8 @@ class AccessRule:
 
     initiators: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
+    portal_groups: tuple[int, ...] = ()
+    """By which it has to come; none: by any."""
     read_only: bool = False
     luns: tuple[int, ...] | None = None
 
@@ -86,6 +89,7 @@ def _rule(rule: AccessRule, number: int, problems: Collector) -> AccessRule:
     return AccessRule(
         initiators=parse_initiators(rule.initiators, problems, "rules", number, "initiators"),
         networks=_networks(rule.networks, problems, number),
+        portal_groups=merge_groups(rule.portal_groups, problems, "rules", number, "portal_groups"),
         read_only=rule.read_only,
         luns=None if luns is None else tuple(sorted(set(luns))),
     )

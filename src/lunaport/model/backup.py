@@ -16,6 +16,7 @@ from lunaport.model.errors import Fault, InvalidError, invalid
 from lunaport.model.iscsi_service import IscsiService, parse_isns_address
 from lunaport.model.lun import LUN_MAX
 from lunaport.model.name import parse_name
+from lunaport.model.portal import check_portals, make_portal
 from lunaport.model.target import Target
 from lunaport.model.trash import TrashedTarget
 from lunaport.model.user import Role, Token, User
@@ -98,7 +99,7 @@ def _check_target(target: Target) -> None:
         raise invalid(Fault.NAME_INVALID, "is not in its normal form", "name")
     for lun in target.luns:
         bad = _UUID.fullmatch(lun.uuid) is None or not _is_file(lun.file) or not 0 <= lun.lun <= LUN_MAX
-        if bad or lun.size_bytes <= 0 or lun.size_bytes % lun.kind.block_size_bytes:
+        if bad or lun.size_bytes < 0 or lun.size_bytes % lun.kind.block_size_bytes:
             raise invalid(Fault.LUNS_INVALID, f"LUN {lun.lun} has a file, a size or an identifier that cannot be")
         if lun.key and _KEY.fullmatch(lun.key) is None:
             raise invalid(Fault.LUNS_INVALID, f"LUN {lun.lun} has a key that is none")
@@ -108,6 +109,8 @@ def _check_service(service: IscsiService) -> None:
     parse_isns_address(service.isns_address)
     if service.port is not None:
         parse_port(service.port)
+    if service.portals is not None:
+        check_portals([make_portal(str(each), each.group) for each in service.portals])
 
 
 def _is_file(file: str) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from lunaport.model.iscsi_service import ServiceChange
+from lunaport.model.portal import Portal
 from lunaport.model.target import TargetChange
 from lunaport.model.user import Role
 from lunaport.model.volume import OVERCOMMIT_FACTOR_DEFAULT
@@ -52,6 +53,8 @@ class ConfigDocument:
     """Sections; None: left alone. Targets are known by their names, and named wholly."""
 
     service: ServiceChange | None = None
+    portals: tuple[Portal, ...] | None = None
+    """Of the service; none: those of the command line."""
     volumes: tuple[VolumeWish, ...] | None = None
     targets: tuple[TargetChange, ...] | None = None
     blocks: tuple[BlockWish, ...] | None = None

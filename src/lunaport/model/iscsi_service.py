@@ -1,11 +1,12 @@
 """The iSCSI service as a whole: on or off, on which port, its iSNS servers, and what discovery tells."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lunaport.model.address import ISNS_PORT, HostPort, parse_host_port, parse_port
 from lunaport.model.chap import Chap, ChapChange, check_pair, merge_chap
 from lunaport.model.errors import Collector, Fault, InvalidError, invalid
+from lunaport.model.portal import Portal, check_portals, with_port
 
 SERVICE_ID = 1
 """There is one service; this is its id in the NAS API."""
@@ -22,6 +23,8 @@ class IscsiService:
 
     enabled: bool = True
     port: int | None = None
+    portals: tuple[Portal, ...] | None = None
+    """None: those of the command line."""
     isns: bool = False
     isns_address: str = ""
     draining: bool = False
@@ -74,6 +77,7 @@ def merge_service(current: IscsiService, change: ServiceChange, *, now: float) -
     if change.port is not None:
         try:
             port = None if change.port == "" else parse_port(change.port)
+            with_port(current.portals or (), port)
         except InvalidError as error:
             problems.take(error)
     address = current.isns_address
@@ -95,6 +99,7 @@ def merge_service(current: IscsiService, change: ServiceChange, *, now: float) -
     return IscsiService(
         enabled=current.enabled if change.enabled is None else change.enabled,
         port=port,
+        portals=current.portals,
         isns=isns,
         isns_address=address,
         draining=current.draining if change.draining is None else change.draining,
@@ -103,6 +108,14 @@ def merge_service(current: IscsiService, change: ServiceChange, *, now: float) -
         discovery_mutual=mutual,
         revision=current.revision,
     )
+
+
+def with_portals(current: IscsiService, portals: tuple[Portal, ...] | None) -> IscsiService:
+    """`current` with these portals; None: those of the command line. Raises InvalidError."""
+    if portals is not None:
+        check_portals(portals)
+        with_port(portals, current.port)
+    return replace(current, portals=portals)
 
 
 def _merge_discovery(

@@ -20,6 +20,7 @@ from lunaport.model.errors import Collector, Fault, InvalidError, Path
 from lunaport.model.limits import Limits, LimitsChange, merge_limits
 from lunaport.model.lun import Lun, LunChange, LunDraft, merge_luns
 from lunaport.model.name import parse_name
+from lunaport.model.portal import merge_groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,10 @@ class Target:
     access: Access = field(default_factory=Access)
     luns: tuple[Lun, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    portal_groups: tuple[int, ...] = ()
+    """Those through which it is served; none named: all."""
+    isns: bool = True
+    """It is registered with the iSNS servers, if there are any."""
     draining: bool = False
     """Its initiators are asked to go, and nobody is let in."""
     created_at: float = 0.0
@@ -73,6 +78,8 @@ class TargetChange:
     """Replaces the whole list."""
     access: AccessChange = field(default_factory=AccessChange)
     limits: LimitsChange = field(default_factory=LimitsChange)
+    portal_groups: tuple[int, ...] | None = None
+    isns: bool | None = None
     draining: bool | None = None
 
 
@@ -89,6 +96,8 @@ class TargetDraft:
     credentials: tuple[Credential, ...] = ()
     access: Access = field(default_factory=Access)
     limits: Limits = field(default_factory=Limits)
+    portal_groups: tuple[int, ...] = ()
+    isns: bool = True
     draining: bool = False
 
 
@@ -141,6 +150,9 @@ def merge_target(current: Target | None, change: TargetChange, *, iqn_prefix: st
         limits = merge_limits(limits, change.limits)
     except InvalidError as error:
         problems.take(error, "limits")
+    groups = current.portal_groups if current else ()
+    if change.portal_groups is not None:
+        groups = merge_groups(change.portal_groups, problems, "portal_groups")
     problems.raise_any()
     return TargetDraft(
         name=name,
@@ -152,6 +164,8 @@ def merge_target(current: Target | None, change: TargetChange, *, iqn_prefix: st
         credentials=credentials,
         access=access,
         limits=limits,
+        portal_groups=groups,
+        isns=_either(change.isns, current.isns if current else True),
         draining=_either(change.draining, current.draining if current else False),
     )
 
@@ -200,6 +214,8 @@ def with_draft(target: Target, draft: TargetDraft) -> Target:
         credentials=draft.credentials,
         access=draft.access,
         limits=draft.limits,
+        portal_groups=draft.portal_groups,
+        isns=draft.isns,
         draining=draft.draining,
         luns=tuple(
             replace(lun, size_bytes=drafts[lun.lun].size_bytes, kind=drafts[lun.lun].kind) for lun in target.luns

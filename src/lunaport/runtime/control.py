@@ -104,6 +104,7 @@ class Control:
         store = await open_store(config.data_dir, random_bytes=os.urandom, replace_broken=config.set_aside_database)
         try:
             nas = Nas(self._context(store))
+            self._registrar.publish = nas.events.publish
             authenticator = Authenticator(store, Argon2Hasher(), key=secrets.token_bytes(32))
             await self._serve(store, nas, authenticator)
         finally:
@@ -204,6 +205,8 @@ class Control:
     async def _announce(self, nas: Nas) -> None:
         """Say where the NAS is."""
         portals = ", ".join(str(HostPort(host=each.host, port=each.port)) for each in await nas.portals())
+        if (await nas.service()).portals is not None:
+            LOG.info("portals are those that were set while the NAS ran; --portal does not count")
         for url in self._config.http_urls:
             _say(f"Lunaport is ready: {url}   user: {ADMIN}   iSCSI: {portals or 'off'}")
 

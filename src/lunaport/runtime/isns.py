@@ -9,7 +9,7 @@ import ipaddress
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,11 +18,11 @@ from typing import Final
 from lunaport.engine.interface import PortalSpec
 from lunaport.isns.calls import Call
 from lunaport.isns.entity import Entity, Node, Portal
-from lunaport.isns.keeper import Keeper, Surroundings
+from lunaport.isns.keeper import Keeper, Report, State, Surroundings
 from lunaport.isns.resolve import resolve
 from lunaport.isns.transport import Listener, Timeouts, connect
 from lunaport.model.address import HostPort
-from lunaport.service.registration import IsnsServerReport, Registration
+from lunaport.service.registration import IsnsServerReport, RegisteredTarget, Registration
 
 LOG = logging.getLogger(__name__)
 
@@ -31,6 +31,13 @@ LEAVE_TIMEOUT_S: Final = 2.0
 RESOLVE_TIMEOUT_S: Final = 5.0
 PORTALS_MAX: Final = 32
 """Of those that wildcards stand for; more would not fit into what servers take at once."""
+
+EVENTS: Final = {
+    State.REGISTERED: "isns_registered",
+    State.FAILING: "isns_failing",
+    State.IDLE: "isns_idle",
+}
+"""How it stands with a server, as events."""
 
 
 @dataclass(slots=True)
@@ -48,6 +55,8 @@ class IsnsRegistrar:
     own_addresses: Callable[[], Sequence[str]]
     timeouts: Timeouts = field(default_factory=Timeouts)
     chance: Callable[[], float] = random.random
+    publish: Callable[[str, dict[str, str]], None] = lambda _kind, _facts: None
+    """Told what becomes of it, as an event."""
     _kept: dict[HostPort, _Kept] = field(default_factory=dict)
     _leaving: dict[HostPort, asyncio.Task[None]] = field(default_factory=dict)
     _listeners: dict[str, Listener] = field(default_factory=dict)
@@ -81,14 +90,14 @@ class IsnsRegistrar:
             await self._listen(())
             return
         portals = await self._portals(registration.portals)
-        await self._listen({address for address, _ in portals})
+        await self._listen({address for address, _, _ in portals})
         entity = Entity(
             identifier=registration.entity,
             portals=tuple(
-                Portal(address=address, port=port, listener_port=self._listener_port(address))
-                for address, port in portals
+                Portal(address=address, port=port, listener_port=self._listener_port(address), group=group)
+                for address, port, group in portals
             ),
-            nodes=tuple(Node(name=name, alias=_alias(name)) for name in registration.targets),
+            nodes=_nodes(registration.targets, {group for _, _, group in portals}),
         )
         for server in registration.servers:
             if server not in self._kept:
@@ -110,7 +119,7 @@ class IsnsRegistrar:
             wall_clock=time.time,
             chance=self.chance,
         )
-        keeper = Keeper(name=str(server), around=around)
+        keeper = Keeper(name=str(server), around=around, tell=partial(self._tell, server))
         before = self._leaving.get(server)
 
         async def keep() -> None:
@@ -136,15 +145,23 @@ class IsnsRegistrar:
         task = asyncio.create_task(leave())
         self._leaving[server] = task
 
-    async def _portals(self, specs: Iterable[PortalSpec]) -> list[tuple[str, int]]:
-        """Numeric addresses of portals: a wildcard stands for the interfaces', a name for what it resolves to."""
-        found: dict[tuple[str, int], None] = {}
+    def _tell(self, server: HostPort, report: Report) -> None:
+        kind = EVENTS.get(report.state)
+        if kind is not None:
+            facts = {"server": str(server), "targets": str(report.targets), "portals": str(report.portals)}
+            if report.error:
+                facts["reason"] = report.error
+            self.publish(kind, facts)
+
+    async def _portals(self, specs: Iterable[PortalSpec]) -> list[tuple[str, int, int]]:
+        """Address, port and group of portals: a wildcard stands for the interfaces', a name for what it resolves to."""
+        found: dict[tuple[str, int], int] = {}
         for spec in specs:
             for address in await self._addresses(spec.host):
-                found[address, spec.port] = None
+                found.setdefault((address, spec.port), spec.group)
         if len(found) > PORTALS_MAX:
             LOG.warning("%d addresses listen; the first %d are registered with iSNS", len(found), PORTALS_MAX)
-        return list(found)[:PORTALS_MAX]
+        return [(*key, group) for key, group in found.items()][:PORTALS_MAX]
 
     async def _addresses(self, host: str) -> list[str]:
         try:
@@ -191,6 +208,15 @@ async def _resolve(host: str) -> list[str]:
     except (OSError, TimeoutError) as error:
         LOG.warning("the address of portal %s is not known: %s", host, str(error) or "no answer in time")
         return []
+
+
+def _nodes(targets: Iterable[RegisteredTarget], groups: Container[int]) -> tuple[Node, ...]:
+    """The targets that are reached through one of these portal groups."""
+    return tuple(
+        Node(name=each.name, alias=_alias(each.name), groups=each.portal_groups)
+        for each in targets
+        if not each.portal_groups or any(group in groups for group in each.portal_groups)
+    )
 
 
 def _alias(name: str) -> str:

@@ -50,8 +50,7 @@ _PIV = 0x80
 """Protocol identifier iSCSI, and the bit that makes it valid: designators of port and device carry both."""
 _OF_UNIT, _OF_PORT, _OF_DEVICE = 0x00, 0x10, 0x20
 _VENDOR, _NAA, _RELATIVE_PORT, _PORT_GROUP, _NAME, _UUID = 0x1, 0x3, 0x4, 0x5, 0x8, 0xA
-PORT_GROUP = RELATIVE_PORT = 1
-_PORTAL_GROUP = 1
+PORT_GROUP = 1
 
 _RMB = 0x80
 _TPGS_IMPLICIT = 0x10
@@ -91,9 +90,8 @@ def inquiry_absent(nexus: Nexus, task: Task) -> None:
 def inquiry_well_known(nexus: Nexus, task: Task) -> None:
     """INQUIRY of the well known logical unit: it is known by its target."""
     cdb = task.cdb
-    target_name = nexus.target.name
     if cdb[1] & _EVPD:
-        data = _well_known_page(target_name, cdb[2])
+        data = _well_known_page(nexus, cdb[2])
     elif cdb[2]:
         raise ScsiError(invalid_field_in_cdb(2))
     else:
@@ -101,12 +99,12 @@ def inquiry_well_known(nexus: Nexus, task: Task) -> None:
     send(task, data, int.from_bytes(cdb[_ALLOCATION]))
 
 
-def _well_known_page(target_name: str, page: int) -> bytes:
+def _well_known_page(nexus: Nexus, page: int) -> bytes:
     match page:
         case VpdPage.SUPPORTED_PAGES:
             data = bytes((VpdPage.SUPPORTED_PAGES, VpdPage.DEVICE_IDENTIFICATION))
         case VpdPage.DEVICE_IDENTIFICATION:
-            data = _of_target(target_name)
+            data = _of_target(nexus.target.name, nexus.id.target_port)
         case _:
             raise ScsiError(invalid_field_in_cdb(2))
     return _PAGE_HEADER.pack(_WELL_KNOWN, page, len(data)) + data
@@ -146,14 +144,14 @@ def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
         case VpdPage.UNIT_SERIAL_NUMBER:
             data = unit.serial.encode("ascii")
         case VpdPage.DEVICE_IDENTIFICATION:
-            data = _identification(nexus.target.name, unit)
+            data = _identification(nexus.target.name, nexus.id.target_port, unit)
         case VpdPage.EXTENDED_INQUIRY_DATA:
             # A volatile cache, unit attentions that go with their nexus.
             data = bytes((0, _HEADSUP | _ORDSUP | _SIMPSUP, _V_SUP, _LUICLR)) + bytes(56)
         case VpdPage.MODE_PAGE_POLICY:
             data = bytes((_ALL_PAGES, 0xFF, _SHARED_POLICY, 0))
         case VpdPage.SCSI_PORTS:
-            data = _ports(nexus.target.name)
+            data = b"".join(_port(nexus.target.name, port) for port in nexus.target.ports)
         case VpdPage.THIRD_PARTY_COPY:
             data = third_party_copy_page(unit.shift)
         case VpdPage.BLOCK_LIMITS:
@@ -169,7 +167,8 @@ def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
     return _PAGE_HEADER.pack(_DISK, page, len(data)) + data
 
 
-def _identification(target_name: str, unit: LogicalUnit) -> bytes:
+def _identification(target_name: str, port: int, unit: LogicalUnit) -> bytes:
+    """Of the unit, and of the target port that was asked through."""
     naa = naa_designator(unit.uuid)
     vendor = _text(unit.vendor, 8) + unit.serial.encode("ascii")
     designators = (
@@ -178,27 +177,27 @@ def _identification(target_name: str, unit: LogicalUnit) -> bytes:
         + _designator(_UTF8, _OF_UNIT | _NAME, _name("naa." + naa.hex().upper()))
         + _designator(_BINARY, _OF_UNIT | _UUID, bytes((_RANDOM_UUID, 0)) + bytes.fromhex(unit.uuid))
     )
-    return designators + _of_target(target_name)
+    return designators + _of_target(target_name, port)
 
 
-def _of_target(target_name: str) -> bytes:
-    """What identifies the target and its port."""
-    designators = _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _RELATIVE_PORT, struct.pack(">I", RELATIVE_PORT))
+def _of_target(target_name: str, port: int) -> bytes:
+    """What identifies the target and the port that was asked through."""
+    designators = _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _RELATIVE_PORT, struct.pack(">I", port))
     designators += _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _PORT_GROUP, struct.pack(">2xH", PORT_GROUP))
     if target_name:
-        designators += _port_name(target_name)
+        designators += _port_name(target_name, port)
         designators += _designator(_ISCSI | _UTF8, _PIV | _OF_DEVICE | _NAME, _name(target_name))
     return designators
 
 
-def _port_name(target_name: str) -> bytes:
-    return _designator(_ISCSI | _UTF8, _PIV | _OF_PORT | _NAME, _name(f"{target_name},t,0x{_PORTAL_GROUP:04x}"))
+def _port_name(target_name: str, port: int) -> bytes:
+    return _designator(_ISCSI | _UTF8, _PIV | _OF_PORT | _NAME, _name(f"{target_name},t,0x{port:04x}"))
 
 
-def _ports(target_name: str) -> bytes:
-    """The one target port; its initiator ports are not told."""
-    name = _port_name(target_name) if target_name else b""
-    return struct.pack(">2xH2xH2xH", RELATIVE_PORT, 0, len(name)) + name
+def _port(target_name: str, port: int) -> bytes:
+    """A target port; its initiator ports are not told."""
+    name = _port_name(target_name, port) if target_name else b""
+    return struct.pack(">2xH2xH2xH", port, 0, len(name)) + name
 
 
 def _designator(code_set: int, kind: int, value: bytes) -> bytes:

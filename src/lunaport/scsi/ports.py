@@ -1,12 +1,12 @@
-"""REPORT TARGET PORT GROUPS (SPC-4 6.37): one group with one port, always active and optimized.
+"""REPORT TARGET PORT GROUPS (SPC-4 6.37): one group with all ports, always active and optimized.
 
-All portals of a NAS form one SCSI target port, and every path to it is as good as another. The state never changes, so
-there is no SET TARGET PORT GROUPS (TPGS in INQUIRY says: implicit only).
+For iSCSI a portal group is a SCSI target port, its tag the relative port identifier; every path is as good as another.
+The state never changes, so there is no SET TARGET PORT GROUPS (TPGS in INQUIRY says: implicit only).
 """
 
 import struct
 
-from lunaport.scsi.inquiry import PORT_GROUP, RELATIVE_PORT
+from lunaport.scsi.inquiry import PORT_GROUP
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import send
@@ -28,8 +28,9 @@ _NO_STATUS = 0x00
 
 def report_target_port_groups(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     form = task.cdb[1] >> 5
-    groups = _GROUP.pack(_PREFERRED | _ACTIVE_OPTIMIZED, _ONLY_ACTIVE_OPTIMIZED, PORT_GROUP, _NO_STATUS, 1)
-    groups += _PORT.pack(RELATIVE_PORT)
+    ports = nexus.target.ports
+    groups = _GROUP.pack(_PREFERRED | _ACTIVE_OPTIMIZED, _ONLY_ACTIVE_OPTIMIZED, PORT_GROUP, _NO_STATUS, len(ports))
+    groups += b"".join(map(_PORT.pack, ports))
     if form == _EXTENDED:
         header = _EXTENDED_HEADER.pack(len(groups) + _EXTENDED_HEADER.size - _HEADER.size, form << 4, 0)
     elif form:

@@ -12,6 +12,7 @@ from lunaport.model.block import Block
 from lunaport.model.document import ApplyReport, ConfigDocument
 from lunaport.model.iscsi_service import IscsiService, ServiceChange
 from lunaport.model.lun import LunChange
+from lunaport.model.portal import Portal
 from lunaport.model.target import Target, TargetChange
 from lunaport.model.user import Role, Token, User
 from lunaport.model.volume import LOW_SPACE_PERCENT_DEFAULT, OVERCOMMIT_FACTOR_DEFAULT, Volume
@@ -162,6 +163,39 @@ class UpdateService(Action[IscsiService]):
 
     change: ServiceChange
     revisions: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutPortal(Action[Portal]):
+    """Listen on an address too, or put the portal there into another group. Legal when the address is not in use.
+
+    An address that this machine does not have (yet) is listened on as soon as it does.
+    """
+
+    portal: str
+    group: int | None = None
+    """None: as it is; a new portal comes into the default one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovePortal(Action[Portal]):
+    """Listen on an address no more; sessions that came by it stay. Legal while there is another portal."""
+
+    portal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPortals(Action[IscsiService]):
+    """Have these portals and no others. Legal as for PutPortal."""
+
+    portals: tuple[Portal, ...]
+    revisions: frozenset[int] | None = None
+    """Of the service."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetPortals(Action[IscsiService]):
+    """Have the portals of the command line again. Legal as for PutPortal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

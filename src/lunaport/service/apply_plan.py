@@ -12,9 +12,10 @@ from lunaport.model.backup import Configuration
 from lunaport.model.block import Block, make_block
 from lunaport.model.document import ConfigDocument, Step, StepKind
 from lunaport.model.errors import Collector, Fault, InvalidError, Path, Problem
-from lunaport.model.iscsi_service import IscsiService, ServiceChange, merge_service
+from lunaport.model.iscsi_service import IscsiService, ServiceChange, merge_service, with_portals
 from lunaport.model.lun import CHANGEABLE, Lun, LunChange, LunKind
 from lunaport.model.name import parse_name
+from lunaport.model.portal import Portal
 from lunaport.model.target import Target, TargetChange, TargetDraft, merge_target, with_draft
 from lunaport.model.user import Role, User, check_name, check_password
 from lunaport.model.volume import DEFAULT_VOLUME, Volume, check_apart, check_factor, make_volume
@@ -72,7 +73,7 @@ async def make_plan(context: Context, document: ConfigDocument, *, prune: bool) 
     if document.targets is not None:
         _plan_targets(context, plan, document.targets, prune=prune)
     if document.service is not None:
-        _plan_service(context, plan, document.service)
+        _plan_service(context, plan, document.service, document.portals)
     if document.blocks is not None:
         _plan_blocks(context, plan, document, prune=prune)
     if document.users is not None:
@@ -217,10 +218,11 @@ def _merge(context: Context, plan: Plan, current: Target | None, wish: TargetCha
     return draft
 
 
-def _plan_service(context: Context, plan: Plan, wish: ServiceChange) -> None:
+def _plan_service(context: Context, plan: Plan, wish: ServiceChange, portals: tuple[Portal, ...] | None) -> None:
     current = plan.now.service
     try:
-        wanted = merge_service(current, wish, now=context.clock())
+        wanted = current if portals is None else with_portals(replace(current, port=None), portals or None)
+        wanted = merge_service(replace(wanted, port=current.port), wish, now=context.clock())
     except InvalidError as error:
         plan.problems.take(error, "service")
         return

@@ -46,6 +46,8 @@ def target_view(target: Target | None) -> dict[str, Any]:
             "single_initiator": shown.access.single_initiator,
         },
         "limits": shown.limits,
+        "portal_groups": list(shown.portal_groups),
+        "isns": shown.isns,
         "draining": shown.draining,
         "luns": {str(lun.lun): lun_view(lun) for lun in shown.luns},
     }
@@ -63,6 +65,7 @@ def service_view(service: IscsiService) -> dict[str, Any]:
     return {
         "enabled": service.enabled,
         "port": service.port,
+        "portals": [{"portal": str(each), "group": each.group} for each in service.portals or ()],
         "isns": {"enabled": service.isns, "address": service.isns_address},
         "discovery": {
             "open": service.discovery_open,

@@ -13,6 +13,7 @@ from lunaport.model.audit import AuditEntry, Outcome, differences, masked, witho
 from lunaport.model.block import Block
 from lunaport.model.document import ApplyReport
 from lunaport.model.errors import InvalidError
+from lunaport.model.portal import Portal, parse_address
 from lunaport.model.target import Target
 from lunaport.model.user import Token, User
 from lunaport.model.volume import Volume
@@ -20,6 +21,7 @@ from lunaport.service import actions
 from lunaport.service.actions import Action, NewToken, TargetLun
 from lunaport.service.actor import CURRENT
 from lunaport.service.context import Context
+from lunaport.service.desired import configured_portals
 from lunaport.service.errors import ServiceError
 
 LOG = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ _ON_TARGETS: Final = (
     actions.DeleteLun,
 )
 _HUMPS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_REMOVING: Final = ("delete_", "unblock_")
+_REMOVING: Final = ("delete_", "unblock_", "remove_")
 
 
 def name_of(action: Action[Any]) -> str:
@@ -53,8 +55,15 @@ async def _before(context: Context, action: Action[Any]) -> object:
         return await context.store.target(action.target_id)
     if isinstance(action, actions.UpdateVolume | actions.DeleteVolume):
         return next((volume for volume in await context.volumes() if volume.name == action.name), None)
-    if isinstance(action, actions.UpdateService):
+    if isinstance(action, actions.UpdateService | actions.SetPortals | actions.ResetPortals):
         return await context.store.service()
+    if isinstance(action, actions.PutPortal | actions.RemovePortal):
+        portals = configured_portals(await context.store.service(), context.config.portals)
+        try:
+            address = parse_address(action.portal)
+        except InvalidError:
+            return None
+        return next((each for each in portals if each.address == address), None)
     if isinstance(action, actions.BlockInitiator | actions.UnblockInitiator):
         return next((each for each in await context.store.blocks() if each.initiator == action.initiator), None)
     if isinstance(action, actions.UpdateUser | actions.DeleteUser):
@@ -78,7 +87,9 @@ def _subject(action: Action[Any], thing: object) -> str:
         return f"initiator {thing.initiator}"
     if isinstance(action, actions.CloseSession):
         return f"session {action.session_id}"
-    if isinstance(action, actions.UpdateService):
+    if isinstance(thing, Portal):
+        return f"portal {thing}"
+    if isinstance(action, actions.UpdateService | actions.SetPortals | actions.ResetPortals):
         return "service"
     return name_of(action).partition("_")[2]
 

@@ -158,6 +158,9 @@ async def _find(
     """How the file of a LUN is, and the size to serve it with: all of a file that has grown since."""
     path = places.path(lun.volume, lun.file)
     finding = LunFinding(target=target.name, lun=lun.lun, path=path, state="present")
+    if not lun.size_bytes:
+        # It has no data of its own, and no file.
+        return finding, 0
     try:
         report = await context.engine.find_file(path)
         if report.size_bytes is None and lun.uuid in in_trash:
@@ -209,7 +212,7 @@ async def _left(context: Context, now: Configuration, new: Configuration) -> lis
     places = await context.places()
     known = {lun.uuid for _, lun in _luns(new)} | {lun.uuid for each in new.trashed for lun in each.luns}
     here: list[Any] = [lun for _, lun in _luns(now)] + [lun for each in now.trashed for lun in each.luns]
-    return [places.path(lun.volume, lun.file) for lun in here if lun.uuid not in known]
+    return [places.path(lun.volume, lun.file) for lun in here if lun.uuid not in known and lun.size_bytes]
 
 
 async def _make_volumes(context: Context, wanted: _Import) -> tuple[str, ...]:

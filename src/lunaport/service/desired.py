@@ -22,6 +22,7 @@ from lunaport.model.block import Block
 from lunaport.model.chap import Chap, OldSecret
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.lun import Lun
+from lunaport.model.portal import Portal, with_port
 from lunaport.model.target import Target
 from lunaport.model.volume import Volume
 
@@ -69,7 +70,13 @@ def _credentials(one_way: Chap, others: Iterable[model.Credential] = ()) -> tupl
 
 
 def _rule(rule: model_access.AccessRule) -> AccessRule:
-    return AccessRule(initiators=rule.initiators, networks=rule.networks, read_only=rule.read_only, luns=rule.luns)
+    return AccessRule(
+        initiators=rule.initiators,
+        networks=rule.networks,
+        portal_groups=rule.portal_groups,
+        read_only=rule.read_only,
+        luns=rule.luns,
+    )
 
 
 def _lun_spec(lun: Lun, places: Places) -> LunSpec:
@@ -94,18 +101,26 @@ def target_spec(target: Target, places: Places) -> TargetSpec:
         mutual=_credential(target.mutual),
         rules=tuple(_rule(rule) for rule in target.access.rules),
         single_initiator=target.access.single_initiator,
+        portal_groups=target.portal_groups,
         luns=tuple(_lun_spec(lun, places) for lun in target.luns),
         limits=LimitsSpec(iops=target.limits.iops, bytes_per_second=target.limits.bytes_per_second),
         draining=target.draining,
     )
 
 
-def portal_specs(service: IscsiService, portals: Iterable[HostPort]) -> tuple[PortalSpec, ...]:
+def configured_portals(service: IscsiService, command_line: Iterable[HostPort]) -> tuple[Portal, ...]:
+    """The portals that count: those that were set while the NAS ran, else those of the command line."""
+    if service.portals is not None:
+        return service.portals
+    return tuple(Portal(host=each.host, port=each.port) for each in command_line)
+
+
+def portal_specs(service: IscsiService, command_line: Iterable[HostPort]) -> tuple[PortalSpec, ...]:
     """The addresses to listen on: none while the service is off; a set port holds for all portals."""
     if not service.enabled:
         return ()
-    wanted = (PortalSpec(host=each.host, port=service.port or each.port) for each in portals)
-    return tuple(dict.fromkeys(wanted))
+    listening = with_port(configured_portals(service, command_line), service.port)
+    return tuple(PortalSpec(host=each.host, port=each.port, group=each.group) for each in listening)
 
 
 def discovery_spec(service: IscsiService) -> DiscoverySpec:

@@ -17,7 +17,11 @@ async def update_service(context: Context, action: UpdateService) -> IscsiServic
     """Carry out UpdateService."""
     current = await context.store.service()
     check_revision(current.revision, action.revisions)
-    wanted = merge_service(current, action.change, now=context.clock())
+    return await carry_out(context, current, merge_service(current, action.change, now=context.clock()))
+
+
+async def carry_out(context: Context, current: IscsiService, wanted: IscsiService) -> IscsiService:
+    """From one valid service object to the next; returns it as it is stored. Raises ServiceError, InvalidError."""
     if wanted == replace(current, revision=wanted.revision):
         return current
     before, after = _wire(context, current), _wire(context, wanted)

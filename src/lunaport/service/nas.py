@@ -6,7 +6,7 @@ when `perform` returns, the database is durable and the wire serves it.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -23,6 +23,7 @@ from lunaport.model.audit import AuditEntry, AuditFilter
 from lunaport.model.backup import Configuration
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
+from lunaport.model.portal import Portal
 from lunaport.model.target import Target
 from lunaport.model.user import Role, Token, User
 from lunaport.service import actions
@@ -33,12 +34,13 @@ from lunaport.service.audit import recorded
 from lunaport.service.backup import export_backup, import_backup, plan_import
 from lunaport.service.blocks import block_initiator, standing_blocks, unblock_initiator
 from lunaport.service.context import Context, engine_errors
-from lunaport.service.desired import portal_specs
+from lunaport.service.desired import configured_portals, portal_specs
 from lunaport.service.errors import NotFoundError, UnavailableError
 from lunaport.service.events import EventHub
 from lunaport.service.iscsi_service import update_service
 from lunaport.service.luns import create_lun, delete_lun, update_lun
-from lunaport.service.registration import IsnsServerReport, Registration
+from lunaport.service.portals import put_portal, remove_portal, reset_portals, set_portals
+from lunaport.service.registration import IsnsServerReport, RegisteredTarget, Registration
 from lunaport.service.serving import whole_state
 from lunaport.service.sessions import close_session
 from lunaport.service.targets import create_target, delete_target, update_target
@@ -80,6 +82,10 @@ _HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] 
     actions.UpdateVolume: update_volume,
     actions.DeleteVolume: delete_volume,
     actions.UpdateService: update_service,
+    actions.PutPortal: put_portal,
+    actions.RemovePortal: remove_portal,
+    actions.SetPortals: set_portals,
+    actions.ResetPortals: reset_portals,
     actions.CreateUser: create_user,
     actions.UpdateUser: update_user,
     actions.ChangeOwnPassword: change_own_password,
@@ -215,6 +221,14 @@ class Nas:
         """The addresses that shall be listened on now."""
         return portal_specs(await self.service(), self._context.config.portals)
 
+    async def configured_portals(self) -> Sequence[Portal]:
+        """The portals as configured, be the service on or off."""
+        return configured_portals(await self.service(), self._context.config.portals)
+
+    async def portal_groups(self) -> Collection[int]:
+        """The tags of the portal groups that are configured."""
+        return {portal.group for portal in await self.configured_portals()}
+
     async def registration(self) -> Registration:
         """What shall be registered with iSNS servers now: a portal that cannot be opened is left out."""
         service = await self.service()
@@ -228,7 +242,10 @@ class Nas:
             entity=entity,
             servers=service.isns_servers,
             portals=tuple(each for each in portals if (each.host, each.port) not in closed),
-            targets=tuple(await self._context.store.target_names()),
+            targets=tuple(
+                RegisteredTarget(name=name, portal_groups=groups)
+                for name, groups in await self._context.store.isns_targets()
+            ),
         )
 
     async def isns_servers(self) -> Sequence[IsnsServerReport]:

@@ -28,8 +28,8 @@ class TargetStore(Protocol):
     ) -> Sequence[Target]:
         """Active targets with a larger id, in the order of their ids."""
 
-    async def target_names(self) -> Sequence[str]:
-        """Names of all active targets, in the order of their ids."""
+    async def isns_targets(self) -> Sequence[tuple[str, tuple[int, ...]]]:
+        """Name and portal groups of every active target that iSNS servers are told of, in the order of their ids."""
 
     async def target(self, target_id: int) -> Target | None:
         """The active target with this id."""

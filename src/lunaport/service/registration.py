@@ -15,6 +15,14 @@ IsnsState = Literal["idle", "registering", "registered", "failing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredTarget:
+    """A target, and the portal groups through which it is served; none named: all."""
+
+    name: str
+    portal_groups: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """What shall be registered, and where. No servers: nothing, nowhere."""
 
@@ -23,7 +31,7 @@ class Registration:
     servers: tuple[HostPort, ...] = ()
     portals: tuple[PortalSpec, ...] = ()
     """As configured: a host may be a name or a wildcard."""
-    targets: tuple[str, ...] = ()
+    targets: tuple[RegisteredTarget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from lunaport.engine.interface import Engine, EngineError, EventMark
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
+from lunaport.model.portal import Portal
 from lunaport.model.target import Target
 from lunaport.model.volume import Volume
 from lunaport.service import actions
@@ -27,6 +28,10 @@ KINDS: Final[dict[type[actions.Action[Any]], str]] = {
     actions.UpdateVolume: "volume_changed",
     actions.DeleteVolume: "volume_deleted",
     actions.UpdateService: "service_changed",
+    actions.PutPortal: "portal_changed",
+    actions.RemovePortal: "portal_removed",
+    actions.SetPortals: "service_changed",
+    actions.ResetPortals: "service_changed",
     actions.BlockInitiator: "initiator_blocked",
     actions.UnblockInitiator: "initiator_unblocked",
     actions.ImportBackup: "configuration_imported",
@@ -49,6 +54,8 @@ def tell_action(events: EventHub, action: actions.Action[Any], result: object) -
             facts = {"volume": result.name}
         case IscsiService():
             facts = {"enabled": str(result.enabled).lower()}
+        case Portal():
+            facts = {"portal": str(result), "group": str(result.group)}
         case Block():
             facts = {"initiator": result.initiator}
     events.publish(kind, facts)

@@ -21,6 +21,7 @@ REVISIONS: Final = (
     "steering",
     "access",
     "lun_kind",
+    "portal_groups",
     "low_space",
 )
 """Every revision in order; the last is what `store.tables` describes."""

@@ -13,6 +13,7 @@ from lunaport.model.chap import Chap, Credential, OldSecret
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.limits import Limits
 from lunaport.model.lun import Lun, LunKind, LunState
+from lunaport.model.portal import Portal
 from lunaport.model.target import Target
 from lunaport.model.trash import TrashedLun, TrashedTarget
 from lunaport.model.volume import Volume
@@ -109,6 +110,7 @@ def _access_of(row: RowMapping) -> Access:
         AccessRule(
             initiators=tuple(rule["initiators"]),
             networks=tuple(rule["networks"]),
+            portal_groups=tuple(rule.get("portal_groups", ())),
             read_only=rule["read_only"],
             luns=None if rule["luns"] is None else tuple(rule["luns"]),
         )
@@ -189,6 +191,8 @@ def target_of(
         access=_access_of(row),
         luns=tuple(lun_of(each, box) for each in luns),
         limits=Limits(iops=row["iops_max"], bytes_per_second=row["bytes_per_second_max"]),
+        portal_groups=tuple(json.loads(row["portal_groups"])),
+        isns=row["isns"],
         draining=row["draining"],
         created_at=row["created_at"],
         revision=row["revision"],
@@ -230,6 +234,7 @@ def service_of(row: RowMapping, chap: Mapping[str, Chap]) -> IscsiService:
     return IscsiService(
         enabled=row["enabled"],
         port=row["port"],
+        portals=_portals_of(row["portals"]),
         isns=row["isns"],
         isns_address=row["isns_address"],
         discovery_open=row["discovery_open"],
@@ -240,6 +245,15 @@ def service_of(row: RowMapping, chap: Mapping[str, Chap]) -> IscsiService:
     )
 
 
+def _portals_of(column: str | None) -> tuple[Portal, ...] | None:
+    return None if column is None else tuple(Portal(**each) for each in json.loads(column))
+
+
+def portals_column(portals: Sequence[Portal] | None) -> str | None:
+    """The portals of the service as a column."""
+    return None if portals is None else json.dumps([asdict(each) for each in portals])
+
+
 def target_values(target: Target) -> dict[str, Any]:
     """What of a target's row a change may change."""
     return {
@@ -248,6 +262,8 @@ def target_values(target: Target) -> dict[str, Any]:
         "data_digest": target.data_digest,
         "iops_max": target.limits.iops,
         "bytes_per_second_max": target.limits.bytes_per_second,
+        "portal_groups": json.dumps(target.portal_groups),
+        "isns": target.isns,
         "draining": target.draining,
         **access_values(target.access),
     }

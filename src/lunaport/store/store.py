@@ -59,9 +59,9 @@ class SqlStore:
             lambda c: targets.read(c, self._box, after_id=after_id, count_max=count_max, name=name)
         )
 
-    async def target_names(self) -> Sequence[str]:
-        """Names of all active targets, in the order of their ids."""
-        return await self._database.run(targets.active_names)
+    async def isns_targets(self) -> Sequence[tuple[str, tuple[int, ...]]]:
+        """Name and portal groups of every active target that iSNS servers are told of, in the order of their ids."""
+        return await self._database.run(targets.isns_targets)
 
     async def target(self, target_id: int) -> Target | None:
         """The active target with this id."""
@@ -328,6 +328,7 @@ def _put_service(connection: Connection, box: SecretBox, service: IscsiService) 
         .values(
             enabled=service.enabled,
             port=service.port,
+            portals=rows.portals_column(service.portals),
             isns=service.isns,
             isns_address=service.isns_address,
             discovery_open=service.discovery_open,

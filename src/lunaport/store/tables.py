@@ -77,6 +77,8 @@ TARGET = Table(
     Column("draining", Boolean, nullable=False, server_default=text("0")),
     Column("rules", String, nullable=False, server_default=text("'[]'")),
     Column("single_initiator", Boolean, nullable=False, server_default=text("0")),
+    Column("portal_groups", String, nullable=False, server_default=text("'[]'")),
+    Column("isns", Boolean, nullable=False, server_default=text("1")),
     sqlite_autoincrement=True,
 )
 Index("uq_target_name", TARGET.c.name, unique=True, sqlite_where=text("state != 'trashed'"))
@@ -151,7 +153,9 @@ SERVICE = Table(
     Column("revision", Integer, nullable=False),
     Column("discovery_open", Boolean, nullable=False, server_default=text("0")),
     Column("draining", Boolean, nullable=False, server_default=text("0")),
+    Column("portals", String, nullable=True),
 )
+"""`portals` is JSON; NULL: those of the command line."""
 
 BLOCK = Table(
     "block",

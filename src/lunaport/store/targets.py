@@ -1,5 +1,6 @@
 """Statements on targets, their LUNs and CHAP. Each function runs inside the caller's transaction."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
@@ -91,10 +92,10 @@ def name_holder(connection: Connection, name: str) -> int | None:
     return connection.execute(statement).scalar_one_or_none()
 
 
-def active_names(connection: Connection) -> list[str]:
-    """Names of all active targets, in the order of their ids."""
-    statement = select(TARGET.c.name).where(TARGET.c.state == ACTIVE).order_by(TARGET.c.id)
-    return list(connection.execute(statement).scalars())
+def isns_targets(connection: Connection) -> list[tuple[str, tuple[int, ...]]]:
+    """Name and portal groups of every active target that iSNS servers are told of, in the order of their ids."""
+    statement = select(TARGET.c.name, TARGET.c.portal_groups).where(TARGET.c.state == ACTIVE, TARGET.c.isns)
+    return [(name, tuple(json.loads(groups))) for name, groups in connection.execute(statement.order_by(TARGET.c.id))]
 
 
 def add(connection: Connection, box: SecretBox, target: Target) -> Target:

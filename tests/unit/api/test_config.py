@@ -36,7 +36,9 @@ LEFT_OUT: dict[type, dict[str, str]] = {
         "file": "follows from the uuid",
         "state": "follows",
         "key": "given by the NAS; `encrypted` asks for one",
+        "medium": "is put in and taken out while it runs; FULL's LUN is a disk",
     },
+    LunKind: {"device_type": "FULL's LUN is a disk"},
     Chap: {"secret_changed_at": "follows", "old": "ends by itself"},
     Credential: {"secret_changed_at": "follows", "old": "ends by itself"},
     Volume: {"revision": "follows"},
@@ -51,6 +53,7 @@ FULL: dict[str, Any] = {
     "service": {
         "enabled": True,
         "port": 4000,
+        "portals": [{"portal": "127.0.0.1:3260", "group": 1}, {"portal": "[::1]:3260", "group": 7}],
         "isns": {"enabled": True, "address": "192.0.2.1"},
         "discovery": {
             "open": True,
@@ -97,6 +100,7 @@ FULL: dict[str, Any] = {
                     {
                         "initiators": ["iqn.2026-11.test:*"],
                         "networks": ["192.0.2.0/24"],
+                        "portal_groups": [7],
                         "read_only": True,
                         "luns": [5],
                     }
@@ -104,6 +108,8 @@ FULL: dict[str, Any] = {
                 "single_initiator": True,
             },
             "limits": {"iops": 500, "bytes_per_second": 1 << 20},
+            "portal_groups": [1, 7],
+            "isns": False,
             "draining": True,
         }
     ],
@@ -226,6 +232,26 @@ async def test_documents_that_are_wrong(
     response = await client.put(CONFIG, json=document, params=parameters)
     assert response.status_code == 422
     assert v1_errors(response)[0]["field"] == field
+
+
+async def test_portals(client: httpx.AsyncClient, stand: Stand) -> None:
+    await put(client, FULL)
+    assert [(each.host, each.group) for each in stand.engine.portals] == [("127.0.0.1", 1), ("::1", 7)]
+    assert (await put(client, {"version": 1, "service": {"enabled": True, "port": 4000}}))["steps"] != []
+    assert [(each.host, each.group) for each in stand.engine.portals] == [("127.0.0.1", 1), ("::1", 7)]
+    await put(client, {"version": 1, "service": {"enabled": True, "portals": []}})
+    assert [(each.host, each.port, each.group) for each in stand.engine.portals] == [
+        ("127.0.0.1", 3260, 1),
+        ("::1", 3261, 1),
+    ]
+    for portals, field in (
+        ([{"portal": "a b"}], "service.portals[0].portal"),
+        ([{"portal": "::1", "group": 0}], "service.portals[0].group"),
+        ([{"portal": "::1"}, {"portal": "::1"}], "service.portals[1]"),
+    ):
+        document = {"version": 1, "service": {"enabled": True, "portals": portals}}
+        response = await client.put(CONFIG, json=document)
+        assert (response.status_code, v1_errors(response)[0]["field"]) == (422, field)
 
 
 async def test_a_document_without_sections_asks_for_nothing(client: httpx.AsyncClient) -> None:

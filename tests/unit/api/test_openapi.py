@@ -42,6 +42,8 @@ async def test_every_route_is_there(document: dict[str, Any]) -> None:
         "/api/v1/volumes": {"get", "post"},
         "/api/v1/volumes/{name}": {"get", "patch", "delete"},
         "/api/v1/service": {"get", "put", "patch"},
+        "/api/v1/portals": {"get", "put", "delete"},
+        "/api/v1/portals/{portal}": {"put", "delete"},
         "/api/v1/sessions": {"get"},
         "/api/v1/users": {"get", "post"},
         "/api/v1/users/{name}": {"get", "patch", "delete"},

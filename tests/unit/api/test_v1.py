@@ -44,6 +44,8 @@ ANSWER = {
         "credentials": [],
     },
     "limits": {"iops": 0, "bytes_per_second": 0},
+    "portal_groups": [],
+    "isns": True,
     "draining": False,
     "access": {"rules": [], "single_initiator": False},
     "warnings": ["there are no access rules: every initiator that knows a user name and secret may use this target"],
@@ -269,8 +271,8 @@ async def test_the_service(client: httpx.AsyncClient, stand: Stand) -> None:
             "chap": {"one_way": NO_CHAP | {"old_secret_valid_until": None}, "mutual": NO_CHAP},
         },
         "portals": [
-            {"portal": "127.0.0.1:3260", "listening": True, "error": ""},
-            {"portal": "[::1]:3261", "listening": True, "error": ""},
+            {"portal": "127.0.0.1:3260", "group": 1, "listening": True, "error": "", "since": None},
+            {"portal": "[::1]:3261", "group": 1, "listening": True, "error": "", "since": None},
         ],
         "revision": 1,
     }

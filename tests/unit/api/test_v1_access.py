@@ -12,8 +12,8 @@ pytestmark = pytest.mark.anyio
 HOST = "iqn.1993-08.org.debian:01:abc"
 SHARED: Json = {"name": "disk", "luns": [{"size_bytes": 1 << 20}]}
 RULES = [
-    {"initiators": [HOST], "networks": ["192.0.2.0/24"], "read_only": False, "luns": None},
-    {"initiators": ["iqn.1993-08.*"], "networks": [], "read_only": True, "luns": [0]},
+    {"initiators": [HOST], "networks": ["192.0.2.0/24"], "portal_groups": [2], "read_only": False, "luns": None},
+    {"initiators": ["iqn.1993-08.*"], "networks": [], "portal_groups": [], "read_only": True, "luns": [0]},
 ]
 ALICE = {"enabled": True, "username": "alice", "secret": "alice-secret-1"}
 SERVICE = "/api/v1/service"
@@ -37,7 +37,7 @@ async def test_rules_are_answered_stored_and_served(client: httpx.AsyncClient, s
     access = {"rules": RULES, "single_initiator": True}
     assert (await create(client, access=access))["access"] == access
     expected = (
-        AccessRule(initiators=(HOST,), networks=("192.0.2.0/24",)),
+        AccessRule(initiators=(HOST,), networks=("192.0.2.0/24",), portal_groups=(2,)),
         AccessRule(initiators=("iqn.1993-08.*",), read_only=True, luns=(0,)),
     )
     assert stand.engine.targets[NAME].rules == expected

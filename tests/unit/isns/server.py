@@ -27,6 +27,7 @@ class Registered:
     nodes: dict[str, str] = field(default_factory=dict)
     """Name to alias."""
     groups: dict[tuple[str, tuple[str, int]], int] = field(default_factory=dict)
+    """By target and portal; 0 where the tag is null."""
 
 
 @dataclass(slots=True)
@@ -51,7 +52,11 @@ class ModelServer:
         found = self.entities.get(entity.identifier)
         if entity.is_empty or found is None:
             return entity.is_empty and found is None
-        groups = {(node.name, portal.key): entity.group_tag for node in entity.nodes for portal in entity.portals}
+        groups = {
+            (node.name, portal.key): portal.group if node.is_reached(portal) else 0
+            for node in entity.nodes
+            for portal in entity.portals
+        }
         return (
             found.nodes == {node.name: node.alias for node in entity.nodes}
             and set(found.portals) == {portal.key for portal in entity.portals}
@@ -133,7 +138,7 @@ class ModelServer:
             elif each.tag == Tag.ISCSI_ALIAS:
                 entity.nodes[name] = as_text(each)
             elif each.tag == Tag.GROUP_TAG:
-                tag = as_number(each)
+                tag = as_number(each) if each.value else 0
             elif each.tag == Tag.GROUP_PORTAL_PORT:
                 key = (host, as_number(each))
                 assert key in entity.portals, "a group is with a portal that is there"

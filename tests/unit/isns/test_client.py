@@ -80,7 +80,8 @@ def test_a_listener_moves(server: ModelServer, account: Account) -> None:
 
 def test_another_alias_and_another_group(server: ModelServer, account: Account) -> None:
     talk(server, synchronise(account, entity("a", "b")))
-    wanted = replace(entity("a"), nodes=(replace(node("a"), alias="other"), node("b")), group_tag=2)
+    nodes = (replace(node("a"), alias="other"), replace(node("b"), groups=(1,)))
+    wanted = replace(entity("a"), nodes=nodes, portals=(replace(LISTENING, group=2),))
     talk(server, synchronise(account, wanted))
     assert server.holds(wanted)
 
@@ -270,9 +271,11 @@ def test_a_listing_that_is_none_is_told(server: ModelServer, account: Account) -
 
 
 entities = st.builds(
-    lambda shorts, ports, group: replace(
-        entity(*shorts, portals=tuple(Portal(address="192.0.2.1", port=p, listener_port=p % 2) for p in ports)),
-        group_tag=group,
+    lambda shorts, ports, group: entity(
+        *shorts,
+        portals=tuple(
+            Portal(address="192.0.2.1", port=p, listener_port=p % 2, group=group if p % 3 else 3) for p in ports
+        ),
     ),
     st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=6),
     st.lists(st.integers(1, 4), unique=True, max_size=3),

@@ -1,8 +1,10 @@
 """What is registered, as attributes."""
 
+from dataclasses import replace
+
 import pytest
 
-from lunaport.isns.attribute import DELIMITER, address, number, text
+from lunaport.isns.attribute import DELIMITER, address, empty, number, text
 from lunaport.isns.entity import (
     Entity,
     Listing,
@@ -31,15 +33,15 @@ def test_a_portal_with_and_without_status_inquiries_and_listener() -> None:
 
 
 def test_a_target_with_its_group_on_each_portal() -> None:
-    portals = (PORTAL, Portal(address="2001:db8::1", port=860))
-    assert node_attributes(node("a"), portals, 3) == (
+    portals = (replace(PORTAL, group=3), Portal(address="2001:db8::1", port=860, group=4))
+    assert node_attributes(replace(node("a"), groups=(3,)), portals) == (
         text(32, "iqn.2026-11.test:a"),
         number(33, 1),
         text(34, "a"),
         number(51, 3),
         address(49, "192.0.2.1"),
         number(50, 3260),
-        number(51, 3),
+        empty(51),
         address(49, "2001:db8::1"),
         number(50, 860),
     )

@@ -10,7 +10,7 @@ from lunaport.isns.entity import Entity, Node, Portal
 from lunaport.isns.transport import Timeouts
 from lunaport.model.address import HostPort
 from lunaport.runtime.isns import PORTALS_MAX, IsnsRegistrar
-from lunaport.service.registration import Registration
+from lunaport.service.registration import RegisteredTarget, Registration
 from tests.unit.isns.server import TcpServer
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +44,8 @@ def address_of(server: TcpServer) -> HostPort:
 def wanted(
     *servers: TcpServer, targets: Sequence[str] = (NAME,), portals: tuple[PortalSpec, ...] = LOOPBACK
 ) -> Registration:
-    return Registration(entity=ENTITY, servers=tuple(map(address_of, servers)), portals=portals, targets=tuple(targets))
+    registered = tuple(RegisteredTarget(name=name) for name in targets)
+    return Registration(entity=ENTITY, servers=tuple(map(address_of, servers)), portals=portals, targets=registered)
 
 
 def holds(server: TcpServer, *portals: tuple[str, int], names: Sequence[str] = (NAME,)) -> bool:

@@ -177,7 +177,9 @@ class EngineDouble:
         return EngineStatus(
             available=self.available,
             targets=len(self.targets),
-            portals=tuple(PortalReport(host=each.host, port=each.port, listening=True) for each in self.portals),
+            portals=tuple(
+                PortalReport(host=each.host, port=each.port, group=each.group, listening=True) for each in self.portals
+            ),
             **self.troubles,
         )
 

@@ -9,7 +9,7 @@ from lunaport.model.target import TargetChange
 from lunaport.service.actions import DeleteTarget, UpdateService, UpdateTarget
 from lunaport.service.errors import ConflictError
 from lunaport.service.nas import Nas
-from lunaport.service.registration import NoRegistrar
+from lunaport.service.registration import NoRegistrar, RegisteredTarget
 from tests.unit.service.stand import Stand, create
 
 pytestmark = pytest.mark.anyio
@@ -34,10 +34,16 @@ async def test_targets_and_portals_as_they_are_served(nas: Nas) -> None:
     second = await nas.perform(create("b"))
     registration = await nas.registration()
     assert (registration.servers, registration.portals) == ((SERVER,), PORTALS)
-    assert registration.targets == (first.name, second.name)
+    assert [each.name for each in registration.targets] == [first.name, second.name]
     await nas.perform(UpdateTarget(target_id=first.id, change=TargetChange(name="c")))
     await nas.perform(DeleteTarget(target_id=second.id))
-    assert (await nas.registration()).targets == ("iqn.2026-11.io.lunaport:c",)
+    assert (await nas.registration()).targets == (RegisteredTarget(name="iqn.2026-11.io.lunaport:c"),)
+    await nas.perform(UpdateTarget(target_id=first.id, change=TargetChange(isns=False)))
+    assert (await nas.registration()).targets == ()
+    await nas.perform(UpdateTarget(target_id=first.id, change=TargetChange(isns=True, portal_groups=(2,))))
+    assert (await nas.registration()).targets == (
+        RegisteredTarget(name="iqn.2026-11.io.lunaport:c", portal_groups=(2,)),
+    )
     await nas.perform(UpdateService(change=ServiceChange(port="860")))
     assert {portal.port for portal in (await nas.registration()).portals} == {860}
     await nas.perform(UpdateService(change=ServiceChange(enabled=False)))

@@ -130,6 +130,10 @@ FILLING: Final[Mapping[str, Callable[[Seal], Rows]]] = {
     "lun_kind": lambda _: [
         ('UPDATE lun SET kind = \'{"read_only": true, "serial": "S-1"}\' WHERE uuid = ?', (DISK_UUID,))
     ],
+    "portal_groups": lambda _: [
+        ('UPDATE service SET portals = \'[{"host": "192.0.2.7", "port": 860, "group": 2}]\'', ()),
+        ("UPDATE target SET portal_groups = '[2, 3]', isns = 0 WHERE id = 3", ()),
+    ],
     "low_space": lambda _: [("UPDATE volume SET low_space_percent = 25 WHERE name = 'fast'", ())],
 }
 """What is put into the new columns and tables of a revision when its dump is made."""

@@ -12,6 +12,7 @@ from lunaport.model.chap import Chap, Credential, OldSecret
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.limits import Limits
 from lunaport.model.lun import Lun, LunKind
+from lunaport.model.portal import Portal
 from lunaport.model.target import Target
 from lunaport.model.user import Role, Token, User
 from lunaport.model.volume import Volume
@@ -70,6 +71,8 @@ def expected_target(at: str) -> Target:
             ),
         ),
         limits=Limits(iops=500, bytes_per_second=100 << 20) if steering else Limits(),
+        portal_groups=(2, 3) if since("portal_groups", at) else (),
+        isns=not since("portal_groups", at),
         draining=steering,
         created_at=1001.0,
         revision=7,
@@ -98,6 +101,7 @@ async def test_everything_is_there(tmp_path: Path, revision: str) -> None:
     finder = Chap(enabled=True, username="finder", secret="finders-secret", secret_changed_at=1021.0)
     assert await store.service() == IscsiService(
         port=860,
+        portals=(Portal(host="192.0.2.7", port=860, group=2),) if since("portal_groups", revision) else None,
         isns=True,
         isns_address="192.0.2.1",
         discovery_open=since("discovery_open", revision),

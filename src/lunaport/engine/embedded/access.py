@@ -25,6 +25,8 @@ class Asker:
 
     name: str
     address: Address
+    portal_group: int = 1
+    """By which it comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +35,14 @@ class _Rule:
 
     initiators: tuple[str, ...]
     networks: tuple[IPv4Network | IPv6Network, ...]
+    portal_groups: tuple[int, ...]
     rights: Rights
 
     def fits_address(self, address: Address) -> bool:
         return not self.networks or any(address in network for network in self.networks)
+
+    def fits_portal_group(self, group: int) -> bool:
+        return not self.portal_groups or group in self.portal_groups
 
 
 class Access:
@@ -53,10 +59,13 @@ class Access:
         if not self._rules:
             return ALL_RIGHTS
         named = [rule for rule in self._rules if fits_name(rule.initiators, asker.name)]
-        for rule in named:
-            if rule.fits_address(asker.address):
+        addressed = [rule for rule in named if rule.fits_address(asker.address)]
+        for rule in addressed:
+            if rule.fits_portal_group(asker.portal_group):
                 return rule.rights
-        if named:
+        if addressed:
+            reason, refusal = f"the portal group {asker.portal_group} is not allowed", Refusal.PORTAL_NOT_ALLOWED
+        elif named:
             reason, refusal = f"the address {asker.address} is not allowed", Refusal.ADDRESS_NOT_ALLOWED
         else:
             reason, refusal = f"the initiator name {asker.name} is not allowed", Refusal.NAME_NOT_ALLOWED
@@ -98,5 +107,6 @@ def _compile(rule: AccessRule) -> _Rule:
     return _Rule(
         initiators=rule.initiators,
         networks=tuple(ip_network(network) for network in rule.networks),
+        portal_groups=rule.portal_groups,
         rights=Rights(read_only=rule.read_only, luns=None if rule.luns is None else frozenset(rule.luns)),
     )

@@ -2,15 +2,17 @@
 
 Discovery tells nobody more than he may use. A target is told to those whom its rules allow; if it asks for CHAP, only
 to those who have proved, in that discovery session, a name and secret that this very target takes from them, or the
-one of discovery itself. A setting opens it all. What may not be seen is answered as what does not exist.
+one of discovery itself. A setting opens it all. What may not be seen is answered as what does not exist. With each
+target come the portals through which that very initiator may use it, be it that it asked through another one.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lunaport.engine.embedded.access import Asker, chap_credentials
-from lunaport.engine.embedded.portals import peer_address
-from lunaport.engine.embedded.targets import PORTAL_GROUP_TAG, Target
+from lunaport.engine.embedded.addresses import Listening, peer_address
+from lunaport.engine.embedded.targets import Target
 from lunaport.iscsi.chap import ChapCredential
 from lunaport.iscsi.discovery import Portal, send_targets
 from lunaport.iscsi.enums import LoginStatus
@@ -33,10 +35,10 @@ class Directory:
     def find_target(self, target_name: str, initiator_name: str) -> TargetPolicy:
         """The rules of a target. Raises LoginRefused."""
         target = self._find(target_name, initiator_name)
-        target.access.rights_of(asker_of(self.transport, initiator_name))
+        target.rights_of(asker_of(self.transport, initiator_name))
         return TargetPolicy(
             name=target_name,
-            portal_group_tag=PORTAL_GROUP_TAG,
+            portal_group_tag=self.transport.portal_group,
             header_digest=target.spec.header_digest,
             data_digest=target.spec.data_digest,
             credentials=target.access.credentials(initiator_name),
@@ -44,15 +46,18 @@ class Directory:
 
     def find_discovery_policy(self, initiator_name: str) -> TargetPolicy:
         """Without CHAP of its own: who offers CHAP proves what some target takes, others are let in."""
+        self._check_service()
         self.nas.steering.check(initiator_name, None)
         own = _discovery_credentials(self.nas, initiator_name)
         if self.nas.discovery.open:
             return TargetPolicy(name="", credentials=own)
         asker = asker_of(self.transport, initiator_name)
+        groups = self.nas.portals.groups
         theirs = [
             credentials
             for target in self.nas.targets
-            if (credentials := target.access.credentials(initiator_name)) is not None and target.access.allows(asker)
+            if (credentials := target.access.credentials(initiator_name)) is not None
+            and any(may_use(target, asker, group) for group in groups)
         ]
         if own is None and not theirs:
             return TargetPolicy(name="")
@@ -62,15 +67,24 @@ class Directory:
     def admit(self, outcome: LoginOutcome) -> int:
         """Give a session its TSIH. Raises LoginRefused, for what has changed since the login began too."""
         rights = ALL_RIGHTS
-        if outcome.target_name:
+        if not outcome.target_name:
+            self._check_service()
+        else:
             target = self._find(outcome.target_name, outcome.initiator_name)
-            rights = target.access.rights_of(asker_of(self.transport, outcome.initiator_name))
+            rights = target.rights_of(asker_of(self.transport, outcome.initiator_name))
             self.nas.exclusive.check(target, outcome.initiator_name)
         tsih, replaced = self.nas.sessions.admit(outcome)
         self.nas.admitted[self.transport] = (tsih, replaced, rights)
         return tsih
 
+    def _check_service(self) -> None:
+        if not self.nas.portals.desired:
+            # Nothing listens any more; this one had connected before.
+            reason = "the service is switched off"
+            raise LoginRefused(LoginStatus.SERVICE_UNAVAILABLE, reason, refusal=Refusal.SERVICE_OFF)
+
     def _find(self, target_name: str, initiator_name: str) -> Target:
+        self._check_service()
         target = self.nas.targets.targets.get(target_name)
         if target is None or target_name in self.nas.closing_targets:
             reason = f"{initiator_name} asked for an unknown target"
@@ -92,21 +106,21 @@ class TextAnswers:
         return send_targets(query, self.outcome.target_name, self._targets())
 
     def _targets(self) -> Iterator[tuple[str, Sequence[Portal]]]:
-        portals = [
-            Portal(host=host, port=port, portal_group_tag=PORTAL_GROUP_TAG)
-            for host, port in self.nas.portals.addresses(self.transport.portal)
-        ]
+        found = self.nas.portals.addresses(self.transport.portal)
+        groups = {each.group for each in found}
         for name, target in self.nas.targets.targets.items():
-            if name not in self.nas.closing_targets and self._may_see(target):
+            if name in self.nas.closing_targets or not self._knows(target):
+                continue
+            seen = {group for group in groups if self._may_see(target, group)}
+            portals = [_told(each) for each in found if each.group in seen]
+            if portals:
                 yield name, portals
 
-    def _may_see(self, target: Target) -> bool:
-        """Whether this session is told of a target; as things are now, not as they were at its login."""
+    def _knows(self, target: Target) -> bool:
+        """Whether this session has proved what a target asks for; as things are now, not as they were at its login."""
         if self.nas.discovery.open or self.outcome.target_name:
             return True
         name = self.outcome.initiator_name
-        if not target.access.allows(asker_of(self.transport, name)):
-            return False
         credentials = target.access.credentials(name)
         return (
             credentials is None
@@ -114,10 +128,25 @@ class TextAnswers:
             or _takes(_discovery_credentials(self.nas, name) or (), self.outcome.proven)
         )
 
+    def _may_see(self, target: Target, group: int) -> bool:
+        """Whether this session is told of a target's portals in a group."""
+        if self.nas.discovery.open or self.outcome.target_name:
+            return target.serves(group)
+        return may_use(target, asker_of(self.transport, self.outcome.initiator_name), group)
+
+
+def _told(listening: Listening) -> Portal:
+    return Portal(host=listening.host, port=listening.port, portal_group_tag=listening.group)
+
+
+def may_use(target: Target, asker: Asker, group: int) -> bool:
+    """Whether the asker may use a target through a portal group, be it that he came by another one."""
+    return target.serves(group) and target.access.allows(replace(asker, portal_group=group))
+
 
 def asker_of(transport: "Transport", initiator_name: str) -> Asker:
     """Who is at the other end of a connection."""
-    return Asker(name=initiator_name, address=peer_address(transport.address))
+    return Asker(name=initiator_name, address=peer_address(transport.address), portal_group=transport.portal_group)
 
 
 def _discovery_credentials(nas: "Nas", initiator_name: str) -> tuple[ChapCredential, ...] | None:

@@ -2,8 +2,9 @@
 reservations that are lost.
 """
 
+from lunaport.engine.embedded.addresses import format_address
 from lunaport.engine.embedded.journal import Journal
-from lunaport.engine.embedded.portals import Portals, format_address
+from lunaport.engine.embedded.portals import Portals
 from lunaport.engine.embedded.targets import TargetTable
 
 
@@ -18,8 +19,8 @@ class Failures:
 
     def tell(self, portals: Portals, targets: TargetTable) -> None:
         """Compare with what is now. What was taken away on purpose has not come to work again: nothing is said."""
-        failed = {format_address(spec.host, spec.port): reason for spec, reason in portals.errors.items()}
-        listening = {format_address(spec.host, spec.port) for spec in portals.listening}
+        failed = {format_address(*key): failure.reason for key, failure in portals.errors.items()}
+        listening = {format_address(*key) for key in portals.listening}
         for address in failed.keys() - self.portals.keys():
             self.journal.add("portal_failed", portal=address, reason=failed[address])
         for address in self.portals.keys() - failed.keys():

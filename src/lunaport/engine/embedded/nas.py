@@ -64,7 +64,7 @@ ENDED_CHECK_S = 0.02
 RATE_S = 5.0
 """What rates are averaged over."""
 RETRY_S = 2.0
-"""Pause between attempts to open portals and files that could not be opened."""
+"""Pause between attempts to open portals and files that could not be opened, and between looks at addresses."""
 
 
 def host_of(address: str) -> str:
@@ -117,6 +117,7 @@ class Nas:
         loop.call_later(SILENCE_S_MAX, self._look_for_silence)
         loop.call_later(RATE_S, self._look_at_counters)
         loop.call_later(FIRST_S, self.space.look)
+        loop.call_later(RETRY_S, self._look_at_portals)
 
     # Desired state
 
@@ -161,18 +162,24 @@ class Nas:
         finish(None)
 
     def _set_portals(self, portals: tuple[PortalSpec, ...], finish: Finish, *, partly: bool) -> None:
-        try:
-            self.portals.set(portals, partly=partly)
-        except EngineError as error:
-            finish(error)
-            return
-        self._retry_later()
-        if portals:
-            finish(None)
-            return
-        for transport in list(self.admission.before_login):
-            transport.close("the service was switched off")
-        self.end_sessions(list(self.by_transport), "the service was switched off", finish)
+        def done(error: BaseException | None) -> None:
+            self._retry_later()
+            if error is not None:
+                finish(error)
+            elif portals:
+                self.targets.set_groups(self.portals.groups)
+                finish(None)
+            else:
+                # Who is about to log in is told so with his next request.
+                self.loop.call_later(LOGOUT_WITHIN_S, self._end_logins)
+                self.end_sessions(list(self.by_transport), "the service was switched off", finish)
+
+        self.portals.set(portals, done, partly=partly)
+
+    def _end_logins(self) -> None:
+        if not self.portals.desired:
+            for transport in list(self.admission.before_login):
+                transport.close("the service was switched off")
 
     def _change_targets(self, steps: plan.Plan, finish: Finish, *, partly: bool) -> None:
         """Stop what goes (its sessions first), then update and start the rest; on an error start again what stopped."""
@@ -227,13 +234,13 @@ class Nas:
             if error is not None:
                 finish(error)
                 return
-            access = self.targets.targets[spec.name].access
+            target = self.targets.targets[spec.name]
             ending = []
             for transport, session in self.by_transport.items():
                 if session.nexus is None or session.outcome.target_name != spec.name:
                     continue
                 try:
-                    session.nexus.set_rights(access.rights_of(asker_of(transport, session.outcome.initiator_name)))
+                    session.nexus.set_rights(target.rights_of(asker_of(transport, session.outcome.initiator_name)))
                 except LoginRefused:
                     ending.append(transport)
             self.end_sessions(ending, "its initiator may not use the target any more", finish)
@@ -273,14 +280,21 @@ class Nas:
             self.loop.call_later(RETRY_S, self._retry)
 
     def _retry(self) -> None:
-        self.retrying = False
-        self.portals.open_missing()
-        self.targets.open_missing()
+        def done(_: BaseException | None) -> None:
+            self.retrying = False
+            self.targets.open_missing()
+            self._retry_later()
+
+        self.portals.open_missing(done)
+
+    def _look_at_portals(self) -> None:
+        self.portals.look()
         self._retry_later()
+        self.loop.call_later(RETRY_S, self._look_at_portals)
 
     # Connections
 
-    def _accept(self, sock: socket, address: str, portal: str) -> None:
+    def _accept(self, sock: socket, address: str, portal: str, group: int) -> None:
         host = host_of(address)
         refusal = self.admission.refusal(host)
         if refusal:
@@ -290,7 +304,7 @@ class Nas:
         crowded_out = self.admission.crowded_out(host)
         if crowded_out is not None:
             crowded_out.close("too many connections have not logged in; this was the oldest")
-        transport = Transport(self.loop, self.pool, self.memory, self, sock, address, portal)
+        transport = Transport(self.loop, self.pool, self.memory, self, sock, address, portal, group)
         self.admission.add(transport, host)
         transport.start()
 
@@ -312,6 +326,7 @@ class Nas:
         if target is not None:
             nexus = target.scsi.attach(
                 f"{outcome.initiator_name},i,0x{outcome.isid.hex()}",
+                outcome.portal_group_tag,
                 # Without CHAP anyone can call himself anything: the name alone does not make two sessions one host's.
                 identity=f"{outcome.initiator_name} {transport.address.rsplit(':', 1)[0]}",
                 rights=rights,
@@ -417,7 +432,7 @@ class Nas:
 
     def close(self) -> None:
         """End everything; initiators come back when the NAS does."""
-        self.portals.set((), partly=True)
+        self.portals.set((), lambda _: None, partly=True)
         for transport in list(self.admission.connections):
             end_session(transport, "the NAS ends")
             transport.close("the NAS ends")

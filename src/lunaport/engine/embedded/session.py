@@ -104,6 +104,7 @@ class Session:
             initiator_alias=connection.parameters.initiator_alias,
             address=self.transport.address,
             portal=self.transport.portal,
+            portal_group=outcome.portal_group_tag,
             since=self.since,
             isid=outcome.isid.hex(),
             tsih=self.tsih,

@@ -8,19 +8,19 @@ from functools import partial
 
 import structlog
 
-from lunaport.engine.embedded.access import Access
+from lunaport.engine.embedded.access import Access, Asker
 from lunaport.engine.embedded.disk import Disk, open_disk
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.lun_change import change_luns
 from lunaport.engine.embedded.steps import Finish, run_together
 from lunaport.engine.interface import StorageError, TargetSpec
+from lunaport.iscsi.enums import LoginStatus
+from lunaport.iscsi.errors import LoginRefused, Refusal
 from lunaport.scsi.copy_domain import CopyDomain
+from lunaport.scsi.rights import Rights
 from lunaport.scsi.target import ScsiTarget
 
 log = structlog.get_logger()
-
-PORTAL_GROUP_TAG = 1
-"""All portals form one portal group."""
 
 
 @dataclass(slots=True)
@@ -33,6 +33,17 @@ class Target:
     disks: dict[int, Disk] = field(default_factory=dict)
     missing: dict[int, str] = field(default_factory=dict)
 
+    def serves(self, portal_group: int) -> bool:
+        """Whether it is served through a portal group."""
+        return not self.spec.portal_groups or portal_group in self.spec.portal_groups
+
+    def rights_of(self, asker: Asker) -> Rights:
+        """What the asker may do, coming by the portal group that he comes by. Raises LoginRefused."""
+        if not self.serves(asker.portal_group):
+            reason = f"the target is not served through portal group {asker.portal_group}"
+            raise LoginRefused(LoginStatus.NOT_FOUND, reason, refusal=Refusal.WRONG_PORTAL_GROUP)
+        return self.access.rights_of(asker)
+
 
 class TargetTable:
     """The targets that run, by name."""
@@ -42,6 +53,7 @@ class TargetTable:
         self.domain = CopyDomain(time.monotonic, os.urandom)
         self.clock = clock
         self.targets: dict[str, Target] = {}
+        self.groups: tuple[int, ...] = (1,)
 
     def __iter__(self) -> Iterator[Target]:
         return iter(self.targets.values())
@@ -67,8 +79,19 @@ class TargetTable:
                     raise
                 log.error("disk cannot be opened", target=spec.name, lun=lun.lun, reason=str(error))
                 missing[lun.lun] = str(error)
-        scsi = ScsiTarget({lun: disk.unit for lun, disk in disks.items()}, name=spec.name, domain=self.domain)
+        units = {lun: disk.unit for lun, disk in disks.items()}
+        scsi = ScsiTarget(units, name=spec.name, ports=self._ports(spec), domain=self.domain)
         self.targets[spec.name] = Target(spec, Access(spec, self.clock), scsi, disks, missing)
+
+    def set_groups(self, groups: tuple[int, ...]) -> None:
+        """The portal groups of now; each is a SCSI target port of the targets that it serves."""
+        self.groups = groups
+        for target in self:
+            target.scsi.ports = self._ports(target.spec)
+
+    def _ports(self, spec: TargetSpec) -> tuple[int, ...]:
+        serving = tuple(group for group in self.groups if not spec.portal_groups or group in spec.portal_groups)
+        return serving or spec.portal_groups
 
     def open_missing(self) -> None:
         """Try the LUNs again whose file could not be opened."""
@@ -91,6 +114,7 @@ class TargetTable:
             if error is None:
                 target.spec = spec
                 target.access = Access(spec, self.clock)
+                target.scsi.ports = self._ports(spec)
             finish(error)
 
         change_luns(target, spec, partial(open_disk, self.loop), changed, partly=partly)

@@ -60,6 +60,7 @@ class Transport:
         sock: socket.socket,
         address: str,
         portal: str,
+        portal_group: int = 1,
     ) -> None:
         self.loop = loop
         self.pool = pool
@@ -69,6 +70,7 @@ class Transport:
         self.fd = sock.fileno()
         self.address = address
         self.portal = portal
+        self.portal_group = portal_group
         self.buffer: memoryview | None = None
         self.head = 0
         self.tail = 0

@@ -17,6 +17,7 @@ from lunaport.engine.interface import (
     DesiredState,
     DiscoverySpec,
     PortalSpec,
+    RefusedLogin,
     TargetSpec,
 )
 from lunaport.initiator import Announced, ChapOptions, CommandError, LoginError, Options, Session, connect
@@ -271,6 +272,113 @@ async def test_who_asks_for_what_and_what_he_is_told(tmp_path: Path, row: Row, m
         assert refused.value.failure.status == row.status
         assert steps[-1].refusal is row.refusal
         assert steps[-1].failed
+
+
+LEFT, RIGHT = "127.0.0.1", "127.0.0.2"
+
+
+@asynccontextmanager
+async def two_groups(tmp_path: Path, **change: Any) -> AsyncIterator[tuple[EmbeddedEngine, int, TargetSpec]]:
+    """A data process with a portal in group 1 and one in group 2, and a target `asked`."""
+    async with running(tmp_path) as (engine, _, volume):
+        port = free_port()
+        portals = (PortalSpec(host=LEFT, port=port), PortalSpec(host=RIGHT, port=port, group=2))
+        await engine.start(DesiredState(portals=portals))
+        target = replace(await make_target(engine, volume, "asked"), **change)
+        await engine.apply(Change(put=(target,)))
+        yield engine, port, target
+
+
+async def told_of(host: str, port: int) -> set[str]:
+    """The addresses of the one target, as a discovery session at this portal is told of them."""
+    async with await connect(host, port, Options(initiator_name=ME)) as session:
+        return {address for target in await session.send_targets() for address in target.addresses}
+
+
+async def first_refusal(engine: EmbeddedEngine) -> RefusedLogin:
+    """It is noted when its connection ends."""
+    async with asyncio.timeout(5):
+        while True:
+            for refused in await engine.refused_logins():
+                return refused
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("change", "groups", "refusal"),
+    [
+        ({}, {1, 2}, None),
+        ({"portal_groups": (2,)}, {2}, Refusal.WRONG_PORTAL_GROUP),
+        ({"rules": (AccessRule(portal_groups=(2,)),)}, {2}, Refusal.PORTAL_NOT_ALLOWED),
+        ({"rules": (AccessRule(networks=(NEAR,), portal_groups=(2, 7)),)}, {2}, Refusal.PORTAL_NOT_ALLOWED),
+        ({"rules": (AccessRule(portal_groups=(2,)), AccessRule(read_only=True))}, {1, 2}, None),
+        ({"portal_groups": (7,)}, set(), Refusal.WRONG_PORTAL_GROUP),
+    ],
+)
+async def test_each_is_told_of_the_portals_that_he_may_use(
+    tmp_path: Path, change: dict[str, Any], groups: set[int], refusal: Refusal | None
+) -> None:
+    async with two_groups(tmp_path, **change) as (engine, port, target):
+        told = {f"{host}:{port},{group}" for group, host in ((1, LEFT), (2, RIGHT)) if group in groups}
+        for group, host in ((1, LEFT), (2, RIGHT)):
+            assert await told_of(host, port) == told
+            if group in groups:
+                async with await connect(host, port, wants(ME, target)) as session:
+                    (report,) = await engine.sessions()
+                    assert report.portal_group == group
+                    designators = (await session.command(bytes.fromhex("120183020000"), read_length=512)).data
+                    assert f"{target.name},t,0x{group:04x}".encode() in designators
+                continue
+            with pytest.raises(LoginError) as refused:
+                await connect(host, port, wants(ME, target))
+            wrong = refusal is Refusal.WRONG_PORTAL_GROUP
+            assert refused.value.failure.status == (LoginStatus.NOT_FOUND if wrong else DENIED)
+            assert (await first_refusal(engine)).reason == refusal
+
+
+async def test_two_paths_are_two_nexuses_of_one_disk(tmp_path: Path) -> None:
+    """The same initiator with the same ISID, by two portal groups: the second login takes nobody's place."""
+    async with (
+        two_groups(tmp_path) as (engine, port, target),
+        await connect(LEFT, port, wants(ME, target)) as left,
+        await connect(RIGHT, port, wants(ME, target)) as right,
+    ):
+        assert sorted(each.portal_group for each in await engine.sessions()) == [1, 2]
+        await left.write(0, 0, b"x" * 512)
+        assert await right.read(0, 0, 1) == b"x" * 512
+        ports = (await left.command(bytes.fromhex("a30a0000000000000100" + "0000"), read_length=256)).data
+        assert ports[11] == 2
+        assert (ports[14:16], ports[18:20]) == (b"\0\1", b"\0\2")
+
+
+async def test_a_portal_of_another_group_is_another_for_new_logins(tmp_path: Path) -> None:
+    async with two_groups(tmp_path) as (engine, port, target):
+        async with await connect(LEFT, port, wants(ME, target)) as session:
+            changed = (PortalSpec(host=LEFT, port=port, group=3), PortalSpec(host=RIGHT, port=port, group=2))
+            await engine.apply(Change(portals=changed))
+            assert (await session.command(bytes(6))).status == 0
+            assert [each.portal_group for each in await engine.sessions()] == [1]
+            assert await told_of(LEFT, port) == {f"{LEFT}:{port},3", f"{RIGHT}:{port},2"}
+            await engine.apply(Change(portals=changed[1:]))
+            assert (await session.command(bytes(6))).status == 0
+        with pytest.raises(ConnectionRefusedError):
+            await connect(LEFT, port, wants(ME, target))
+
+
+async def test_who_came_by_a_group_that_serves_no_more_is_asked_to_leave(tmp_path: Path) -> None:
+    async with two_groups(tmp_path) as (engine, port, target):
+        staying = await connect(RIGHT, port, wants(ME, target))
+        leaving = await connect(LEFT, port, wants(ME, target))
+        changing = asyncio.create_task(engine.apply(Change(put=(replace(target, portal_groups=(2,)),))))
+        notice = await leaving.next_notice()
+        assert isinstance(notice, Announced)
+        assert notice.message.event == AsyncEvent.LOGOUT_REQUEST
+        await leaving.logout()
+        await changing
+        assert [each.portal_group for each in await engine.sessions()] == [2]
+        assert (await staying.command(bytes(6))).status == 0
+        await staying.close()
+        await leaving.close()
 
 
 async def test_an_unknown_target(tmp_path: Path) -> None:

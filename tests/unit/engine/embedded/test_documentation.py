@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lunaport.engine.embedded import failures, nas, space, steering
 from lunaport.iscsi.errors import Refusal
+from lunaport.runtime.isns import EVENTS
 from lunaport.service.events import DROPPED, MISSED
 from lunaport.service.watch import KINDS, follow_engine
 
@@ -22,4 +23,4 @@ def test_every_event_is_described() -> None:
     told = {kind for text in sources for kind in re.findall(r'journal\.add\(\s*"(\w+)"', text)}
     source = Path(follow_engine.__code__.co_filename).read_text()
     told |= set(re.findall(r'events\.publish\("(\w+)"', source))
-    assert described == told | set(KINDS.values()) | {DROPPED, MISSED}
+    assert described == told | set(KINDS.values()) | set(EVENTS.values()) | {DROPPED, MISSED}

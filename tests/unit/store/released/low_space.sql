@@ -105,11 +105,11 @@ CREATE TABLE service (
 	port INTEGER, 
 	isns BOOLEAN NOT NULL, 
 	isns_address VARCHAR NOT NULL, 
-	revision INTEGER NOT NULL, discovery_open BOOLEAN DEFAULT 0 NOT NULL, draining BOOLEAN DEFAULT 0 NOT NULL, 
+	revision INTEGER NOT NULL, discovery_open BOOLEAN DEFAULT 0 NOT NULL, draining BOOLEAN DEFAULT 0 NOT NULL, portals VARCHAR, 
 	CONSTRAINT pk_service PRIMARY KEY (id), 
 	CONSTRAINT ck_service_ck_service_single CHECK (id = 1)
 );
-INSERT INTO "service" VALUES(1,1,860,1,'192.0.2.1',6,1,1);
+INSERT INTO "service" VALUES(1,1,860,1,'192.0.2.1',6,1,1,'[{"host": "192.0.2.7", "port": 860, "group": 2}]');
 CREATE TABLE target (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	name VARCHAR NOT NULL, 
@@ -118,12 +118,12 @@ CREATE TABLE target (
 	data_digest BOOLEAN NOT NULL, 
 	created_at FLOAT NOT NULL, 
 	trashed_at FLOAT, 
-	revision INTEGER NOT NULL, iops_max INTEGER DEFAULT 0 NOT NULL, bytes_per_second_max INTEGER DEFAULT 0 NOT NULL, draining BOOLEAN DEFAULT 0 NOT NULL, rules VARCHAR DEFAULT '[]' NOT NULL, single_initiator BOOLEAN DEFAULT 0 NOT NULL, 
+	revision INTEGER NOT NULL, iops_max INTEGER DEFAULT 0 NOT NULL, bytes_per_second_max INTEGER DEFAULT 0 NOT NULL, draining BOOLEAN DEFAULT 0 NOT NULL, rules VARCHAR DEFAULT '[]' NOT NULL, single_initiator BOOLEAN DEFAULT 0 NOT NULL, portal_groups VARCHAR DEFAULT '[]' NOT NULL, isns BOOLEAN DEFAULT 1 NOT NULL, 
 	CONSTRAINT ck_target_ck_target_state CHECK (state IN ('creating', 'active', 'trashed'))
 );
-INSERT INTO "target" VALUES(3,'iqn.2026-11.test:disk','active',1,0,1001.0,NULL,7,500,104857600,1,'[{"initiators": ["iqn.2026-11.test:*"], "networks": ["192.0.2.0/24"], "read_only": true, "luns": [0]}]',1);
-INSERT INTO "target" VALUES(4,'iqn.2026-11.test:gone','trashed',0,0,1002.0,1003.0,8,0,0,0,'[]',0);
-INSERT INTO "target" VALUES(5,'iqn.2026-11.test:half','creating',0,0,1004.0,NULL,9,0,0,0,'[]',0);
+INSERT INTO "target" VALUES(3,'iqn.2026-11.test:disk','active',1,0,1001.0,NULL,7,500,104857600,1,'[{"initiators": ["iqn.2026-11.test:*"], "networks": ["192.0.2.0/24"], "read_only": true, "luns": [0]}]',1,'[2, 3]',0);
+INSERT INTO "target" VALUES(4,'iqn.2026-11.test:gone','trashed',0,0,1002.0,1003.0,8,0,0,0,'[]',0,'[]',1);
+INSERT INTO "target" VALUES(5,'iqn.2026-11.test:half','creating',0,0,1004.0,NULL,9,0,0,0,'[]',0,'[]',1);
 CREATE TABLE token (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	name VARCHAR NOT NULL, 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "low_space"
-down_revision = "lun_kind"
+down_revision = "portal_groups"
 branch_labels = None
 depends_on = None
 
