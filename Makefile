@@ -16,7 +16,7 @@ FUZZ_SECONDS ?= 60
 # What else the measurement of many targets and sessions is given.
 SCALE ?=
 
-.PHONY: help setup setup-dev run test unit system compiled fuzz lint format peers fio vm bench scale clean
+.PHONY: help setup setup-dev run test unit system compiled fuzz lint format docs peers fio vm bench scale clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -59,6 +59,9 @@ lint: setup-dev ## style, types, and who may import whom
 format: setup-dev ## put the code in its form
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+docs: setup-dev ## the manual, as pages in build/site
+	$(BIN)/mkdocs build --strict --quiet
 
 peers: ## the real initiators, as far as this machine can have them
 	@sh tests/system/install-peers.sh

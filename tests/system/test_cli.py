@@ -213,3 +213,38 @@ def test_the_examples_of_the_page(start_nas: StartNas, tmp_path: Path) -> None:
     for example in examples:
         done = run(nas, *shlex.split(example)[1:], folder=tmp_path)
         assert done.returncode == 0, f"{example}\n{done.stderr}"
+
+
+def test_volumes_from_taken_to_forgotten(lunaport: Lunaport, tmp_path: Path) -> None:
+    folder = tmp_path / "volume"
+    assert "name" in printed(lunaport("volume", "create", "cli-volume", str(folder), "--overcommit", "5"))
+    found = json.loads(printed(lunaport("volume", "list", "--json")))
+    assert "cli-volume" in [each["name"] for each in found]
+    assert "cli-volume" in printed(lunaport("volume", "list"))
+    assert "7 times" in printed(lunaport("volume", "edit", "cli-volume", "--overcommit", "7"))
+    assert json.loads(printed(lunaport("volume", "show", "cli-volume", "--json")))["overcommit_factor"] == 7
+    wrong = lunaport("volume", "create", "cli-wrong", "not/absolute")
+    assert (wrong.returncode, wrong.stderr.startswith("lunaport: PATH: ")) == (2, True)
+    assert lunaport("volume", "delete", "cli-volume", "--yes").returncode == 0
+    assert lunaport("volume", "show", "cli-volume").returncode == 5
+
+
+def test_the_way_to_a_share_and_back_from_the_trash(nas: Nas, lunaport: Lunaport) -> None:
+    share = nas.create("cli-way", size="1M")
+    lines = printed(lunaport("connect", "cli-way"))
+    assert lines.splitlines()[-1] == f"iscsiadm -m node -T {share.iqn} -p {share.host}:{share.port} --login"
+    assert "kind: PersistentVolume" in printed(lunaport("connect", "cli-way", "--for", "kubernetes"))
+    assert [each["key"] for each in json.loads(printed(lunaport("connect", "cli-way", "--json")))] == ["linux"]
+    assert lunaport("connect", "cli-way", "--for", "amiga").returncode == 2
+    with Initiator(share.host, share.port, target=share.iqn) as initiator:
+        assert initiator.ready().status == 0
+        assert share.iqn in printed(lunaport("top", "--once"))
+        rows = json.loads(printed(lunaport("top", "--json")))
+        assert [row["sessions"] for row in rows if row["target"] == share.iqn] == [1]
+    assert lunaport("target", "delete", "cli-way", "--yes").returncode == 0
+    assert share.iqn in printed(lunaport("target", "trash"))
+    assert share.iqn in printed(lunaport("target", "restore", "cli-way"))
+    assert share.iqn not in printed(lunaport("target", "trash"))
+    assert lunaport("target", "restore", "cli-way").returncode == 5
+    script = printed(lunaport("--show-completion", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1", SHELL="/bin/bash"))
+    assert "lunaport" in script

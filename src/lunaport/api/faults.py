@@ -41,6 +41,7 @@ WIRE: Final[dict[Fault, Wire]] = {
     Fault.VOLUME_INVALID: Wire(1404, 400, 422),
     Fault.VOLUME_IN_USE: Wire(1405, 409, 409),
     Fault.VOLUME_TAKEN: Wire(1406, 409, 409),
+    Fault.TRASH_BUSY: Wire(1407, 409, 409),
     Fault.CHAP_USERNAME_INVALID: Wire(1501, 400, 422),
     Fault.CHAP_SECRET_INVALID: Wire(1502, 400, 422),
     Fault.CHAP_INCOMPLETE: Wire(1503, 400, 422),

@@ -14,7 +14,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _FOR_ADMINS: Final = ("/api/v1/users", "/api/v1/audit", "/api/v1/config")
 _CHANGED_BY_VIEWERS: Final = ("/api/v1/me", "/api/v1/tokens")
 """A viewer's own: his password and his tokens."""
-_CHANGED_BY_OPERATORS: Final = (f"{NAS_PREFIX}iscsi_shares/api", "/api/v1/targets", "/api/v1/sessions")
+_CHANGED_BY_OPERATORS: Final = (f"{NAS_PREFIX}iscsi_shares/api", "/api/v1/targets", "/api/v1/sessions", "/api/v1/trash")
 
 
 def needed_role(method: str, path: str) -> Role:

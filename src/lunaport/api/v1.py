@@ -21,6 +21,7 @@ from lunaport.api.v1_sessions import add_session_routes
 from lunaport.api.v1_status import add_status_routes
 from lunaport.api.v1_steering import add_block_routes, add_drain_routes
 from lunaport.api.v1_targets import add_target_routes
+from lunaport.api.v1_trash import RestoreIn, add_trash_routes
 from lunaport.api.v1_users import PasswordIn, TokenIn, UserIn, UserPatch, add_own_routes, add_user_routes
 from lunaport.api.v1_volumes import add_volume_routes
 from lunaport.service.nas import Nas
@@ -33,6 +34,7 @@ def v1_router(nas: Nas) -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     add_target_routes(router, nas)
     add_lun_routes(router, nas)
+    add_trash_routes(router, nas)
     add_volume_routes(router, nas)
     add_service_routes(router, nas)
     add_portal_routes(router, nas)
@@ -54,6 +56,7 @@ BODY_MODELS: Final[tuple[type[models.Document], ...]] = (
     models.TargetPatch,
     LunNew,
     LunPatch,
+    RestoreIn,
     models.VolumeIn,
     models.VolumePatch,
     models.ServiceIn,

@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 
 from lunaport import __version__
-from lunaport.cli import apply, audit, config, portals, service, sessions, targets
+from lunaport.cli import apply, audit, config, portals, service, sessions, targets, volumes
+from lunaport.cli.connect import connect
 from lunaport.cli.connection import Given
+from lunaport.cli.top import top
 
 
 def _print_version(wanted: bool) -> None:
@@ -20,7 +22,6 @@ def make_app() -> typer.Typer:
     app = typer.Typer(
         name="lunaport",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
@@ -57,7 +58,9 @@ def make_app() -> typer.Typer:
         context.obj = Given(url=url, user=user, password_file=password_file, ca=ca, profile=profile)
 
     watching = (sessions.sessions, sessions.logins, sessions.initiators, audit.app)
-    for group in (targets.app, *watching, portals.app, service.app, config.app):
+    for group in (targets.app, volumes.app, *watching, portals.app, service.app, config.app):
         app.add_typer(group)
     app.command("apply")(apply.apply)
+    app.command()(connect)
+    app.command()(top)
     return app

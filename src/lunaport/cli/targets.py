@@ -239,6 +239,45 @@ def delete(
         client.call("DELETE", f"/targets/{found['id']}")
 
 
+@app.command("trash")
+@command
+def list_trash(context: typer.Context, as_json: AsJson = False) -> None:
+    """Deleted targets that can be restored."""
+    from lunaport.cli.output import amount, print_json, print_table
+
+    with connected(context) as client:
+        found = client.call("GET", "/trash")["items"]
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (each["id"], each["name"], amount(sum(lun["size_bytes"] for lun in each["luns"])), each["deleted_at"])
+        for each in found
+    ]
+    print_table(("ID", "NAME", "SIZE", "DELETED"), rows, empty="The trash is empty.")
+
+
+@app.command()
+@command
+def restore(
+    context: typer.Context,
+    target: TargetName,
+    name: Annotated[str | None, typer.Option(help="Another name than the one it had.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a deleted target out of the trash, with its data. Of several with its name, the one deleted last."""
+    with connected(context) as client:
+        trashed = client.call("GET", "/trash")["items"]
+        wanted = target.lower()
+        found = [each for each in trashed if wanted in (str(each["id"]), each["name"], each["name"].partition(":")[2])]
+        if not found:
+            text = f"TARGET: there is no {target} in the trash; lunaport target trash shows what is there"
+            raise CliError(Exit.NOT_FOUND, text)
+        body = {"name": name} if name is not None else {}
+        answer = client.call("POST", f"/trash/{found[0]['id']}/restore", body, options={"name": "--name"})
+        print_target(answer, as_json=as_json)
+
+
 @app.command()
 @command
 def drain(

@@ -396,6 +396,9 @@ class Engine(Protocol):
     async def volume_usage(self, path: str, *, counted: bool = True) -> VolumeUsage:
         """The volume's file system now. Not `counted`: no file is looked at, of thousands; `used_bytes` is 0."""
 
+    async def file_usage(self, paths: Sequence[str]) -> Sequence[int]:
+        """Bytes that each file really occupies; -1 where that cannot be said."""
+
     async def create_file(self, path: str, size_bytes: int, *, key: str = "") -> None:
         """Make a thin file, durably, for encryption under `key` where there is one.
 

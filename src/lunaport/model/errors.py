@@ -32,6 +32,7 @@ class Fault(StrEnum):
     VOLUME_FIXED = "volume_fixed"
     VOLUME_INVALID = "volume_invalid"
     VOLUME_IN_USE = "volume_in_use"
+    TRASH_BUSY = "trash_busy"
     VOLUME_TAKEN = "volume_taken"
     CHAP_USERNAME_INVALID = "chap_username_invalid"
     CHAP_SECRET_INVALID = "chap_secret_invalid"  # noqa: S105 - the name of a problem, not a secret

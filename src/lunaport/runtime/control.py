@@ -42,6 +42,9 @@ from lunaport.service.errors import ServiceError
 from lunaport.service.nas import Nas
 from lunaport.store.errors import StoreError
 from lunaport.store.store import SqlStore, open_store
+from lunaport.web.gate import Gate
+from lunaport.web.loading import SiteConfig, site_loader
+from lunaport.web.tickets import Tickets
 
 LOG = logging.getLogger(__name__)
 
@@ -130,7 +133,8 @@ class Control:
         )
 
     async def _serve(self, store: SqlStore, nas: Nas, authenticator: Authenticator) -> None:
-        servers = make_servers(make_app(nas, authenticator), self._config.http_fds, self._certificate)
+        gate = self._gate(store, nas, authenticator)
+        servers = make_servers(gate, self._config.http_fds, self._certificate)
         serving = [asyncio.create_task(server.serve(sockets=sockets)) for server, sockets in servers]
         ready = asyncio.gather(*(server.ready.wait() for server, _ in servers))
         working = asyncio.create_task(self._work(ready, store, nas, authenticator))
@@ -145,9 +149,24 @@ class Control:
             for task in (working, stopping, following):
                 task.cancel()
             await asyncio.gather(ready, working, stopping, following, return_exceptions=True)
+            await gate.close()
             await asyncio.gather(*serving)
         if working.done() and not working.cancelled():
             working.result()
+
+    def _gate(self, store: SqlStore, nas: Nas, authenticator: Authenticator) -> Gate:
+        """The page around the interfaces for programs."""
+        config = self._config
+        site = SiteConfig(
+            storage_secret=store.derived_key("page storage").hex(),
+            iqn_prefix=config.iqn_prefix,
+            trash_days=config.trash_days,
+            audit_days=config.audit_days,
+            data_dir=str(config.data_dir.absolute()),
+            http_urls=config.http_urls,
+        )
+        tickets = Tickets(store.derived_key("page tickets"))
+        return Gate(make_app(nas, authenticator), authenticator, tickets, site_loader(nas, site))
 
     def _certificate(self) -> CertificateFiles:
         config = self._config

@@ -18,6 +18,7 @@ from lunaport.runtime.certificate import CertificateFiles
 STOP_TIMEOUT_S: Final = 1
 CONNECTION_COUNT_MAX: Final = 512
 KEEP_ALIVE_S: Final = 30
+SOCKET_BYTES_MAX: Final = 1 << 20
 
 
 class Server(uvicorn.Server):
@@ -46,7 +47,9 @@ def server_config(app: ASGIApp, certificate: CertificateFiles | None) -> uvicorn
         access_log=False,
         lifespan="off",
         server_header=False,
-        ws="none",
+        http="h11",
+        ws="websockets-sansio",
+        ws_max_size=SOCKET_BYTES_MAX,
         limit_concurrency=CONNECTION_COUNT_MAX,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_TIMEOUT_S,

@@ -131,6 +131,14 @@ class DeleteLun(Action[TargetLun]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreTarget(Action[Target]):
+    """Take a deleted target out of the trash, under its name or another. Legal when that is free."""
+
+    target_id: int
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateVolume(Action[Volume]):
     """Take a directory as a volume, making it when it is not there. Legal beside all other volumes."""
 

@@ -122,6 +122,10 @@ class Authenticator:
             self._throttle.succeeded(keys)
         return Actor(user=user.name, role=user.role, way="password", address=address)
 
+    async def user(self, name: str) -> User | None:
+        """A user as he is now."""
+        return await self._store.user(name) if len(name.encode()) <= NAME_BYTES_MAX else None
+
     async def verify_token(self, text: str, address: str = "") -> Actor | None:
         """The user for whom a token stands. Raises ThrottledError."""
         digest = token_digest(text)

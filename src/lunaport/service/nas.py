@@ -8,23 +8,26 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from lunaport.engine.interface import (
     Counters,
     EngineCounters,
+    EngineError,
     EngineStatus,
     PortalReport,
     PortalSpec,
     RefusedLogin,
     SessionReport,
 )
+from lunaport.model.address import ISCSI_PORT
 from lunaport.model.audit import AuditEntry, AuditFilter
 from lunaport.model.backup import Configuration
 from lunaport.model.block import Block
 from lunaport.model.iscsi_service import IscsiService
 from lunaport.model.portal import Portal
 from lunaport.model.target import Target
+from lunaport.model.trash import TrashedTarget
 from lunaport.model.user import Role, Token, User
 from lunaport.service import actions
 from lunaport.service.actions import Action
@@ -45,6 +48,7 @@ from lunaport.service.serving import whole_state
 from lunaport.service.sessions import close_session
 from lunaport.service.targets import create_target, delete_target, update_target
 from lunaport.service.tidy import tidy_up
+from lunaport.service.trash import restore_target
 from lunaport.service.users import (
     change_own_password,
     create_token,
@@ -57,6 +61,8 @@ from lunaport.service.volumes import VolumeReport, create_volume, delete_volume,
 from lunaport.service.watch import follow_engine, tell_action
 
 LOG = logging.getLogger(__name__)
+
+EVERYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not bound to
 
 __all__ = [
     "Counters",
@@ -75,6 +81,7 @@ _HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] 
     actions.CreateTarget: create_target,
     actions.UpdateTarget: update_target,
     actions.DeleteTarget: delete_target,
+    actions.RestoreTarget: restore_target,
     actions.CreateLun: create_lun,
     actions.UpdateLun: update_lun,
     actions.DeleteLun: delete_lun,
@@ -111,6 +118,8 @@ class Nas:
         self._context = context
         self._lock = asyncio.Lock()
         self._started = False
+        self.changes = 0
+        """Grows with every action: what was read before may have changed."""
         self.events = EventHub(f"{int(context.clock() * 1e6):x}", context.clock)
 
     async def start(self, prepare: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -136,6 +145,7 @@ class Nas:
             if not self._started:
                 raise UnavailableError
             result = cast("Result", await recorded(self._context, action, lambda: handler(self._context, action)))
+            self.changes += 1
             tell_action(self.events, action, result)
         self._context.registrar.changed()
         return result
@@ -161,6 +171,21 @@ class Nas:
         if target is None:
             raise NotFoundError("target with the id", target_id, ("id",))
         return target
+
+    async def trash(self) -> Sequence[TrashedTarget]:
+        """Deleted targets that can be restored."""
+        return await self._context.store.trashed()
+
+    async def used_bytes(self, targets: Sequence[Target]) -> list[int | None]:
+        """What the files of each target really occupy; None where that cannot be known now."""
+        places = await self._context.places()
+        paths = [places.path(lun.volume, lun.file) for target in targets for lun in target.luns]
+        try:
+            used = iter(await self._context.engine.file_usage(paths))
+        except EngineError:
+            return [None] * len(targets)
+        sums = [[next(used) for _ in target.luns] for target in targets]
+        return [None if -1 in each else sum(each) for each in sums]
 
     async def volumes(self) -> Sequence[VolumeReport]:
         """All volumes by name, with how full they are."""
@@ -228,6 +253,14 @@ class Nas:
     async def portal_groups(self) -> Collection[int]:
         """The tags of the portal groups that are configured."""
         return {portal.group for portal in await self.configured_portals()}
+
+    async def reach(self, host: str) -> tuple[str, int]:
+        """Where initiators find the NAS: its first portal, or at `host` where that listens everywhere."""
+        portals = await self.portals()
+        if not portals:
+            return host, ISCSI_PORT
+        first = portals[0]
+        return (host if first.host in EVERYWHERE else first.host), first.port
 
     async def registration(self) -> Registration:
         """What shall be registered with iSNS servers now: a portal that cannot be opened is left out."""

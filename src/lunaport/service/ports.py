@@ -70,6 +70,12 @@ class TargetStore(Protocol):
     async def trash_target(self, target_id: int, files: Mapping[str, str], now: float) -> None:
         """Take an active target off the list; `files`: LUN uuid to the file it shall be moved to."""
 
+    async def begin_restore(self, target_id: int, files: Mapping[str, str], name: str, like: Target | None) -> None:
+        """Put a trashed target down as one whose files, which lie at `files`, are still to be moved to the trash.
+
+        It is called `name`; `like`: what it gets its settings from, but for the LUNs.
+        """
+
     async def restore_target(self, target_id: int) -> Target:
         """Undo `trash_target` while no file has been moved."""
 

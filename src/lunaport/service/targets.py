@@ -37,7 +37,7 @@ async def create_target(context: Context, action: CreateTarget) -> Target:
     draft = merge_target(None, action.change, iqn_prefix=context.config.iqn_prefix, now=now)
     for lun in draft.luns:
         await context.volume(lun.volume, lun.volume_path)
-    await _check_name(context, draft.name)
+    await check_name(context, draft.name)
     await _check_room(context, draft.luns, {})
     places = await context.places()
     wanted = new_target(context, draft, now)
@@ -96,7 +96,7 @@ async def change_target(context: Context, current: Target, draft: TargetDraft) -
                 (lun.volume,),
             )
     if draft.name != current.name:
-        await _check_name(context, draft.name)
+        await check_name(context, draft.name)
     sizes = {lun.lun: lun.size_bytes for lun in current.luns}
     await _check_room(context, draft.luns, sizes)
     added = tuple(new_lun(context, wish) for wish in draft.luns if wish.lun not in stored_luns)
@@ -204,7 +204,7 @@ async def existing_target(context: Context, target_id: int) -> Target:
     return target
 
 
-async def _check_name(context: Context, name: str) -> None:
+async def check_name(context: Context, name: str) -> None:
     """The name must be free; what is left of a creation that failed is cleared away."""
     for unfinished in await context.store.in_creation():
         if unfinished.name == name:

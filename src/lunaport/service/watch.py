@@ -21,6 +21,7 @@ KINDS: Final[dict[type[actions.Action[Any]], str]] = {
     actions.CreateTarget: "target_created",
     actions.UpdateTarget: "target_changed",
     actions.DeleteTarget: "target_deleted",
+    actions.RestoreTarget: "target_restored",
     actions.CreateLun: "lun_created",
     actions.UpdateLun: "lun_changed",
     actions.DeleteLun: "lun_deleted",

@@ -5,6 +5,8 @@ own random nonce and is bound to its place (`context`), so that rows cannot be s
 hexadecimal digits and a newline.
 """
 
+import hashlib
+import hmac
 import os
 import re
 from collections.abc import Callable
@@ -27,8 +29,13 @@ class SecretBox:
     """Encrypts and decrypts short texts."""
 
     def __init__(self, key: bytes, random_bytes: RandomBytes) -> None:
+        self._key = key
         self._cipher = AESGCM(key)
         self._random_bytes = random_bytes
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of 32 bytes for `purpose`."""
+        return hmac.digest(self._key, b"lunaport " + purpose.encode(), hashlib.sha256)
 
     def __repr__(self) -> str:
         return "SecretBox()"

@@ -108,6 +108,14 @@ class SqlStore:
         """Take an active target off the list."""
         await self._database.run(lambda c: targets.trash(c, target_id, files, now))
 
+    async def begin_restore(self, target_id: int, files: Mapping[str, str], name: str, like: Target | None) -> None:
+        """Trashed, but for files that are still to be moved there."""
+        await self._database.run(lambda c: targets.begin_restore(c, self._box, target_id, files, name, like))
+
+    def derived_key(self, purpose: str) -> bytes:
+        """A key of 32 bytes for something else; it tells nothing about the NAS's own."""
+        return self._box.derive(purpose)
+
     async def restore_target(self, target_id: int) -> Target:
         """Undo `trash_target`."""
         return await self._database.run(lambda c: targets.restore(c, self._box, target_id))

@@ -225,6 +225,26 @@ def trash(connection: Connection, target_id: int, files: Mapping[str, str], now:
         connection.execute(update(LUN).where(LUN.c.uuid == uuid).values(trash_file=file))
 
 
+def begin_restore(
+    connection: Connection, box: SecretBox, target_id: int, files: Mapping[str, str], name: str, like: Target | None
+) -> None:
+    """Its files are to be moved from `files`, where they will be, to where they are now."""
+    values = {**(rows.target_values(like) if like is not None else {}), "name": name}
+    changed = connection.execute(
+        update(TARGET)
+        .where(TARGET.c.id == target_id, TARGET.c.state == TRASHED)
+        .values(**values, revision=next_revision(connection))
+    ).rowcount
+    if changed != 1:
+        raise LookupError(f"there is no target {target_id} in the trash")
+    for uuid, file in files.items():
+        connection.execute(
+            update(LUN).where(LUN.c.uuid == uuid, LUN.c.trash_file == "").values(trash_file=LUN.c.file, file=file)
+        )
+    if like is not None:
+        _put_chap(connection, box, target_id, like)
+
+
 def restore(connection: Connection, box: SecretBox, target_id: int) -> Target:
     """From trashed, with no file moved, back to active."""
     _set_state(connection, target_id, TRASHED, ACTIVE, None)

@@ -114,6 +114,10 @@ class EmbeddedEngine:
         """See `Engine.volume_usage`."""
         return (await self._expect(messages.GetVolumeUsage(path, counted), messages.Usage)).usage
 
+    async def file_usage(self, paths: Sequence[str]) -> Sequence[int]:
+        """See `Engine.file_usage`."""
+        return (await self._expect(messages.GetFileUsage(list(paths)), messages.FileUsage)).used_bytes
+
     async def create_file(self, path: str, size_bytes: int, *, key: str = "") -> None:
         """See `Engine.create_file`."""
         request = messages.CreateFile(path, size_bytes, key)

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -147,8 +148,17 @@ class ControlLine:
                 self._in_files(partial(volume.move_file, path, destination), answer)
             case messages.RemoveFile(path):
                 self._in_files(partial(volume.remove_file, path), answer)
+            case messages.GetFileUsage(paths):
+                self._file_usage(paths, answer)
             case messages.GetVolumeUsage(path, counted):
                 self._volume_usage(path, counted, answer)
+
+    def _file_usage(self, paths: list[str], answer: Answer) -> None:
+        found: list[int] = []
+        work = partial(_used_bytes, paths, found)
+        self.files.submit(
+            work, lambda error: answer(messages.FileUsage(found)) if error is None else _answer_done(answer, error)
+        )
 
     def _await_events(self, after: EventMark, answer: Answer) -> None:
         self.stop_waiting()
@@ -212,6 +222,14 @@ class ControlLine:
             self.loop.unregister(self.sock.fileno())
             self.sock.close()
             self.closed(self)
+
+
+def _used_bytes(paths: list[str], found: list[int]) -> None:
+    for path in paths:
+        try:
+            found.append(Path(path).stat().st_blocks * 512)
+        except OSError:
+            found.append(-1)
 
 
 def _create_file(path: str, size_bytes: int, key: str) -> None:

@@ -74,6 +74,10 @@ class GetVolumeUsage(msgspec.Struct, tag=True):
     counted: bool = True
 
 
+class GetFileUsage(msgspec.Struct, tag=True):
+    paths: list[str]
+
+
 class CreateFile(msgspec.Struct, tag=True):
     path: str
     size_bytes: int
@@ -153,6 +157,10 @@ class Status(msgspec.Struct, tag=True):
     status: EngineStatus
 
 
+class FileUsage(msgspec.Struct, tag=True):
+    used_bytes: list[int]
+
+
 class Usage(msgspec.Struct, tag=True):
     usage: VolumeUsage
 
@@ -172,13 +180,16 @@ RequestBody = (
     | GetStatus
     | MakeVolume
     | GetVolumeUsage
+    | GetFileUsage
     | CreateFile
     | FindFile
     | GrowFile
     | MoveFile
     | RemoveFile
 )
-ReplyBody = Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage | Found
+ReplyBody = (
+    Done | Failure | Sessions | Closed | RefusedLogins | CountersReply | Events | Status | Usage | FileUsage | Found
+)
 
 
 class Request(msgspec.Struct):

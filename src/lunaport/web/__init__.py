@@ -1,0 +1,1 @@
+"""The page: what people see at `/`, in Python with NiceGUI."""
