@@ -10,13 +10,17 @@ CODE := src tests bench
 SERVE ?=
 # What else pytest is given, e.g. make unit PYTEST='-k login -x'
 PYTEST ?=
+# Which faults are tried, e.g. make faults FAULTS='--short "the disk is full"'
+FAULTS ?=
+# For how long the API is explored.
+SCHEMATHESIS_SECONDS ?= 600
 # What is fuzzed, and for how long each.
 FUZZ ?= framing text login full_feature names scsi isns
 FUZZ_SECONDS ?= 60
 # What else the measurement of many targets and sessions is given.
 SCALE ?=
 
-.PHONY: help setup setup-dev run test unit system compiled fuzz lint format docs peers fio vm bench scale clean
+.PHONY: help setup setup-dev run test unit system compiled fuzz faults schemathesis lint format docs peers fio vm bench scale clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -49,6 +53,12 @@ compiled: setup-dev
 
 fuzz: setup-dev ## fuzzing by coverage; FUZZ_SECONDS=600 for longer, FUZZ=login for one harness
 	@set -e; for name in $(FUZZ); do $(BIN)/python -m tests.fuzz $$name $(FUZZ_SECONDS) --work $(CACHE)/fuzz; done
+
+faults: setup-dev peers ## every fault at length, and the table of docs/reliability.md; FAULTS='--short "the disk is full"' for less
+	@$(BIN)/python -m tests.faults $(FAULTS)
+
+schemathesis: setup-dev peers ## the whole API explored for SCHEMATHESIS_SECONDS (ten minutes)
+	@SCHEMATHESIS_SECONDS=$(SCHEMATHESIS_SECONDS) $(BIN)/python -m pytest tests/system/test_schema.py -s
 
 lint: setup-dev ## style, types, and who may import whom
 	$(BIN)/ruff check $(CODE)

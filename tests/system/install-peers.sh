@@ -14,6 +14,10 @@ need qemu-img qemu-utils
 need mke2fs e2fsprogs
 need qemu-system-x86_64 qemu-system-x86 seabios
 need curl curl
+need fusermount3 fuse3
+need faketime faketime
+need ip iproute2
+need systemd-analyze systemd
 need isnsd open-isns-server
 need promtool prometheus
 need chromium chromium

@@ -1,6 +1,7 @@
 """The NAS as its users have it: `lunaport serve` in a process of its own, and the NAS API through HTTP."""
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -21,6 +22,25 @@ SERVICE = "/index.php/iscsi_service/api"
 PASSWORD = "only-for-tests"
 
 Json = dict[str, Any]
+
+
+SECRET_FIELDS = {"secret", "password", "present", "passphrase"}
+SECRET_CHARS_MIN = 10
+"""What is shorter is no secret that the NAS would take, and may be in an answer by chance."""
+
+
+def secrets_in(document: object) -> Iterator[str]:
+    """Every secret in the body of a request."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            if name in SECRET_FIELDS and isinstance(value, str):
+                if len(value) >= SECRET_CHARS_MIN:
+                    yield value
+            else:
+                yield from secrets_in(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from secrets_in(value)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -76,7 +96,11 @@ class Nas:
     def __post_init__(self) -> None:
         self.port = self.port or free_port(self.hosts[0])
         self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.http_port}", auth=("admin", PASSWORD), timeout=30, trust_env=False
+            base_url=f"http://127.0.0.1:{self.http_port}",
+            auth=("admin", PASSWORD),
+            timeout=30,
+            trust_env=False,
+            event_hooks={"request": [self._remember_secrets], "response": [self._check_answer]},
         )
 
     @property
@@ -104,7 +128,7 @@ class Nas:
                 env=environment | self.settings | {"LUNAPORT_ADMIN_PASSWORD": PASSWORD},
                 start_new_session=True,
             )
-        self.wait_healthy(timeout_s=30)
+        self.wait_healthy(timeout_s=60)
 
     def healthy(self) -> bool:
         """Whether the NAS says that all of it works."""
@@ -180,6 +204,30 @@ class Nas:
         assert "did not end in time" not in text, self.log_tail()
         for secret in self.secrets_given | {PASSWORD}:
             assert secret not in text, "a secret is in the log"
+        self.check_files()
+
+    def check_files(self) -> None:
+        """No secret is in a file of the data directory; the disks themselves hold what initiators wrote."""
+        for path in self.data_dir.rglob("*"):
+            if path.parent.name in ("luns", "trash") or not path.is_file():
+                continue
+            held = path.read_bytes()
+            for secret in self.secrets_given | {PASSWORD}:
+                assert secret.encode() not in held, f"a secret is in {path.name}"
+
+    def _remember_secrets(self, request: httpx.Request) -> None:
+        with contextlib.suppress(ValueError, httpx.RequestNotRead):
+            self.secrets_given.update(secrets_in(json.loads(request.content)))
+
+    def _check_answer(self, response: httpx.Response) -> None:
+        """No answer holds a secret; the one that tells a token tells no other."""
+        if response.headers.get("content-type", "").startswith("text/event-stream"):
+            return
+        text = response.read().decode(errors="replace")
+        for secret in self.secrets_given | {PASSWORD}:
+            assert secret not in text, f"a secret is in the answer to {response.request.method} {response.request.url}"
+        if response.request.method == "POST" and response.request.url.path == "/api/v1/tokens" and response.is_success:
+            self.secrets_given.add(response.json()["token"])
 
     def destroy(self) -> None:
         """End it by force, after a test that failed or that killed it on purpose."""
@@ -191,11 +239,7 @@ class Nas:
     # The NAS API
 
     def call(self, method: str, body: object | None = None, *, path: str = SHARES) -> httpx.Response:
-        """One call, as it is answered; secrets in it are remembered for `check_log`."""
-        if isinstance(body, dict):
-            for chap in ("one-way-chap", "mutual-chap"):
-                if isinstance(part := body.get(chap), dict) and (secret := part.get("password")):
-                    self.secrets_given.add(str(secret))
+        """One call, as it is answered."""
         return self.client.request(method, path, json=body)
 
     def answer(self, method: str, body: object | None = None, *, path: str = SHARES) -> Any:

@@ -15,7 +15,7 @@ from lunaport.api.metrics import metrics_router
 from lunaport.api.nas import nas_router
 from lunaport.api.openapi import describe
 from lunaport.api.v1 import v1_router
-from lunaport.model.errors import Fault, InvalidError
+from lunaport.model.errors import DatabaseFailedError, Fault, InvalidError
 from lunaport.service.auth import Authenticator
 from lunaport.service.errors import ServiceError
 from lunaport.service.nas import Nas
@@ -24,7 +24,7 @@ _HTTP_FAULTS = {404: Fault.NOT_FOUND, 405: Fault.METHOD_NOT_ALLOWED}
 
 
 async def _on_action_error(request: Request, error: Exception) -> Response:
-    if not isinstance(error, InvalidError | ServiceError):
+    if not isinstance(error, InvalidError | ServiceError | DatabaseFailedError):
         raise error
     return answer(request.url.path, error.problems)
 
@@ -86,6 +86,7 @@ def make_api(nas: Nas) -> FastAPI:
         exception_handlers={
             InvalidError: _on_action_error,
             ServiceError: _on_action_error,
+            DatabaseFailedError: _on_action_error,
             RequestError: _on_request_error,
             HTTPException: _on_http_error,
         },

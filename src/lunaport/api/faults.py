@@ -81,6 +81,7 @@ WIRE: Final[dict[Fault, Wire]] = {
     Fault.PASSWORD_WRONG: Wire(1909, 403, 403),
     Fault.ENGINE_FAILED: Wire(2001, 500, 500),
     Fault.ENGINE_UNAVAILABLE: Wire(2002, 500, 503),
+    Fault.DATABASE_FAILED: Wire(2004, 500, 503),
     Fault.INTERNAL: Wire(2003, 500, 500),
     Fault.BACKUP_INVALID: Wire(2101, 400, 422),
     Fault.BACKUP_NEWER: Wire(2102, 400, 422),

@@ -18,9 +18,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lunaport.api.answers import RequestError, answer, refuse
+from lunaport.api.answers import NAS_PREFIX, RequestError, answer, refuse
 from lunaport.api.permissions import SAFE_METHODS, needed_role
-from lunaport.model.errors import Fault
+from lunaport.model.errors import DatabaseFailedError, Fault
 from lunaport.model.user import Actor, Role
 from lunaport.service.actor import CURRENT
 from lunaport.service.auth import Authenticator, BusyError, ThrottledError
@@ -36,6 +36,7 @@ DRAIN_BYTES_MAX: Final = 64 << 20
 DRAIN_TIMEOUT_S: Final = 5.0
 CREDENTIALS_CHARS_MAX: Final = 1024
 PUBLIC_PATHS: Final = frozenset({"/", "/favicon.ico", "/api/v1/health", "/api/v1/openapi.json", "/api/docs"})
+API_PREFIXES: Final = ("/api/", NAS_PREFIX)
 PUBLIC_PREFIX: Final = "/api/docs/"
 NOBODY: Final = Actor(user="", role=Role.VIEWER, way="none")
 """Who reads what is public."""
@@ -155,6 +156,7 @@ class Guard:
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
+        path: str = scope["path"]
 
         async def send_marked(message: Message) -> None:
             nonlocal started
@@ -164,9 +166,13 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["X-Frame-Options"] = "DENY"
+                headers["Referrer-Policy"] = "no-referrer"
+                headers["Cross-Origin-Resource-Policy"] = "same-origin"
+                if path.startswith(API_PREFIXES):
+                    # What an API answers is no page, whatever a browser takes it for.
+                    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
             await send(message)
 
-        path: str = scope["path"]
         response: Response
         try:
             headers = Headers(scope=scope)
@@ -225,6 +231,8 @@ class Guard:
                 f"too many wrong passwords; try again in {wait_s} s",
                 headers={"Retry-After": str(wait_s)},
             ) from None
+        except DatabaseFailedError as error:
+            raise RequestError(error.problems) from None
         if actor is None:
             message = (
                 "user name or password are wrong" if credentials is not None else "the token is wrong or has expired"

@@ -376,15 +376,14 @@ class LoginFailureList(Document):
 
 
 class HealthOut(Document):
-    """How the NAS is. `ok`: everything is served; `degraded`: a portal or disk is not; `unavailable`: nothing is."""
+    """How the NAS is. `ok`: all is well; `degraded`: there are problems; `unavailable`: nothing is served."""
 
     status: str
     engine: bool
     portals: int
     portals_listening: int
-    disks: int
-    disks_failed: int = Field(description="Their file cannot be opened, or nothing can be written to it any more.")
-    reservations_lost: int = Field(description="Disks that let nobody in until their reservations are replaced.")
+    database: bool = Field(description="Whether the configuration can be read and changed.")
+    problems: int = Field(description="How many there are; `/api/v1/problems` names them.")
 
 
 class ErrorOut(Document):

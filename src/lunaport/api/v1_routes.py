@@ -31,9 +31,14 @@ READING: Final = (401, 429, 500, 503)
 CHANGING: Final = (400, 401, 403, 408, 409, 413, 422, 429, 500, 503)
 
 
+_GUARDED: Final = {429, 500, 503}
+"""Whoever has to say who he is may be told one of these by the guard, whatever the route."""
+
+
 def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route."""
-    return {code: {"model": Errors, "description": _TEXTS[code]} for code in sorted(codes)}
+    all_codes = {*codes, *(_GUARDED if 401 in codes else ())}
+    return {code: {"model": Errors, "description": _TEXTS[code]} for code in sorted(all_codes)}
 
 
 def described_body(model: type[Document] | None = None, *, if_match: bool = False) -> dict[str, Any]:

@@ -286,6 +286,20 @@ class PortalReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Something that does not work now. It ends by itself, or somebody has to see to it."""
+
+    kind: str
+    """`disk`: it cannot be opened, or takes no writes any more; `disk_errors`: commands failed in the last minute;
+    `reservations`: a disk's cannot be read, so it lets nobody in; `portal`: it does not listen; `storage`: a disk's file system does not answer."""
+    subject: str
+    """The target and LUN, or the address."""
+    reason: str
+    since: float
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStatus:
     """Whether the engine serves, and what."""
 
@@ -295,12 +309,9 @@ class EngineStatus:
     targets: int = 0
     sessions: int = 0
     portals: tuple[PortalReport, ...] = ()
-    disks: int = 0
-    """LUNs that shall be served."""
-    disks_failed: int = 0
-    """Those of them that are not there, or that nothing can be written to any more after a flush failed."""
-    reservations_lost: int = 0
-    """Those that let nobody in until their persistent reservations are replaced."""
+    troubles: tuple[Trouble, ...] = ()
+    troubles_count: int = 0
+    """Of too many only some are told of, but all are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,7 @@ class Fault(StrEnum):
     THROTTLED = "throttled"
     ENGINE_FAILED = "engine_failed"
     ENGINE_UNAVAILABLE = "engine_unavailable"
+    DATABASE_FAILED = "database_failed"
     INTERNAL = "internal"
 
 
@@ -97,6 +98,15 @@ class Problem:
 
 class ModelError(Exception):
     """Base of what this package raises."""
+
+
+class DatabaseFailedError(ModelError):
+    """The configuration database cannot be used now. The message is for the administrator."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What interfaces answer."""
+        return (Problem(fault=Fault.DATABASE_FAILED, message=str(self)),)
 
 
 class InvalidError(ModelError):

@@ -25,7 +25,7 @@ from typing import Final
 from lunaport.api.app import make_app
 from lunaport.engine.interface import Engine, EngineError
 from lunaport.model.address import ISCSI_PORT, HostPort, parse_host_port
-from lunaport.model.errors import InvalidError
+from lunaport.model.errors import DatabaseFailedError, InvalidError
 from lunaport.model.name import DEFAULT_IQN_PREFIX
 from lunaport.model.user import ADMIN
 from lunaport.model.volume import DEFAULT_VOLUME
@@ -34,6 +34,7 @@ from lunaport.runtime.addresses import interface_addresses
 from lunaport.runtime.allocator import return_memory
 from lunaport.runtime.certificate import CertificateError, CertificateFiles, check_files, make_certificate, own_names
 from lunaport.runtime.isns import IsnsRegistrar
+from lunaport.runtime.notify import notify
 from lunaport.runtime.web_server import make_servers
 from lunaport.service.actions import TidyUp
 from lunaport.service.auth import Argon2Hasher, Authenticator
@@ -139,7 +140,7 @@ class Control:
         ready = asyncio.gather(*(server.ready.wait() for server, _ in servers))
         working = asyncio.create_task(self._work(ready, store, nas, authenticator))
         stopping = asyncio.create_task(self._stop.wait())
-        following = asyncio.create_task(nas.follow_engine())
+        following = asyncio.gather(nas.follow_engine(), nas.look_after_database())
         try:
             await asyncio.wait({*serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -193,7 +194,7 @@ class Control:
             await asyncio.sleep(TIDY_INTERVAL_S)
             try:
                 await nas.perform(TidyUp())
-            except ServiceError as error:
+            except (ServiceError, DatabaseFailedError) as error:
                 LOG.warning("tidying up was not possible: %s", error)
 
     async def _start_engine(self, nas: Nas, prepare: Callable[[], Awaitable[None]]) -> None:
@@ -201,9 +202,9 @@ class Control:
         while True:
             try:
                 await nas.start(prepare)
-            except EngineError as error:
+            except (EngineError, DatabaseFailedError) as error:
                 if str(error) != said:
-                    LOG.warning("waiting for the iSCSI engine: %s", error)
+                    LOG.warning("waiting before it serves: %s", error)
                     said = str(error)
                 await asyncio.sleep(ENGINE_RETRY_S)
             else:
@@ -228,6 +229,7 @@ class Control:
             LOG.info("portals are those that were set while the NAS ran; --portal does not count")
         for url in self._config.http_urls:
             _say(f"Lunaport is ready: {url}   user: {ADMIN}   iSCSI: {portals or 'off'}")
+        notify("READY=1", f"STATUS=iSCSI: {portals or 'off'}")
 
 
 def _say(line: str) -> None:

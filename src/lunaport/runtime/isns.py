@@ -22,6 +22,7 @@ from lunaport.isns.keeper import Keeper, Report, State, Surroundings
 from lunaport.isns.resolve import resolve
 from lunaport.isns.transport import Listener, Timeouts, connect
 from lunaport.model.address import HostPort
+from lunaport.model.errors import DatabaseFailedError
 from lunaport.service.registration import IsnsServerReport, RegisteredTarget, Registration
 
 LOG = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ class IsnsRegistrar:
             self._wake.clear()
             try:
                 await self.follow(await registration())
+            except DatabaseFailedError:
+                pass  # told by the store
             except Exception:  # the edge of this task: the NAS goes on, and the next look is soon
                 LOG.exception("the iSNS registration could not be brought up to date")
             with suppress(TimeoutError):

@@ -12,8 +12,10 @@ from typing import Annotated
 import typer
 
 from lunaport.cli.main import make_app
+from lunaport.runtime.doctor.command import doctor
 
 app = make_app()
+app.command()(doctor)
 
 
 @app.command()

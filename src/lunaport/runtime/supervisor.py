@@ -23,6 +23,7 @@ import structlog
 
 from lunaport.model.address import HostPort, is_loopback, parse_host_port
 from lunaport.runtime import logs
+from lunaport.runtime.notify import notify
 
 log = structlog.get_logger()
 
@@ -53,6 +54,7 @@ class Child:
     started: float = 0.0
     due: float | None = None
     pause_s: float = 0.0
+    restarts: int = 0
 
     def start(self, now: float) -> None:
         """Start it in a process group of its own: Ctrl-C is for the supervisor."""
@@ -107,6 +109,7 @@ class Supervisor:
             for child in self.children:
                 if child.due is not None and child.due <= time.monotonic() and not self.stopping:
                     self._start(child)
+        notify("STOPPING=1")
         self._stop_all(signals_read)
         signal.set_wakeup_fd(-1)
         signals_read.close()
@@ -121,10 +124,12 @@ class Supervisor:
     def _ended(self, child: Child) -> None:
         self.selector.unregister(child.pidfd)
         code = child.ended(time.monotonic())
-        if code == EXIT_CONFIGURATION:
+        if code == EXIT_CONFIGURATION and not child.restarts:
             self.stopping = True
             self.exit_code = EXIT_CONFIGURATION
         else:
+            # What worked once goes on being tried: while control cannot start, the disks are served all the same.
+            child.restarts += 1
             log.error("process ended and is started again", process=child.name, exit_code=code)
 
     def _timeout_s(self) -> float | None:

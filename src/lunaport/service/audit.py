@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from lunaport.model.audit import AuditEntry, Outcome, differences, masked, without_nothing
 from lunaport.model.block import Block
 from lunaport.model.document import ApplyReport
-from lunaport.model.errors import InvalidError
+from lunaport.model.errors import DatabaseFailedError, InvalidError
 from lunaport.model.portal import Portal, parse_address
 from lunaport.model.target import Target
 from lunaport.model.user import Token, User
@@ -136,11 +136,16 @@ async def recorded(context: Context, action: Action[Result], run: Callable[[], A
     async def end(outcome: Outcome, subject: str, changes: Mapping[str, object], error: str) -> None:
         try:
             await context.store.end_audit(entry_id, outcome, subject=subject, changes=changes, error=error)
+        except DatabaseFailedError as error:
+            LOG.warning("audit entry %d cannot be ended: %s", entry_id, error)
         except Exception:  # the action itself has ended, and that is what the caller has to be told
             LOG.exception("audit entry %d cannot be ended", entry_id)
 
     try:
         result = await run()
+    except DatabaseFailedError as error:
+        await end(Outcome.FAILED, entry.subject, {}, str(error))
+        raise
     except (InvalidError, ServiceError) as error:
         await end(Outcome.REFUSED, entry.subject, {}, str(error))
         raise

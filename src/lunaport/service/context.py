@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from lunaport.engine.interface import Engine, EngineError, EngineUnavailableError, PortalError, StorageError
 from lunaport.model.address import HostPort
-from lunaport.model.errors import Fault, InvalidError, Path, invalid
+from lunaport.model.errors import DatabaseFailedError, Fault, InvalidError, Path, invalid
 from lunaport.model.name import DEFAULT_IQN_PREFIX
 from lunaport.model.volume import DEFAULT_VOLUME, Volume
 from lunaport.service.auth import Argon2Hasher, Hasher
@@ -77,8 +77,8 @@ class Context:
 class Undo:
     """Runs the steps pushed into it, the last first, when its block ends in an exception.
 
-    A cancelled task counts as a crash: nothing runs, and the next start tidies up. A step that the engine refuses ends
-    the undoing; what is left stands in the database as unfinished and is tidied up later.
+    A cancelled task counts as a crash: nothing runs, and the next start tidies up. A step that the engine or the
+    database refuses ends the undoing; what is left stands in the database as unfinished and is tidied up later.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class Undo:
         for step in reversed(self._steps):
             try:
                 await step()
-            except EngineError as refused:
+            except (EngineError, DatabaseFailedError) as refused:
                 LOG.warning("undo stopped: %s", refused)
                 return
 

@@ -43,6 +43,7 @@ from lunaport.service.events import EventHub
 from lunaport.service.iscsi_service import update_service
 from lunaport.service.luns import create_lun, delete_lun, update_lun
 from lunaport.service.portals import put_portal, remove_portal, reset_portals, set_portals
+from lunaport.service.problems import Problems, find_problems, watch_database
 from lunaport.service.registration import IsnsServerReport, RegisteredTarget, Registration
 from lunaport.service.serving import whole_state
 from lunaport.service.sessions import close_session
@@ -71,6 +72,7 @@ __all__ = [
     "IsnsServerReport",
     "Nas",
     "PortalReport",
+    "Problems",
     "RefusedLogin",
     "SessionReport",
 ]
@@ -118,6 +120,7 @@ class Nas:
         self._context = context
         self._lock = asyncio.Lock()
         self._started = False
+        self._problems_since: dict[str, float] = {}
         self.changes = 0
         """Grows with every action: what was read before may have changed."""
         self.events = EventHub(f"{int(context.clock() * 1e6):x}", context.clock)
@@ -312,6 +315,16 @@ class Nas:
     async def blocks(self) -> Sequence[Block]:
         """The initiators that are blocked now, by name."""
         return await standing_blocks(self._context)
+
+    async def problems(self) -> Problems:
+        """What does not work now."""
+        return await find_problems(
+            self._context, await self.engine_status(), self._problems_since, started=self._started
+        )
+
+    async def look_after_database(self) -> None:
+        """See whether the database is whole, for ever; its failures and their end are told as events."""
+        await watch_database(self._context, self.events)
 
     async def engine_status(self) -> EngineStatus:
         """The engine now."""

@@ -192,6 +192,16 @@ class AuditStore(Protocol):
         """Drop the entries of before a time; returns how many."""
 
 
+class Usable(Protocol):
+    """Whether the database works. Where it does not, every other method raises `model.errors.DatabaseFailedError`."""
+
+    async def failure(self) -> str:
+        """Why a transaction failed since the last check; empty when none did."""
+
+    async def check(self) -> None:
+        """See whether a transaction can begin, and whether what is stored is whole. Raises DatabaseFailedError."""
+
+
 class BackupStore(Protocol):
     """The configuration as a whole."""
 
@@ -214,5 +224,5 @@ class BackupStore(Protocol):
         """
 
 
-class Store(TargetStore, VolumeStore, ServiceStore, UserStore, AuditStore, BackupStore, Protocol):
+class Store(TargetStore, VolumeStore, ServiceStore, UserStore, AuditStore, BackupStore, Usable, Protocol):
     """The whole configuration database."""

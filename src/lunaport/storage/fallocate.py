@@ -4,6 +4,7 @@ Errors are OSError, as `os` would raise them. Linux only, as the data path is.
 """
 
 import ctypes
+import errno
 import os
 
 _KEEP_SIZE = 0x01
@@ -50,3 +51,14 @@ def _fallocate(fd: int, mode: int, offset: int, length: int) -> None:
 def _error() -> OSError:
     number = ctypes.get_errno()
     return OSError(number, os.strerror(number))
+
+
+def can_punch(fd: int, size_bytes: int) -> bool:
+    """Whether the file system can make holes; asked behind the end of the file, where nothing is lost by trying."""
+    try:
+        punch_hole(fd, size_bytes, 4096)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.ENOSYS):
+            return False
+        raise
+    return True

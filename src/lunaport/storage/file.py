@@ -4,8 +4,9 @@ The page cache is the LUN's volatile write cache: a write is in it when `write_n
 after `flush`. Holes read as zeros and take no space. One process serves a file at a time (flock).
 
 Invariant: after one failed fdatasync no later write or flush succeeds. The kernel marks the pages it could not write
-as clean and says so once, so a flush that succeeded after that would vouch for data that is gone. Reads still work:
-what is left can be rescued. Opening the file again (after a check) ends that state.
+as clean and says so once, so a flush that succeeded after that would vouch for data that is gone. The same holds once
+the file was found cut, removed or replaced: what is written to it then is written to nowhere. Reads still work: what is
+left can be rescued. Opening the file again (after a check) ends that state.
 
 It does not validate requests (the SCSI edge does), knows nothing of block sizes, and starts no thread.
 """
@@ -20,7 +21,8 @@ from collections.abc import Callable, Sequence
 from lunaport.blockdev.device import BlockDevice, Buffer, DeviceError, DeviceFault, Extent, Space
 from lunaport.storage import attributes, intent
 from lunaport.storage.errors import StorageError, storage_error
-from lunaport.storage.fallocate import is_in_memory, punch_hole, zero_range
+from lunaport.storage.fallocate import can_punch, is_in_memory, punch_hole, zero_range
+from lunaport.storage.health import Errors, displaced, harm
 from lunaport.storage.reopen import reopen_for_writing
 
 EXTENTS_MAX = 4096
@@ -79,7 +81,7 @@ def open_file(
             fd,
             path=path,
             size_bytes=status.st_size if size_bytes is None else size_bytes,
-            can_unmap=not read_only and _can_punch(fd, status.st_size),
+            can_unmap=not read_only and can_punch(fd, status.st_size),
             in_memory=is_in_memory(fd),
             clock=clock,
         )
@@ -92,17 +94,6 @@ def open_file(
     except StorageError:
         os.close(fd)
         raise
-
-
-def _can_punch(fd: int, size_bytes: int) -> bool:
-    """Whether the file system can make holes; asked behind the end of the file, where nothing is lost by trying."""
-    try:
-        punch_hole(fd, size_bytes, 4096)
-    except OSError as error:
-        if error.errno in (errno.EOPNOTSUPP, errno.ENOSYS):
-            return False
-        raise
-    return True
 
 
 class FileDevice:
@@ -126,7 +117,8 @@ class FileDevice:
         self._flush_lock = threading.Lock()
         self._flushes_started = 0
         self._flushes_done = 0
-        self._flush_failure: str | None = None
+        self._failure = ""
+        self.errors = Errors()
 
     @property
     def size_bytes(self) -> int:
@@ -148,16 +140,16 @@ class FileDevice:
                 os.ftruncate(self._fd, size_bytes)
             os.fsync(self._fd)
         except OSError as error:
-            raise _write_error(error) from error
+            raise self._write_error(error) from error
         self._size_bytes = size_bytes
 
     def reopen_for_writing(self) -> None:
         """Let who writes to the device write to the file, which was opened for reading. Blocks. Raises DeviceError."""
         try:
             reopen_for_writing(self._fd, self._path)
-            self._can_unmap = _can_punch(self._fd, os.fstat(self._fd).st_size)
+            self._can_unmap = can_punch(self._fd, os.fstat(self._fd).st_size)
         except OSError as error:
-            raise _write_error(error) from error
+            raise self._write_error(error) from error
 
     def read_now(self, offset: int, buffers: Sequence[Buffer]) -> int:
         # The flags are 0 for a file in memory, where RWF_NOWAIT is refused and nothing waits anyway. Any other file
@@ -172,7 +164,7 @@ class FileDevice:
             if error.errno == errno.EOPNOTSUPP:
                 self._can_read_now = False
                 return 0
-            raise _read_error(error) from error
+            raise self._read_error(error) from error
 
     def read(self, offset: int, buffers: Sequence[Buffer]) -> None:
         views = list(buffers)
@@ -181,9 +173,10 @@ class FileDevice:
             try:
                 moved = os.preadv(self._fd, views[:IOV_MAX], position)
             except OSError as error:
-                raise _read_error(error) from error
+                raise self._read_error(error) from error
             if moved == 0 and any(map(len, views)):
-                raise DeviceError(DeviceFault.MEDIUM_READ, f"the file ends before byte {position}")
+                self.check()
+                raise self._error(DeviceFault.MEDIUM_READ, f"the file ends before byte {position}")
             position += moved
             views = _after(views, moved)
 
@@ -192,8 +185,8 @@ class FileDevice:
         # small writes fast, so they are done inline. They can wait in two cases, and both are kept off the event loop:
         # a page that is written in part and is not in the cache has to be read first (asked for beforehand), and a
         # writer that dirties pages faster than the disk takes them is put to sleep by the kernel (noticed afterwards).
-        if self._flush_failure is not None:
-            raise DeviceError(DeviceFault.FLUSH_FAILED, self._flush_failure)
+        if self._failure:
+            raise DeviceError(DeviceFault.FLUSH_FAILED, self._failure)
         started = self._clock()
         if started < self._inline_from:
             return 0
@@ -203,7 +196,7 @@ class FileDevice:
         try:
             written = os.pwritev(self._fd, buffers, offset)
         except OSError as error:
-            raise _write_error(error) from error
+            raise self._write_error(error) from error
         ended = self._clock()
         if ended - started > SLOW_WRITE_S:
             self._inline_from = ended + BACK_OFF_S
@@ -217,7 +210,7 @@ class FileDevice:
             try:
                 moved = os.pwritev(self._fd, views[:IOV_MAX], position)
             except OSError as error:
-                raise _write_error(error) from error
+                raise self._write_error(error) from error
             position += moved
             views = _after(views, moved)
 
@@ -232,7 +225,7 @@ class FileDevice:
                 self.write(offset, [data])
                 self._intent.mark_done()
             except OSError as error:
-                raise _write_error(error) from error
+                raise self._write_error(error) from error
 
     def flush(self) -> None:
         # One fdatasync at a time: of two that run together one alone would be told of a failure. Whoever waited while
@@ -247,9 +240,11 @@ class FileDevice:
             try:
                 os.fdatasync(self._fd)
                 self._intent.settle(done)
+                self._failure = self._failure or harm(self._fd, self._size_bytes)
             except OSError as error:
-                self._flush_failure = os.strerror(error.errno or errno.EIO)
-                raise DeviceError(DeviceFault.FLUSH_FAILED, self._flush_failure) from error
+                self._failure = os.strerror(error.errno or errno.EIO)
+                raise self._error(DeviceFault.FLUSH_FAILED, self._failure) from error
+            self._refuse_after_failed_flush()
             self._flushes_done = self._flushes_started
 
     def unmap(self, offset: int, length: int) -> None:
@@ -260,7 +255,7 @@ class FileDevice:
             punch_hole(self._fd, offset, length)
         except OSError as error:
             if error.errno != errno.EOPNOTSUPP:
-                raise _write_error(error) from error
+                raise self._write_error(error) from error
             self._write_zeros(offset, length)
 
     def write_zeroes(self, offset: int, length: int) -> None:
@@ -272,7 +267,7 @@ class FileDevice:
                 zero_range(self._fd, offset, length)
             except OSError as error:
                 if error.errno != errno.EOPNOTSUPP:
-                    raise _write_error(error) from error
+                    raise self._write_error(error) from error
                 self._can_zero = False
             else:
                 return
@@ -290,9 +285,9 @@ class FileDevice:
             except OSError as error:
                 if error.errno in _CANNOT_COPY:
                     return False
-                raise _write_error(error) from error
+                raise self._write_error(error) from error
             if moved == 0:
-                raise DeviceError(DeviceFault.MEDIUM_READ, f"the file ends before byte {source_offset + done}")
+                raise self._error(DeviceFault.MEDIUM_READ, f"the file ends before byte {source_offset + done}")
             done += moved
         return True
 
@@ -317,7 +312,7 @@ class FileDevice:
         try:
             system, status = os.fstatvfs(self._fd), os.fstat(self._fd)
         except OSError as error:
-            raise _read_error(error) from error
+            raise self._read_error(error) from error
         return Space(
             used_bytes=status.st_blocks * _STAT_BLOCK_BYTES,
             free_bytes=system.f_bavail * system.f_frsize,
@@ -337,14 +332,14 @@ class FileDevice:
         try:
             return attributes.read(self._fd) if attributes.can_keep(self._fd) else None
         except OSError as error:
-            raise _read_error(error) from error
+            raise self._read_error(error) from error
 
     def keep(self, value: bytes) -> None:
         """Keep a few bytes with the file, durably. Blocks. Raises DeviceError."""
         try:
             attributes.write(self._fd, value)
         except OSError as error:
-            raise _write_error(error) from error
+            raise self._write_error(error) from error
 
     def _edges_cached(self, offset: int, end: int) -> bool:
         """Whether the pages that the range covers only in part are in the page cache."""
@@ -359,11 +354,37 @@ class FileDevice:
     @property
     def failure(self) -> str:
         """Why nothing can be written any more; empty while all is well."""
-        return self._flush_failure or ""
+        return self._failure
+
+    def check(self) -> None:
+        """Look whether the file is still whole and in its place. Blocks; what is found is in `failure`."""
+        fd = self._fd
+        if fd < 0 or self._failure:
+            return
+        try:
+            found = harm(fd, self._size_bytes) or displaced(fd, self._path)
+        except OSError as error:
+            # A file system may be out of reach for a while; that alone is no reason to give the disk up.
+            self._read_error(error)
+            return
+        if self._fd == fd:
+            self._failure = self._failure or found
 
     def _refuse_after_failed_flush(self) -> None:
-        if self._flush_failure is not None:
-            raise DeviceError(DeviceFault.FLUSH_FAILED, self._flush_failure)
+        if self._failure:
+            raise DeviceError(DeviceFault.FLUSH_FAILED, self._failure)
+
+    def _error(self, fault: DeviceFault, detail: str) -> DeviceError:
+        self.errors.note(fault, detail)
+        return DeviceError(fault, detail)
+
+    def _read_error(self, error: OSError) -> DeviceError:
+        number = error.errno or errno.EIO
+        return self._error(_FAULTS.get(number, DeviceFault.MEDIUM_READ), os.strerror(number))
+
+    def _write_error(self, error: OSError) -> DeviceError:
+        number = error.errno or errno.EIO
+        return self._error(_FAULTS.get(number, DeviceFault.MEDIUM_WRITE), os.strerror(number))
 
     def _write_zeros(self, offset: int, length: int) -> None:
         position, end = offset, offset + length
@@ -379,7 +400,7 @@ class FileDevice:
         except OSError as error:
             if error.errno == errno.ENXIO:  # no data behind `position`
                 return end
-            raise _read_error(error) from error
+            raise self._read_error(error) from error
 
 
 def _after(views: list[Buffer], moved: int) -> list[Buffer]:
@@ -389,13 +410,3 @@ def _after(views: list[Buffer], moved: int) -> list[Buffer]:
             return [view[moved:], *views[index + 1 :]]
         moved -= len(view)
     return []
-
-
-def _read_error(error: OSError) -> DeviceError:
-    fault = _FAULTS.get(error.errno or 0, DeviceFault.MEDIUM_READ)
-    return DeviceError(fault, os.strerror(error.errno or errno.EIO))
-
-
-def _write_error(error: OSError) -> DeviceError:
-    fault = _FAULTS.get(error.errno or 0, DeviceFault.MEDIUM_WRITE)
-    return DeviceError(fault, os.strerror(error.errno or errno.EIO))

@@ -6,17 +6,53 @@ single connection. Every transaction takes the write lock at once (BEGIN IMMEDIA
 """
 
 import asyncio
+import logging
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, update
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
+from lunaport.store.errors import DatabaseUnusableError
 from lunaport.store.opening import connect as connect
 from lunaport.store.opening import open_engine
+from lunaport.store.tables import REVISION
+
+LOG = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+
+def _check(connection: Connection) -> None:
+    faults = connection.exec_driver_sql("PRAGMA quick_check(1)").scalars().all()
+    if faults != ["ok"]:
+        raise DatabaseError("quick_check", None, sqlite3.DatabaseError(f"database is damaged: {faults[0]}"))
+
+
+def _check_written(connection: Connection) -> None:
+    _check(connection)
+    connection.execute(update(REVISION).values(value=REVISION.c.value))
+
+
+def _in_words(failure: str) -> str:
+    helps = {
+        "full": "make room on its disk",
+        "readonly": "make the file and its folder writable",
+        "locked": "another process holds it; try again when it lets go",
+        "malformed": "put it back from a backup",
+        "damaged": "put it back from a backup",
+        "not a database": "put it back from a backup",
+        "missing": "put it back from a backup",
+    }
+    help_ = next((text for word, text in helps.items() if word in failure), "look at its disk")
+    return f"the configuration database cannot be used ({failure}); {help_}. Disks go on being served"
+
+
+_PASSING: Final = ("locked", "busy", "full")
+"""In failures that are over as soon as somebody else lets go, or makes room."""
 
 
 class Database:
@@ -26,14 +62,53 @@ class Database:
         self._engine = engine
         self._thread = thread
         self._is_open = True
+        self._failure = ""
+
+    @property
+    def failure(self) -> str:
+        """Why a transaction failed since the last check; empty when none did."""
+        return self._failure
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in a transaction of its own: committed and durable when this returns, undone when it raises."""
+        """Run `work` in a transaction of its own: committed and durable when this returns, undone when it raises.
+
+        Raises DatabaseUnusableError when the database is at fault.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
 
     def _run(self, work: Callable[[Connection], Any]) -> Any:
-        with self._engine.begin() as connection:
-            return work(connection)
+        try:
+            self._check_there()
+            with self._engine.begin() as connection:
+                result = work(connection)
+        except IntegrityError:
+            raise
+        except (DatabaseError, sqlite3.Error) as error:  # the latter from settings of a new connection
+            failure = str(error.orig if isinstance(error, DatabaseError) else error)
+            if self._failure != failure:
+                LOG.error("the configuration database cannot be used: %s", failure)
+            self._failure = failure
+            if not any(word in failure for word in _PASSING):
+                # What SQLite remembers of the file may be what is wrong by now: the next transaction reads it anew.
+                self._engine.dispose()
+            raise DatabaseUnusableError(_in_words(failure)) from error
+        return result
+
+    def _check_there(self) -> None:
+        """A file that is gone must not become a new, empty one."""
+        path = self._engine.url.database
+        if path and self._failure and not Path(path).exists():
+            raise sqlite3.OperationalError("the file is missing")
+
+    async def check(self) -> None:
+        """See whether the file is whole, and after a failure whether it can be written: that alone ends a failure.
+
+        Raises DatabaseUnusableError.
+        """
+        await self.run(_check_written if self._failure else _check)
+        if self._failure:
+            LOG.info("the configuration database can be used again")
+        self._failure = ""
 
     async def close(self) -> None:
         """Close the file; the thread ends. May be repeated."""

@@ -5,8 +5,11 @@ StoreError
  ├─ DatabaseNewerError    a later version of the program wrote it
  ├─ DatabaseBusyError     another process holds it
  ├─ KeyMissingError       the database is there, the key of its secrets is not
- └─ KeyWrongError         the key is not the one of this database
+ ├─ KeyWrongError         the key is not the one of this database
+ └─ DatabaseUnusableError it was opened, and a transaction failed: the use cases see it as the model's error
 """
+
+from lunaport.model.errors import DatabaseFailedError
 
 
 class StoreError(Exception):
@@ -31,3 +34,7 @@ class KeyMissingError(StoreError):
 
 class KeyWrongError(StoreError):
     """The key is not the one of this database."""
+
+
+class DatabaseUnusableError(StoreError, DatabaseFailedError):
+    """A transaction failed for the database's sake; it was undone."""

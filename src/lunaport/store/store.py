@@ -51,6 +51,14 @@ class SqlStore:
         """Close the database."""
         await self._database.close()
 
+    async def failure(self) -> str:
+        """Why a transaction failed since the last check; empty when none did."""
+        return self._database.failure
+
+    async def check(self) -> None:
+        """See whether the database can be used. Raises DatabaseUnusableError."""
+        await self._database.check()
+
     async def targets(
         self, *, after_id: int = 0, count_max: int | None = None, name: str | None = None
     ) -> Sequence[Target]:

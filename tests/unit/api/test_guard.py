@@ -61,6 +61,16 @@ async def test_answers_are_not_kept(client: httpx.AsyncClient) -> None:
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
+async def test_no_answer_is_a_page_of_somebody_else(client: httpx.AsyncClient, stranger: httpx.AsyncClient) -> None:
+    for response in (await client.get(SHARES), await stranger.get(TARGETS), await client.get("/api/v1/nothing")):
+        assert response.headers["X-Frame-Options"] == "DENY"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert response.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert "Access-Control-Allow-Origin" not in response.headers
+        assert "Server" not in response.headers
+
+
 @pytest.mark.parametrize(
     ("origin", "status"), [("http://nas", 200), ("http://evil.example", 403), ("null", 403), ("http://[", 403)]
 )

@@ -30,6 +30,17 @@ async def document(stranger: httpx.AsyncClient) -> dict[str, Any]:
     return described
 
 
+async def test_every_route_says_what_its_guard_may_answer(document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        for verb, operation in operations.items():
+            if path == "/api/v1/health":
+                continue
+            wanted = {"401", "500"} if path.startswith("/index.php") else {"401", "429", "500", "503"}
+            if verb != "get":
+                wanted |= {"403"}
+            assert wanted <= operation["responses"].keys(), (verb, path, wanted - operation["responses"].keys())
+
+
 async def test_every_route_is_there(document: dict[str, Any]) -> None:
     verbs = {path: set(operations) for path, operations in document["paths"].items()}
     assert verbs == {
@@ -67,6 +78,7 @@ async def test_every_route_is_there(document: dict[str, Any]) -> None:
         "/api/v1/blocks/{initiator}": {"put", "delete"},
         "/api/v1/events": {"get"},
         "/api/v1/health": {"get"},
+        "/api/v1/problems": {"get"},
     }
 
 

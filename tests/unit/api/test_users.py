@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -167,6 +169,23 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for path, verbs in document["paths"].items():
         for verb in verbs:
             yield verb.upper(), path.replace("{target_id}", "77").replace("{token_id}", "77").replace("{name}", "zz")
+
+
+def table() -> dict[tuple[str, str], Role]:
+    """docs/security.md: which route needs which role."""
+    page = (Path(__file__).parents[3] / "docs" / "security.md").read_text()
+    rows = re.findall(r"^\| `(\w+) (\S+)` \| `?(\w+)`? \|$", page, re.MULTILINE)
+    return {(verb, path): Role(role) for verb, path, role in rows if role != "nobody"}
+
+
+async def test_no_route_is_left_out_of_the_table(stranger: httpx.AsyncClient) -> None:
+    document = (await stranger.get("/api/v1/openapi.json")).json()
+    every = {
+        (verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs if path != "/api/v1/health"
+    }
+    wanted = table()
+    assert wanted.keys() == every, f"docs/security.md: {sorted(wanted.keys() ^ every)}"
+    assert {key: needed_role(*key) for key in every} == wanted
 
 
 async def test_every_route_with_every_role_and_with_none(

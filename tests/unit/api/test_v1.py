@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from lunaport.api.v1_words import make_cursor, parse_cursor
-from lunaport.engine.interface import EngineUnavailableError, StorageError
+from lunaport.engine.interface import EngineUnavailableError, StorageError, Trouble
+from lunaport.model.errors import DatabaseFailedError
 from lunaport.model.lun import LunKind
 from lunaport.service.registration import IsnsServerReport
 from tests.unit.api.http import NAME, TARGETS, Json, v1_errors
@@ -337,24 +338,43 @@ async def test_sessions(client: httpx.AsyncClient, stand: Stand) -> None:
 async def test_health(stranger: httpx.AsyncClient, stand: Stand) -> None:
     response = await stranger.get("/api/v1/health")
     assert response.status_code == 200
-    well = {
-        "status": "ok",
-        "engine": True,
-        "portals": 2,
-        "portals_listening": 2,
-        "disks": 0,
-        "disks_failed": 0,
-        "reservations_lost": 0,
-    }
+    well = {"status": "ok", "engine": True, "portals": 2, "portals_listening": 2, "database": True, "problems": 0}
     assert response.json() == well
-    for trouble in ("disks_failed", "reservations_lost"):
-        stand.engine.troubles = {"disks": 3, trouble: 1}
-        answer = (await stranger.get("/api/v1/health")).json()
-        assert answer == well | {"status": "degraded", "disks": 3, trouble: 1}
-    stand.engine.troubles = {}
+    stand.engine.troubles = (Trouble(kind="disk", subject="a LUN 0", reason="the file was removed", since=5.0),)
+    response = await stranger.get("/api/v1/health")
+    assert (response.status_code, response.json()) == (200, well | {"status": "degraded", "problems": 1})
     stand.engine.available = False
     response = await stranger.get("/api/v1/health")
     assert (response.status_code, response.json()["status"]) == (503, "unavailable")
+
+
+async def test_problems_are_named_to_who_may_know(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, stand: Stand
+) -> None:
+    assert (await client.get("/api/v1/problems")).json() == {"items": [], "count": 0}
+    stand.engine.troubles = (Trouble(kind="disk", subject="a LUN 0", reason="the file was removed", since=0.0),)
+    assert (await client.get("/api/v1/problems")).json() == {
+        "items": [
+            {"kind": "disk", "subject": "a LUN 0", "reason": "the file was removed", "since": "1970-01-01T00:00:00Z"}
+        ],
+        "count": 1,
+    }
+    assert (await stranger.get("/api/v1/problems")).status_code == 401
+
+
+async def test_a_database_that_fails_is_told_as_such(
+    client: httpx.AsyncClient, stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise DatabaseFailedError("it is full; make room")
+
+    monkeypatch.setattr(stand.store, "begin_audit", fail)
+    response = await client.post(TARGETS, json={"name": "a", "luns": [{"size_bytes": 512}]})
+    assert (response.status_code, v1_errors(response)[0]["code"]) == (503, "database_failed")
+    assert v1_errors(response)[0]["message"] == "it is full; make room"
+    monkeypatch.setattr(stand.store, "user", fail)
+    response = await client.get(TARGETS, auth=("somebody", "else"))
+    assert (response.status_code, v1_errors(response)[0]["code"]) == (503, "database_failed")
 
 
 @pytest.mark.parametrize(

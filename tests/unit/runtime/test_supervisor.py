@@ -87,6 +87,29 @@ def test_a_child_that_cannot_work_ends_the_nas(tmp_path: Path) -> None:
     assert other.process is None
 
 
+def test_a_child_that_worked_once_is_tried_again_however_hopeless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control cannot open its database after it was killed: the disks go on being served."""
+    monkeypatch.setattr(supervisor, "RESTART_PAUSE_S_MAX", 0.05)
+    mark = tmp_path / "mark"
+    code = (
+        f"import os; {append_line(mark)}; os.kill(os.getpid(), 9) if open({str(mark)!r}).read() == 'started\\n' else 0"
+    )
+    child = Child("control", python(f"{code}; raise SystemExit({EXIT_CONFIGURATION})"), [])
+    other = Child("data", python("import time; time.sleep(60)"), [])
+    alive: list[bool] = []
+
+    def stop() -> None:
+        alive.append(other.process is not None)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stopper = when(lambda: lines(mark) == 4, stop)
+    assert Supervisor([child, other]).run() == 0
+    stopper.join()
+    assert alive == [True]
+
+
 def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "STOP_TIMEOUT_S", 0.2)
     mark = tmp_path / "mark"

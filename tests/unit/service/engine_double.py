@@ -26,6 +26,7 @@ from lunaport.engine.interface import (
     SessionReport,
     StorageError,
     TargetSpec,
+    Trouble,
     VolumeUsage,
 )
 
@@ -88,8 +89,7 @@ class EngineDouble:
     blocks: tuple[BlockSpec, ...] = ()
     total_bytes: int = TOTAL_BYTES
     available: bool = True
-    troubles: dict[str, int] = field(default_factory=dict)
-    """More of what the status says."""
+    troubles: tuple[Trouble, ...] = ()
     changes: list[Change] = field(default_factory=list)
     partly: bool = False
     """A LUN whose file is missing is left out, as the real engine does at its start."""
@@ -177,10 +177,10 @@ class EngineDouble:
         return EngineStatus(
             available=self.available,
             targets=len(self.targets),
+            troubles=self.troubles,
             portals=tuple(
                 PortalReport(host=each.host, port=each.port, group=each.group, listening=True) for each in self.portals
             ),
-            **self.troubles,
         )
 
     async def make_volume(self, path: str) -> None:

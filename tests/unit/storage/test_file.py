@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lunaport.blockdev.device import BlockDevice, DeviceError, DeviceFault, Extent
 from lunaport.blockdev.memory import MemoryDevice
+from lunaport.storage import fallocate
 from lunaport.storage import file as module
 from lunaport.storage.errors import StorageError
 from lunaport.storage.file import BACK_OFF_S, EXTENTS_MAX, IOV_MAX, SLOW_WRITE_S, FileDevice, open_file
@@ -101,7 +102,7 @@ def test_open_refuses(tmp_path: Path, path: Path, clock: Clock) -> None:
 
 
 def test_open_closes_what_it_cannot_use(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "punch_hole", failing(errno.EIO))
+    monkeypatch.setattr(fallocate, "punch_hole", failing(errno.EIO))
     with pytest.raises(StorageError) as raised:
         open_file(str(path), clock)
     assert raised.value.fault == "i/o"
@@ -111,6 +112,7 @@ def test_open_closes_what_it_cannot_use(path: Path, clock: Clock, monkeypatch: p
 
 def test_file_system_without_holes(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "punch_hole", failing(errno.EOPNOTSUPP))
+    monkeypatch.setattr(fallocate, "punch_hole", failing(errno.EOPNOTSUPP))
     monkeypatch.setattr(module, "zero_range", failing(errno.EOPNOTSUPP))
     device = open_file(str(path), clock)
     assert not device.can_unmap
@@ -491,3 +493,75 @@ def test_nothing_is_copied_to_a_file_that_failed_to_flush(device: FileDevice, mo
     with pytest.raises(DeviceError) as caught:
         device.copy_from(device, 0, 4096, 4096)
     assert caught.value.fault is DeviceFault.FLUSH_FAILED
+
+
+# What somebody does to the file while it is served
+
+
+def spoil_by_cutting(path: Path) -> None:
+    os.truncate(path, SIZE // 2)
+
+
+def spoil_by_removing(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [(spoil_by_cutting, f"the file was cut: it has {SIZE // 2} bytes"), (spoil_by_removing, "the file was removed")],
+)
+def test_a_flush_does_not_vouch_for_a_spoiled_file(
+    device: FileDevice, path: Path, spoil: Callable[[Path], None], reason: str
+) -> None:
+    device.write(0, [view(b"before" * 100)])
+    device.flush()
+    spoil(path)
+    device.write(0, [view(b"behind" * 100)])
+    with pytest.raises(DeviceError) as raised:
+        device.flush()
+    assert raised.value.fault is DeviceFault.FLUSH_FAILED
+    assert device.failure.startswith(reason)
+    for write in (lambda: device.write_now(0, [view(b"x" * 512)]), lambda: device.write(0, [view(b"x" * 512)])):
+        with pytest.raises(DeviceError, match="flush failed"):
+            write()
+    assert read(device, 0, 6) == b"behind", "what is left can be rescued"
+
+
+def test_a_check_finds_what_was_done_to_the_file(device: FileDevice, path: Path) -> None:
+    device.check()
+    assert device.failure == ""
+    path.rename(path.with_name("moved"))
+    device.check()
+    assert device.failure == "the file is no longer at its place"
+
+
+def test_a_check_finds_another_file_in_its_place(device: FileDevice, path: Path) -> None:
+    path.rename(path.with_name("moved"))
+    path.write_bytes(bytes(SIZE))
+    device.check()
+    assert device.failure == "the file is no longer at its place"
+
+
+def test_a_file_system_out_of_reach_is_no_reason_to_give_up(
+    device: FileDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "displaced", failing(errno.ESTALE))
+    device.check()
+    assert device.failure == ""
+    assert device.errors.tallies()[DeviceFault.GONE].count == 1
+
+
+def test_a_read_behind_a_cut_says_so(device: FileDevice, path: Path) -> None:
+    os.truncate(path, 4096)
+    with pytest.raises(DeviceError, match="the file ends before byte"):
+        read(device, 8192, 512)
+    assert device.failure.startswith("the file was cut")
+
+
+def test_errors_are_counted(device: FileDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "pwritev", failing(errno.ENOSPC))
+    for _ in range(3):
+        with pytest.raises(DeviceError):
+            device.write_now(0, [view(b"x" * 4096)])
+    tally = device.errors.tallies()[DeviceFault.NO_SPACE]
+    assert (tally.count, tally.detail) == (3, "No space left on device")

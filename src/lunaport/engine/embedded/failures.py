@@ -1,24 +1,70 @@
-"""What fails and what works again, as events: portals that cannot be opened, disks that are not there or broken,
-reservations that are lost.
+"""What fails and what works again: portals that cannot be opened, disks that are not there or broken, failing commands.
+
+Told twice: as events when it begins and when it ends, and as troubles for who asks how it is now. What was taken away
+on purpose has not come to work again: nothing is said.
 """
 
+import time
+from collections.abc import Callable
+from typing import Final
+
+from lunaport.blockdev.device import DeviceFault
 from lunaport.engine.embedded.addresses import format_address
 from lunaport.engine.embedded.journal import Journal
 from lunaport.engine.embedded.portals import Portals
 from lunaport.engine.embedded.targets import TargetTable
+from lunaport.engine.interface import Trouble
+
+QUIET_S: Final = 60.0
+"""Errors of a disk are over when none came for so long."""
+TROUBLES_MAX: Final = 256
+LOST: Final = "its reservations cannot be read, so it lets nobody in until they are replaced"
+
+DiskKey = tuple[str, int]
+ErrorKey = tuple[str, int, str]
+
+
+class Recent:
+    """An error that comes again and again is one trouble, from the first one until it is quiet."""
+
+    __slots__ = ("count", "detail", "last", "since")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.last = 0.0
+        self.count = 0
+        self.detail = ""
 
 
 class Failures:
     """Remembers what was told, so that each failure is told once, and its end too."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self.journal = journal
+        self.clock = clock
+        self.wall_clock = wall_clock
         self.portals: dict[str, str] = {}
-        self.disks: dict[tuple[str, int], str] = {}
-        self.lost: set[tuple[str, int]] = set()
+        self.disks: dict[DiskKey, str] = {}
+        self.lost: set[DiskKey] = set()
+        """Whose persistent reservations cannot be read."""
+        self.errors: dict[ErrorKey, Recent] = {}
+        self.stalled = ""
+        self.since: dict[tuple[str, str], float] = {}
 
     def tell(self, portals: Portals, targets: TargetTable) -> None:
-        """Compare with what is now. What was taken away on purpose has not come to work again: nothing is said."""
+        """Compare with what is now."""
+        self._tell_portals(portals)
+        self._tell_disks(targets)
+        self._tell_errors(targets)
+        self._tell_lost(targets)
+
+    def _tell_portals(self, portals: Portals) -> None:
         failed = {format_address(*key): failure.reason for key, failure in portals.errors.items()}
         listening = {format_address(*key) for key in portals.listening}
         for address in failed.keys() - self.portals.keys():
@@ -27,8 +73,10 @@ class Failures:
             if address in listening:
                 self.journal.add("portal_works", portal=address)
         self.portals = failed
-        broken: dict[tuple[str, int], str] = {}
-        served: set[tuple[str, int]] = set()
+
+    def _tell_disks(self, targets: TargetTable) -> None:
+        broken: dict[DiskKey, str] = {}
+        served: set[DiskKey] = set()
         for target in targets:
             name = target.spec.name
             broken.update({(name, lun): reason for lun, reason in target.missing.items()})
@@ -41,11 +89,33 @@ class Failures:
         for name, lun in (self.disks.keys() - broken.keys()) & served:
             self.journal.add("disk_works", target=name, lun=str(lun))
         self.disks = broken
-        self._tell_lost(targets)
+
+    def _tell_errors(self, targets: TargetTable) -> None:
+        now = self.clock()
+        found: dict[ErrorKey, Recent] = {}
+        for target in targets:
+            for lun, disk in target.disks.items():
+                for fault, tally in disk.device.errors.tallies().items():
+                    key = (target.spec.name, lun, fault.value)
+                    recent = self.errors.get(key) or Recent(self.wall_clock())
+                    found[key] = recent
+                    if tally.count != recent.count:
+                        if now - recent.last >= QUIET_S or not recent.count:
+                            recent.since = self.wall_clock()
+                            self._tell_error("disk_error", key, tally.detail)
+                        recent.last, recent.count, recent.detail = now, tally.count, tally.detail
+                    elif recent.last and now - recent.last >= QUIET_S:
+                        recent.last = 0.0
+                        self._tell_error("disk_error_over", key, recent.detail)
+        self.errors = found
+
+    def _tell_error(self, kind: str, key: ErrorKey, reason: str) -> None:
+        name, lun, fault = key
+        self.journal.add(kind, target=name, lun=str(lun), error=fault, reason=reason)
 
     def _tell_lost(self, targets: TargetTable) -> None:
-        lost: set[tuple[str, int]] = set()
-        known: set[tuple[str, int]] = set()
+        lost: set[DiskKey] = set()
+        known: set[DiskKey] = set()
         for target in targets:
             for lun, disk in target.disks.items():
                 known.add((target.spec.name, lun))
@@ -56,3 +126,24 @@ class Failures:
         for name, lun in (self.lost - lost) & known:
             self.journal.add("reservations_replaced", target=name, lun=str(lun))
         self.lost = lost
+
+    def troubles(self) -> list[Trouble]:
+        """All that does not work now."""
+        found = [("disk", f"{name} LUN {lun}", reason) for (name, lun), reason in self.disks.items()]
+        found += [("portal", address, reason) for address, reason in self.portals.items()]
+        found += [("reservations", f"{name} LUN {lun}", LOST) for name, lun in sorted(self.lost)]
+        if self.stalled:
+            found.append(("storage", "", self.stalled))
+        now = self.wall_clock()
+        self.since = {(kind, subject): self.since.get((kind, subject), now) for kind, subject, _ in found}
+        troubles = [
+            Trouble(kind=kind, subject=subject, reason=reason, since=self.since[kind, subject])
+            for kind, subject, reason in found
+        ]
+        for (name, lun, fault), recent in self.errors.items():
+            if recent.last and fault != DeviceFault.FLUSH_FAILED.value:  # that one is told of as the disk's failure
+                reason = f"{fault} ({recent.detail}), {recent.count} times"
+                troubles.append(
+                    Trouble(kind="disk_errors", subject=f"{name} LUN {lun}", reason=reason, since=recent.since)
+                )
+        return troubles

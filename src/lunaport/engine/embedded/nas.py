@@ -18,7 +18,8 @@ from lunaport.engine.embedded.admission import Admission
 from lunaport.engine.embedded.counting import Counting
 from lunaport.engine.embedded.directory import Directory, TextAnswers, asker_of
 from lunaport.engine.embedded.exclusive import ExclusiveUse
-from lunaport.engine.embedded.failures import Failures
+from lunaport.engine.embedded.failures import TROUBLES_MAX, Failures
+from lunaport.engine.embedded.inspection import Inspection
 from lunaport.engine.embedded.journal import Journal
 from lunaport.engine.embedded.limits import ConnectionBounds, DataLimits
 from lunaport.engine.embedded.login_failures import LoginFailures, printable
@@ -111,6 +112,7 @@ class Nas:
         self.steering = Steering(self)
         self.failures = Failures(self.journal)
         self.space = SpaceWatch(loop, self.targets, self.journal)
+        self.inspection = Inspection(loop, self.portals, self.targets, self.failures, monotonic)
         self.retrying = False
         self.counters = Counting(self.targets.targets)
         self.silence = Silence(lambda transport: self.counters.ping_timed_out(self.by_transport.get(transport)))
@@ -409,7 +411,6 @@ class Nas:
         for session in self.by_transport.values():
             if session.connection is not None:
                 session.meter.look(now, session.connection)
-        self.failures.tell(self.portals, self.targets)
         self.loop.call_later(RATE_S, self._look_at_counters)
 
     def _end_target(self, name: str) -> None:
@@ -441,6 +442,7 @@ class Nas:
 
     def status(self) -> EngineStatus:
         """This process now."""
+        troubles = self.failures.troubles()
         return EngineStatus(
             available=True,
             pid=os.getpid(),
@@ -448,9 +450,8 @@ class Nas:
             targets=len(self.targets.targets),
             sessions=len(self.by_transport),
             portals=self.portals.report(),
-            disks=sum(len(target.spec.luns) for target in self.targets),
-            disks_failed=len(self.failures.disks),
-            reservations_lost=len(self.failures.lost),
+            troubles=tuple(troubles[:TROUBLES_MAX]),
+            troubles_count=len(troubles),
         )
 
     def session_reports(self) -> list[SessionReport]:

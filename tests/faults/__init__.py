@@ -1,0 +1,1 @@
+"""Faults, tried while initiators write: what they saw, what the administrator was told, and what is still there."""
