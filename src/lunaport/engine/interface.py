@@ -291,7 +291,8 @@ class Trouble:
 
     kind: str
     """`disk`: it cannot be opened, or takes no writes any more; `disk_errors`: commands failed in the last minute;
-    `reservations`: a disk's cannot be read, so it lets nobody in; `portal`: it does not listen; `storage`: a disk's file system does not answer."""
+    `reservations`: a disk's cannot be read, so it lets nobody in; `portal`: it does not listen; `storage`: its file
+    system does not answer."""
     subject: str
     """The target and LUN, or the address."""
     reason: str
