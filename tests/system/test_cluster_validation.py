@@ -4,44 +4,36 @@ Each step of a failover cluster (register and ignore, reserve, defend, preempt, 
 the node is answered, who holds the reservation afterwards, and what each of the other nodes is told.
 """
 
-from tests.system.initiator import Initiator
-from tests.system.nas import Nas
-from tests.system.test_reservations import (
+from tests.system.cluster import (
+    BUS_DEVICE_RESET,
     CLEAR,
     KEY_A,
     KEY_B,
+    KEY_C,
+    KEY_D,
+    PREEMPT,
     PREEMPT_AND_ABORT,
     REGISTER,
+    REGISTER_AND_IGNORE,
     REGISTRATIONS_PREEMPTED,
+    RELEASE,
     RESERVATION_CONFLICT,
+    RESERVATIONS_PREEMPTED,
+    RESERVATIONS_RELEASED,
     RESERVE,
+    WRITE_EXCLUSIVE,
     WRITE_EXCLUSIVE_RO,
     code_of,
     connect,
+    generation,
     keys,
     read,
+    reservation,
     reserve_out,
     write,
 )
+from tests.system.nas import Nas
 from tests.system.wire import GOOD
-
-RELEASE, PREEMPT, REGISTER_AND_IGNORE = 0x02, 0x04, 0x06
-WRITE_EXCLUSIVE = 0x01
-KEY_C, KEY_D = 0xC, 0xD
-RESERVATIONS_PREEMPTED, RESERVATIONS_RELEASED = bytes.fromhex("2A03"), bytes.fromhex("2A04")
-RESET = bytes.fromhex("2903")
-
-
-def reservation(initiator: Initiator) -> tuple[int, int] | None:
-    """READ RESERVATION: key and type; None where nobody holds one."""
-    data = initiator.command(bytes.fromhex("5E 01 00 00 00 00 00 01 00 00"), data_in=256).data
-    return (int.from_bytes(data[8:16], "big"), data[21] & 0x0F) if len(data) > 8 else None
-
-
-def generation(initiator: Initiator) -> int:
-    """PRGENERATION: grows with each change of registrations."""
-    data = initiator.command(bytes.fromhex("5E 00 00 00 00 00 00 10 00 00"), data_in=4096).data
-    return int.from_bytes(data[:4], "big")
 
 
 def test_register_reserve_and_defend(nas: Nas) -> None:
@@ -103,7 +95,7 @@ def test_preempt_release_unregister_and_clear(nas: Nas) -> None:
 
         # Neither a reset nor the end of a session takes anything away.
         assert first.reset_unit() == 0
-        assert [code_of(write(node)) for node in (second, third)] == [RESET, RESET]
+        assert [code_of(write(node)) for node in (second, third)] == [BUS_DEVICE_RESET] * 2
     with connect(share, 1) as first, connect(share, 2) as second, connect(share, 3) as third:
         assert reservation(first) == (KEY_C, WRITE_EXCLUSIVE_RO)
         assert keys(first) == [KEY_B, KEY_C, KEY_A]

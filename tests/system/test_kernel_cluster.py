@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import StartNas
-from tests.system.nas import wait_until
-from tests.system.test_reservations import (
+from tests.system.cluster import (
     APTPL,
     KEY_A,
     KEY_B,
@@ -14,6 +12,7 @@ from tests.system.test_reservations import (
     REGISTER,
     REGISTRATIONS_PREEMPTED,
     RESERVATION_CONFLICT,
+    RESERVATIONS_PREEMPTED,
     WRITE_EXCLUSIVE_RO,
     code_of,
     connect,
@@ -22,12 +21,13 @@ from tests.system.test_reservations import (
     reserve_out,
     write,
 )
+from tests.system.conftest import StartNas
+from tests.system.nas import wait_until
 from tests.system.wire import GOOD
 from tests.vm.machine import HOST, SCRIPTS, Guest, parse_runs
 
 pytestmark = pytest.mark.peer
 SECOND = "127.9.0.2"
-RESERVATIONS_PREEMPTED = bytes.fromhex("2A03")
 
 
 def test_each_node_fences_the_other(start_nas: StartNas, tmp_path: Path) -> None:

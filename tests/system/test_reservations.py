@@ -2,60 +2,36 @@
 
 import contextlib
 import secrets
-import struct
 import threading
 import time
 from itertools import count
 from pathlib import Path
 
+from tests.system.cluster import (
+    APTPL,
+    CLEAR,
+    EXCLUSIVE_ACCESS_RO,
+    INFORMATION_LOST,
+    KEY_A,
+    KEY_B,
+    PREEMPT_AND_ABORT,
+    REGISTER,
+    REGISTRATIONS_PREEMPTED,
+    REPLACE_LOST,
+    RESERVATION_CONFLICT,
+    RESERVE,
+    WRITE_EXCLUSIVE_RO,
+    code_of,
+    connect,
+    keys,
+    read,
+    reserve_out,
+    write,
+)
 from tests.system.conftest import StartNas
 from tests.system.initiator import Initiator
 from tests.system.nas import Nas, Share
-from tests.system.wire import CHECK_CONDITION, GOOD, InitiatorError, Result
-
-RESERVATION_CONFLICT = 0x18
-REGISTER, RESERVE, CLEAR, PREEMPT_AND_ABORT, REPLACE_LOST = 0x00, 0x01, 0x03, 0x05, 0x08
-WRITE_EXCLUSIVE_RO, EXCLUSIVE_ACCESS_RO = 0x05, 0x06
-APTPL = 0x01
-KEY_A, KEY_B = 0xA, 0xB
-REGISTRATIONS_PREEMPTED, INFORMATION_LOST = bytes.fromhex("2A05"), bytes.fromhex("4401")
-
-
-def connect(share: Share, number: int) -> Initiator:
-    """An initiator that is the same I_T nexus whenever it comes back."""
-    return Initiator(
-        share.host,
-        share.port,
-        target=share.iqn,
-        name=f"iqn.2026-11.test:node{number}",
-        isid=bytes((0x80, *bytes(4), 1)),
-    )
-
-
-def reserve_out(
-    initiator: Initiator, action: int, key: int, action_key: int = 0, kind: int = 0, flags: int = 0
-) -> Result:
-    cdb = struct.pack(">BBBxxIx", 0x5F, action, kind, 24)
-    return initiator.command(cdb, data_out=struct.pack(">QQ4xB3x", key, action_key, flags))
-
-
-def keys(initiator: Initiator) -> list[int]:
-    """READ KEYS."""
-    data = initiator.command(bytes.fromhex("5E 00 00 00 00 00 00 10 00 00"), data_in=4096).data
-    return [int.from_bytes(data[at : at + 8], "big") for at in range(8, len(data), 8)]
-
-
-def write(initiator: Initiator) -> Result:
-    return initiator.command(bytes.fromhex("2A 00 00000000 00 0001 00"), data_out=b"w" * 512)
-
-
-def read(initiator: Initiator) -> Result:
-    return initiator.command(bytes.fromhex("28 00 00000000 00 0001 00"), data_in=512)
-
-
-def code_of(result: Result) -> bytes:
-    assert result.status == CHECK_CONDITION
-    return result.sense[12:14]
+from tests.system.wire import GOOD, InitiatorError
 
 
 def test_a_node_is_fenced_as_fence_scsi_does_it(nas: Nas) -> None:

@@ -121,8 +121,6 @@ async def _make_files(context: Context, plan: Plan, places: Places, undo: Undo) 
 
 async def _create(context: Context, luns: Iterable[Lun], places: Places, undo: Undo) -> None:
     for lun in luns:
-        if not lun.size_bytes:
-            continue
         path = places.path(lun.volume, lun.file)
         undo.push(partial(context.engine.remove_file, path))
         await context.engine.create_file(path, lun.size_bytes, key=lun.key)

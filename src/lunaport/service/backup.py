@@ -76,8 +76,7 @@ async def import_backup(context: Context, action: ImportBackup) -> ImportReport:
         before = await context.store.dump()
         problems = await _make_volumes(context, wanted)
         async with Undo() as undo:
-            if action.create_missing:
-                await _create_missing(context, wanted, undo)
+            await _create_missing(context, wanted, undo)
             await context.store.load(wanted.content, stamp=True)
             undo.push(partial(put_back, context, before))
             for target, lun in _luns(wanted.new):
@@ -158,9 +157,6 @@ async def _find(
     """How the file of a LUN is, and the size to serve it with: all of a file that has grown since."""
     path = places.path(lun.volume, lun.file)
     finding = LunFinding(target=target.name, lun=lun.lun, path=path, state="present")
-    if not lun.size_bytes:
-        # It has no data of its own, and no file.
-        return finding, 0
     try:
         report = await context.engine.find_file(path)
         if report.size_bytes is None and lun.uuid in in_trash:
@@ -171,6 +167,8 @@ async def _find(
                 finding = replace(finding, state="in_trash", advice=advice)
     except EngineError as error:
         return replace(finding, state="missing", advice=f"it cannot be looked at: {error}"), lun.size_bytes
+    if report.size_bytes is None and not lun.size_bytes:
+        return replace(finding, state="created", advice="it has no data of its own, and its file is made anew"), 0
     if report.size_bytes is None:
         advice = "put the file back there, and it is served within seconds; or import with missing disks made empty"
         return replace(finding, state="missing", advice=advice), lun.size_bytes
@@ -212,7 +210,7 @@ async def _left(context: Context, now: Configuration, new: Configuration) -> lis
     places = await context.places()
     known = {lun.uuid for _, lun in _luns(new)} | {lun.uuid for each in new.trashed for lun in each.luns}
     here: list[Any] = [lun for _, lun in _luns(now)] + [lun for each in now.trashed for lun in each.luns]
-    return [places.path(lun.volume, lun.file) for lun in here if lun.uuid not in known and lun.size_bytes]
+    return [places.path(lun.volume, lun.file) for lun in here if lun.uuid not in known]
 
 
 async def _make_volumes(context: Context, wanted: _Import) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 
 from lunaport.blockdev.device import DeviceError, DeviceFault
-from lunaport.scsi.enums import ReservationType, ReserveIn, ReserveOut
+from lunaport.scsi.enums import ReservationType, ReserveIn, ReserveOut, Status
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.reservation_store import load_reservations
@@ -19,6 +19,11 @@ WRITE_EXCLUSIVE_RO = ReservationType.WRITE_EXCLUSIVE_REGISTRANTS_ONLY
 EXCLUSIVE_ACCESS_RO = ReservationType.EXCLUSIVE_ACCESS_REGISTRANTS_ONLY
 WRITE_EXCLUSIVE_AR = ReservationType.WRITE_EXCLUSIVE_ALL_REGISTRANTS
 EXCLUSIVE_ACCESS_AR = ReservationType.EXCLUSIVE_ACCESS_ALL_REGISTRANTS
+SINGLE = [WRITE_EXCLUSIVE, EXCLUSIVE_ACCESS, WRITE_EXCLUSIVE_RO, EXCLUSIVE_ACCESS_RO]
+"""Types with one holder."""
+FOR_ALL = [WRITE_EXCLUSIVE_AR, EXCLUSIVE_ACCESS_AR]
+"""Types that every registrant holds."""
+CONFLICT = Status.RESERVATION_CONFLICT
 
 APTPL, ALL_TG_PT, SPEC_I_PT = 0x01, 0x04, 0x08
 PREEMPTED, RELEASED, UNREGISTERED = 0x2A03, 0x2A04, 0x2A05

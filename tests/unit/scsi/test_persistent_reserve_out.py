@@ -12,9 +12,8 @@ from lunaport.scsi.reservations import Reservations
 from .persistent import (
     ALL_TG_PT,
     APTPL,
+    CONFLICT,
     EXCLUSIVE_ACCESS,
-    EXCLUSIVE_ACCESS_AR,
-    EXCLUSIVE_ACCESS_RO,
     HOST,
     OTHER,
     SPEC_I_PT,
@@ -22,7 +21,6 @@ from .persistent import (
     UNREGISTERED,
     WRITE,
     WRITE_EXCLUSIVE,
-    WRITE_EXCLUSIVE_AR,
     WRITE_EXCLUSIVE_RO,
     A,
     B,
@@ -45,11 +43,6 @@ from .persistent import (
     reserve_out_cdb,
 )
 from .support import Bench, FakeTask
-
-CONFLICT = Status.RESERVATION_CONFLICT
-SINGLE = [WRITE_EXCLUSIVE, EXCLUSIVE_ACCESS, WRITE_EXCLUSIVE_RO, EXCLUSIVE_ACCESS_RO]
-FOR_ALL = [WRITE_EXCLUSIVE_AR, EXCLUSIVE_ACCESS_AR]
-
 
 # SPEC_I_PT, ALL_TG_PT
 

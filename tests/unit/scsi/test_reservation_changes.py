@@ -8,14 +8,17 @@ from lunaport.scsi.enums import ReservationType, ReserveIn, ReserveOut, Status
 from lunaport.scsi.limits import REGISTRATIONS_MAX
 
 from .persistent import (
+    CONFLICT,
     EXCLUSIVE_ACCESS,
     EXCLUSIVE_ACCESS_AR,
     EXCLUSIVE_ACCESS_RO,
+    FOR_ALL,
     HOST,
     OTHER,
     PREEMPTED,
     READ,
     RELEASED,
+    SINGLE,
     TEST_UNIT_READY,
     THIRD,
     UNREGISTERED,
@@ -44,11 +47,6 @@ from .persistent import (
     reserve_out_cdb,
 )
 from .support import SIZE, Bench, FakeTask
-
-CONFLICT = Status.RESERVATION_CONFLICT
-SINGLE = [WRITE_EXCLUSIVE, EXCLUSIVE_ACCESS, WRITE_EXCLUSIVE_RO, EXCLUSIVE_ACCESS_RO]
-FOR_ALL = [WRITE_EXCLUSIVE_AR, EXCLUSIVE_ACCESS_AR]
-
 
 # REGISTER, REGISTER AND IGNORE EXISTING KEY
 

@@ -11,7 +11,8 @@ import pytest
 from lunaport.engine.interface import EngineError
 from lunaport.model.errors import Fault, InvalidError
 from lunaport.model.iscsi_service import ServiceChange
-from lunaport.model.lun import LunChange
+from lunaport.model.lun import Lun, LunChange
+from lunaport.model.target import Target
 from lunaport.model.user import Actor, Role
 from lunaport.service import actions, backup_file
 from lunaport.service.actions import (
@@ -139,6 +140,19 @@ async def test_files_that_are_not_there(nas: Nas, stand: Stand, other: Stand) ->
     assert [each.state for each in report.luns] == ["created", "present", "present"]
     assert other.engine.files[path_of(one)] == 1 << 30
     assert other.engine.targets == stand.engine.targets
+
+
+async def test_a_lun_without_data_of_its_own_needs_no_file(nas: Nas, stand: Stand, other: Stand) -> None:
+    await nas.perform(CreateUser(name="admin", password="admins-password", role=Role.ADMIN))
+    assert stand.store is not None
+    lun = Lun(lun=0, uuid="ab" * 16, volume="default", file="luns/drive.img", size_bytes=0)
+    made = await stand.store.reserve_target(Target(id=0, name="iqn.2026-11.test:drive", luns=(lun,)))
+    await stand.store.activate_target(made.id)
+    document = await exported(nas)
+    assert other.nas is not None
+    report = await other.nas.perform(restore(document))
+    assert [each.state for each in report.luns] == ["created"]
+    assert other.engine.files == {path_of(made): 0}
 
 
 async def test_a_file_that_has_grown_since(nas: Nas, stand: Stand, other: Stand) -> None:
