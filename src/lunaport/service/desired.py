@@ -29,9 +29,10 @@ from lunaport.model.volume import Volume
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where things stand: each volume's directory by name."""
+    """Where things stand: each volume's directory by name, and when its space is scarce."""
 
     paths: Mapping[str, str]
+    low_space_percents: Mapping[str, int]
 
     def path(self, volume: str, file: str) -> str:
         """The absolute path of a file of a volume."""
@@ -40,7 +41,11 @@ class Places:
 
 def make_places(volumes: Iterable[Volume]) -> Places:
     """Places of these volumes, whose paths are absolute."""
-    return Places(paths={volume.name: volume.path for volume in volumes})
+    known = list(volumes)
+    return Places(
+        paths={volume.name: volume.path for volume in known},
+        low_space_percents={volume.name: volume.low_space_percent for volume in known},
+    )
 
 
 def _credential(chap: Chap) -> Credential | None:
@@ -81,6 +86,7 @@ def _lun_spec(lun: Lun, places: Places) -> LunSpec:
         path=places.path(lun.volume, lun.file),
         size_bytes=lun.size_bytes,
         key=lun.key,
+        low_space_percent=places.low_space_percents[lun.volume],
         **{name: value for name, value in asdict(lun.kind).items() if name != "encrypted"},
     )
 

@@ -53,6 +53,8 @@ class Disk:
             steps.append(lambda done: self._set_write_cache(spec, done))
         if spec.read_only != self.spec.read_only:
             steps.append(lambda done: self._set_read_only(spec, done))
+        self.unit.threshold.percent = spec.low_space_percent
+        self.spec = replace(self.spec, low_space_percent=spec.low_space_percent)
         run_steps(steps, finish)
 
     def _grow(self, spec: LunSpec, finish: Finish) -> None:
@@ -183,6 +185,7 @@ def open_disk(loop: Loop, spec: LunSpec) -> Disk:
         save_modes=save_modes,
         erase_journal=journal,
         erase_key=erase_key,
+        low_space_percent=spec.low_space_percent,
     )
     _resume_erasure(spec, unit, journal)
     return Disk(spec, device, workers, unit)
