@@ -99,6 +99,8 @@ class Stage:
         """fio at work: it writes and verifies for so long."""
         running = Fio(share, runtime_s, *options)
         self.undo.callback(running.process.kill)
+        # It comes back by itself once it has a session, and not before.
+        wait_until(lambda: self.nas.sessions(share), timeout_s=60, what="fio's login")
         return running
 
     def told(self, kind: str, *, timeout_s: float = 20) -> str:

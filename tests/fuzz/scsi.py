@@ -2,7 +2,7 @@
 
 from lunaport.scsi.commands import COMMANDS
 from lunaport.scsi.copy_domain import ZEROS_TOKEN
-from lunaport.scsi.enums import Opcode, Status
+from lunaport.scsi.enums import Opcode, Status, TaskAttribute
 from lunaport.scsi.limits import REGISTRATIONS_MAX, TRANSFER_BYTES_MAX, WAITING_BYTES_MAX
 from lunaport.scsi.mode_pages import Modes, pages_of
 from lunaport.scsi.reservation_store import serialize_reservations
@@ -22,6 +22,7 @@ TRANSPORT_IDS = tuple(
     serialize_transport_id(f"iqn.2026-01.example:{name}")
     for name in ("host,i,0x000000000001", "other,i,0x000000000002", "other", "third,i,0x000000000003", "x" * 200)
 )
+ATTRIBUTES = (TaskAttribute.SIMPLE, TaskAttribute.ORDERED, TaskAttribute.HEAD_OF_QUEUE, TaskAttribute.ACA)
 LUNS = (0, 0, 0, 0, 0, 0, 1 << 48, 0xC101 << 48, 1 << 63)
 
 
@@ -131,6 +132,7 @@ def run(data: bytes) -> None:
             data_out=data_out,
             immediate=len(data_out) if choices & 2 else source.number(),
             piece=512 if choices & 4 else 8192,
+            attribute=ATTRIBUTES[choices >> 6],
         )
         tasks.append(task)
         assert bench.unit.waiting_bytes <= WAITING_BYTES_MAX
@@ -142,6 +144,7 @@ def run(data: bytes) -> None:
     for task in tasks:
         finish(task, bench)
     assert not bench.unit.task_set
+    assert not bench.unit.order.engaged
     assert bench.unit.waiting_bytes == 0
     assert len(bench.unit.reservations.now.registrations) <= REGISTRATIONS_MAX
     # What was kept is what a power cycle finds.

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from tests.system.conftest import StartNas
-from tests.system.initiator import Initiator
+from tests.system.initiator import Chap, Initiator
 from tests.system.nas import PASSWORD, Nas, Share, free_port
+from tests.system.test_portals import loopback
 from tests.system.wire import LoginError
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
@@ -150,6 +151,118 @@ def test_luns_of_a_target(nas: Nas, lunaport: Lunaport) -> None:
     assert [each["lun"] for each in answer(lunaport("target", "lun", "list", "cli-luns", "--json"))["items"]] == [3]
 
 
+def test_rules_and_chap_users_of_a_target(nas: Nas, lunaport: Lunaport, tmp_path: Path) -> None:
+    made = answer(lunaport("target", "create", "cli-rules", "--size", "8M", "--json"))
+    share = Share(id=made["id"], iqn=made["name"], size_bytes=8 << 20, host=nas.hosts[0], port=nas.port)
+    me = "iqn.2026-11.test:cli-rules"
+    shown = printed(lunaport("target", "show", "cli-rules"))
+    assert re.search(r"^access +everybody$", shown, re.MULTILINE)
+    assert re.search(r"^warning +there are no access rules and no CHAP", shown, re.MULTILINE)
+    added = printed(
+        lunaport(
+            "target", "rule", "add", "cli-rules",
+            "--initiator", me, "--initiator", "iqn.2026-11.test:other*", "--network", "127.0.0.0/8", "--read-only",
+        )
+    )  # fmt: skip
+    assert re.search(rf"^1 +{me}, iqn.2026-11.test:other\* +127.0.0.0/8 +any +all +read *$", added, re.MULTILINE)
+    printed(lunaport("target", "rule", "add", "cli-rules", "--lun", "0", "--portal-group", "7", "--at", "1"))
+    with Initiator(share.host, share.port, target=share.iqn, name=me) as initiator:
+        assert initiator.ready().status == 0
+    with pytest.raises(LoginError), Initiator(share.host, share.port, target=share.iqn, name="iqn.2026-11.test:no"):
+        pass
+    rules = answer(lunaport("target", "rule", "list", "cli-rules", "--json"))
+    assert [(rule["luns"], rule["portal_groups"]) for rule in rules] == [([0], [7]), (None, [])]
+    printed(lunaport("target", "rule", "remove", "cli-rules", "1"))
+    refused = lunaport("target", "rule", "remove", "cli-rules", "1")
+    assert (refused.returncode, "--yes" in refused.stderr) == (2, True)
+    assert "everybody" in printed(lunaport("target", "rule", "remove", "cli-rules", "1", "--yes"))
+    assert lunaport("target", "rule", "remove", "cli-rules", "1", "--yes").returncode == 5
+
+    def proved(user: str, secret: str) -> bool:
+        chap = Chap(user=user, secret=secret)
+        try:
+            with Initiator(share.host, share.port, target=share.iqn, name=me, chap=chap) as initiator:
+                return initiator.ready().status == 0
+        except LoginError:
+            return False
+
+    words = ("target", "chap-user", "set", "cli-rules")
+    printed(lunaport(*words, "carol", "--secret-file", "-", "--initiator", me, stdin="carol-secret-1\n"))
+    assert proved("carol", "carol-secret-1")
+    printed(lunaport(*words, "carol", "--secret-file", "-", "--keep-old", "1h", stdin="carol-secret-2\n"))
+    assert proved("carol", "carol-secret-1")
+    assert proved("carol", "carol-secret-2")
+    listed = printed(lunaport("target", "chap-user", "list", "cli-rules"))
+    assert re.search(rf"^carol +{me} +20\S+ +20\S+ *$", listed, re.MULTILINE)
+    printed(
+        lunaport(
+            "target", "edit", "cli-rules", "--chap-user", "main", "--chap-secret-file", "-", stdin="main-secret-12\n"
+        )
+    )
+    printed(lunaport(*words, "main", "--secret-file", "-", "--keep-old", "30m", stdin="main-secret-34\n"))
+    assert proved("main", "main-secret-12")
+    assert proved("main", "main-secret-34")
+    assert "carol" not in printed(lunaport("target", "chap-user", "remove", "cli-rules", "carol"))
+    assert not proved("carol", "carol-secret-2")
+    nas.secrets_given |= {"carol-secret-1", "carol-secret-2", "main-secret-12", "main-secret-34"}
+
+
+def test_portals_and_the_service(start_nas: StartNas, tmp_path: Path) -> None:
+    nas = start_nas()
+
+    def lunaport(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return run(nas, *words, folder=tmp_path, stdin=stdin)
+
+    other = f"{loopback()}:3260"
+    assert "serve --portal" in printed(lunaport("portal", "list"))
+    assert printed(lunaport("portal", "add", other, "--group", "2")) == f"{other} in group 2 listens.\n"
+    assert "in group 3 listens" in printed(lunaport("portal", "edit", other, "--group", "3"))
+    assert "no such address" in printed(lunaport("portal", "add", "192.0.2.99"))
+    assert re.search(rf"^{other} +3 +listens", printed(lunaport("portal", "list")), re.MULTILINE)
+    assert lunaport("portal", "edit", "192.0.2.98", "--group", "3").returncode == 5
+    for portal in (other, "192.0.2.99"):
+        printed(lunaport("portal", "remove", portal))
+    last = lunaport("portal", "remove", f"127.0.0.1:{nas.port}")
+    assert (last.returncode, "PORTAL: " in last.stderr) == (6, True)
+    printed(lunaport("portal", "reset"))
+    words = ("--discovery-user", "finder", "--discovery-secret-file", "-")
+    shown = printed(lunaport("service", "edit", *words, stdin="finder-secret-1\n"))
+    assert re.search(r"^discovery CHAP +finder$", shown, re.MULTILINE)
+    nas.secrets_given.add("finder-secret-1")
+    with pytest.raises(LoginError), Initiator(nas.hosts[0], nas.port):
+        pass
+    with Initiator(nas.hosts[0], nas.port, chap=Chap(user="finder", secret="finder-secret-1")) as discovery:
+        assert discovery.text({"SendTargets": "All"}) == []
+    shown = printed(lunaport("service", "edit", "--no-discovery-chap", "--isns", "--isns-address", "127.0.0.1:1"))
+    assert re.search(r"^iSNS +127.0.0.1:1$", shown, re.MULTILINE)
+    assert re.search(r"^iSNS +no$", printed(lunaport("service", "edit", "--no-isns")), re.MULTILINE)
+    assert "everything" in printed(lunaport("service", "edit", "--discovery-open"))
+
+
+def test_users_and_tokens(lunaport: Lunaport) -> None:
+    words = ("user", "create", "cli-carol", "--role", "operator", "--new-password-file", "-")
+    assert "operator" in printed(lunaport(*words, stdin="carols-password\n"))
+    carol = {"LUNAPORT_USER": "cli-carol", "LUNAPORT_PASSWORD": "carols-password"}
+    assert re.search(r"^name +cli-carol$", printed(lunaport("user", "me", **carol)), re.MULTILINE)
+    token = printed(lunaport("token", "create", "cli-script", "--role", "viewer", "--days", "1", **carol)).strip()
+    script = {"LUNAPORT_PASSWORD": "", "LUNAPORT_TOKEN": token}
+    assert re.search(r"^by +token cli-script$", printed(lunaport("user", "me", **script)), re.MULTILINE)
+    assert lunaport("user", "list", **script).returncode == 4
+    assert lunaport("user", "password", "--new-password-file", "-", stdin="another-one\n", **script).returncode == 2
+    assert "cli-script" in printed(lunaport("token", "list", **carol))
+    printed(lunaport("token", "delete", "cli-script", **carol))
+    assert lunaport("user", "me", **script).returncode == 4
+    assert lunaport("token", "delete", "cli-script", **carol).returncode == 5
+    printed(lunaport("user", "password", "--new-password-file", "-", stdin="carols-second-one\n", **carol))
+    assert lunaport("user", "me", **carol).returncode == 4
+    printed(lunaport("user", "edit", "cli-carol", "--role", "viewer", LUNAPORT_NEW_PASSWORD="carols-third-one"))
+    assert "viewer" in printed(lunaport("user", "me", **carol | {"LUNAPORT_PASSWORD": "carols-third-one"}))
+    assert "cli-carol" in printed(lunaport("user", "list"))
+    assert lunaport("user", "delete", "cli-carol").returncode == 2
+    printed(lunaport("user", "delete", "cli-carol", "--yes"))
+    assert lunaport("user", "delete", "cli-carol", "--yes").returncode == 5
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
@@ -163,6 +276,14 @@ def test_luns_of_a_target(nas: Nas, lunaport: Lunaport) -> None:
         (("target", "edit", "x"), 2, "--help"),
         (("session", "show", "nothing"), 5, "there is no session"),
         (("service", "edit", "--port", "99999"), 2, "--port: "),
+        (("service", "edit", "--keep-old", "soon"), 2, "--keep-old: "),
+        (("portal", "add", "no address"), 2, "PORTAL: "),
+        (("portal", "add", "127.0.0.9", "--group", "0"), 2, "--group: "),
+        (("portal", "remove", "192.0.2.97"), 5, "PORTAL: "),
+        (("user", "create", "Not Good", "--role", "viewer"), 2, "--new-password-file: is missing"),
+        (("user", "edit", "nobody-like-that", "--role", "viewer"), 5, "NAME: "),
+        (("token", "create", "cli-bad", "--role", "king"), 2, "--role: "),
+        (("token", "delete", "999999"), 5, "TOKEN: "),
         (("initiator", "block", "short"), 2, "NAME: "),
         (("initiator", "block", "iqn.2026-11.test:a", "--until", "soon"), 2, "--until: "),
         (("initiator", "unblock", "iqn.2026-11.test:a"), 5, "NAME: "),
@@ -231,6 +352,7 @@ def test_the_examples_of_the_page(start_nas: StartNas, tmp_path: Path) -> None:
     """Every line that starts with `$ lunaport` does what it says: it succeeds, in the order of the page."""
     nas = start_nas()
     (tmp_path / "secret.txt").write_text("alice-secret-1\n")
+    (tmp_path / "new-secret.txt").write_text("alice-secret-2\n")
     (tmp_path / "passphrase.txt").write_text("correct horse battery\n")
     examples = re.findall(r"^\$ (lunaport .+)$", PAGE.read_text(), re.MULTILINE)
     assert len(examples) > 10

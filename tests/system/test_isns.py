@@ -18,6 +18,8 @@ from tests.system.conftest import StartNas
 from tests.system.isns_server import EMPTY, IsnsServer, Listing
 from tests.system.nas import Nas, Share, free_port, wait_until
 from tests.system.peers import output_of
+from tests.system.test_portals import loopback
+from tests.system.test_watch import Listening
 
 pytestmark = pytest.mark.peer
 
@@ -411,3 +413,43 @@ def test_a_stop_does_not_wait_for_a_server_that_is_silent(start_nas: StartNas, s
     nas.stop()
     assert time.monotonic() - started < 6
     assert "not deregistered" in nas.log_tail()
+
+
+def test_portal_groups_and_what_servers_are_not_told(start_nas: StartNas, start_server: StartServer) -> None:
+    """Each portal with its group, no group where a target is not served; what becomes of it is told as events."""
+    server = start_server()
+    nas = start_nas()
+    listening = Listening(nas)
+    both, second, hidden = (nas.create(name) for name in ("both", "second", "hidden"))
+    near, far = f"127.0.0.1:{nas.port}", f"{loopback()}:{nas.port}"
+
+    def change(method: str, path: str, body: object) -> None:
+        response = nas.call(method, body, path=f"/api/v1{path}")
+        assert response.status_code == 200, response.text
+
+    change("PUT", f"/portals/{far}", {"group": 2})
+    change("PATCH", f"/targets/{second.id}", {"portal_groups": [2]})
+    change("PATCH", f"/targets/{hidden.id}", {"isns": False})
+    switch_on(nas, server.address)
+
+    def wait_groups(*groups: tuple[str, str, int]) -> None:
+        names = sorted({name for name, _, _ in groups})
+        found = Listing(names=names, portals=sorted((near, far)), groups=sorted(groups), entities=[entity_of(nas)])
+        wait_listed(server, found)
+
+    wait_groups((both.iqn, near, 1), (both.iqn, far, 2), (second.iqn, far, 2))
+    assert listening.wait_for("isns_registered")["server"] == server.address
+    change("PATCH", f"/targets/{second.id}", {"portal_groups": [1]})
+    wait_groups((both.iqn, near, 1), (both.iqn, far, 2), (second.iqn, near, 1))
+    change("PUT", f"/portals/{far}", {"group": 5})
+    wait_groups((both.iqn, near, 1), (both.iqn, far, 5), (second.iqn, near, 1))
+    change("PATCH", f"/targets/{second.id}", {"portal_groups": [9]})
+    wait_groups((both.iqn, near, 1), (both.iqn, far, 5))
+    change("PATCH", f"/targets/{hidden.id}", {"isns": True})
+    change("PUT", f"/targets/{hidden.id}/drain", {"draining": True})
+    wait_groups((both.iqn, near, 1), (both.iqn, far, 5), (hidden.iqn, near, 1), (hidden.iqn, far, 5))
+    server.stop()
+    nas.delete(both)
+    assert listening.wait_for("isns_failing")["reason"] == "no connection: Connection refused"
+    assert nas.edit_service(enabled=False).status_code == 200
+    listening.close()

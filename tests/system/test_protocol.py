@@ -311,11 +311,50 @@ async def test_task_management_that_cannot_be(share: Share, function: TaskFuncti
         assert result.response == response
 
 
-@pytest.mark.parametrize("attribute", list(TaskAttribute)[:4])
-async def test_every_task_attribute_is_carried_out(share: Share, attribute: int) -> None:
-    async with await log_in(share) as session:
-        result = await session.submit(CommandRequest(cdb=TEST_UNIT_READY, attribute=attribute)).wait()
-        assert result.status == 0
+class Gate:
+    """Keeps data-out back until it is opened."""
+
+    def __init__(self) -> None:
+        self.kept = b""
+        self.came = asyncio.Event()
+        self.is_open = False
+
+    def __call__(self, outgoing: OutgoingPdu) -> Iterable[Chunk]:
+        if outgoing.opcode != Opcode.DATA_OUT or self.is_open:
+            return (outgoing.wire(),)
+        self.kept = outgoing.wire()
+        self.came.set()
+        return ()
+
+
+async def test_commands_are_carried_out_in_the_order_that_their_attributes_ask_for(share: Share) -> None:
+    """A write has begun and waits for its data; what comes then may pass it, or not."""
+    gate = Gate()
+    block = secrets.token_bytes(BLOCK_BYTES)
+    read = CommandRequest(cdb=bytes([0x28]) + bytes(7) + b"\1\0", read_length=BLOCK_BYTES)
+    write = CommandRequest(cdb=bytes([0x2A]) + bytes(7) + b"\1\0", data_out=block)
+    keys = {"ImmediateData": "No", "InitialR2T": "Yes"}
+    async with await log_in(share, fault=gate, keys=keys) as session, asyncio.timeout(10):
+        first = session.submit(write)
+        await gate.came.wait()
+        assert (await session.submit(read).wait()).data == bytes(BLOCK_BYTES)
+        ordered = session.submit(replace(read, attribute=TaskAttribute.ORDERED))
+        behind = session.submit(replace(read, attribute=TaskAttribute.UNTAGGED))
+        head = session.submit(replace(read, attribute=TaskAttribute.HEAD_OF_QUEUE))
+        assert (await head.wait()).data == bytes(BLOCK_BYTES)
+        aborted = session.submit(replace(write, attribute=TaskAttribute.ORDERED))
+        ended = await session.manage(
+            TaskFunction.ABORT_TASK, referenced_task_tag=aborted.initiator_task_tag, ref_cmd_sn=aborted.cmd_sn
+        )
+        assert ended.response == TaskResponse.FUNCTION_COMPLETE
+        with pytest.raises(AbortedError):
+            await aborted.wait()
+        gate.is_open = True
+        session.send_pdu(gate.kept)
+        assert (await first.wait()).status == 0
+        assert (await ordered.wait()).data == (await behind.wait()).data == block
+        refused = await session.submit(replace(read, attribute=TaskAttribute.ACA)).wait()
+        assert (refused.status, refused.sense[2] & 0xF, refused.sense[12:14]) == (2, 5, b"\x49\0")
 
 
 # Numbers and order

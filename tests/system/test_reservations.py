@@ -158,6 +158,10 @@ def test_reservations_that_cannot_be_read_let_nobody_in_until_they_are_replaced(
             for node in (inside, outside):
                 assert code_of(read(node)) == code_of(write(node)) == INFORMATION_LOST
     assert "reservations are lost" in nas.log.read_text()
+    health = nas.client.get("/api/v1/health").json()
+    assert (health["status"], health["problems"]) == ("degraded", 1)
+    (problem,) = nas.client.get("/api/v1/problems").json()["items"]
+    assert (problem["kind"], problem["subject"]) == ("reservations", f"{share.iqn} LUN 0")
     with connect(share, 1) as inside, connect(share, 2) as outside:
         replacing = reserve_out(inside, REPLACE_LOST, 0, KEY_A, EXCLUSIVE_ACCESS_RO, APTPL)
         assert replacing.status == GOOD

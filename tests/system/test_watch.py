@@ -263,31 +263,6 @@ def test_bytes_a_second_hold_for_large_writes(nas: Nas) -> None:
     assert moved / seconds > 2 << 20
 
 
-@pytest.mark.peer
-def test_fio_notices_no_change_that_is_none_of_its_business(start_nas: StartNas) -> None:
-    nas = start_nas()
-    share, other = nas.create("undisturbed"), nas.create("disturbed")
-    path = f"/targets/{share.id}"
-    with fio_at_work(share, 60):
-        wait_until(lambda: get(nas, "/sessions", target=share.iqn)["items"], timeout_s=10, what="session")
-        session = session_of(nas, share)
-        for _ in range(2):
-            send(nas, "PATCH", path, {"limits": {"iops": 500, "bytes_per_second": 32 << 20}})
-            send(nas, "PUT", f"/targets/{other.id}/drain", {"draining": True})
-            send(nas, "PUT", "/blocks/iqn.2026-11.test:nobody", {})
-            send(nas, "PATCH", path, {"chap": {"one_way": {"username": "bob", "secret": "bob-secret-123"}}})
-            send(nas, "PATCH", path, {"luns": [{"size_bytes": share.size_bytes}]})
-            send(nas, "PUT", f"/targets/{other.id}/drain", {"draining": False})
-            send(nas, "DELETE", "/blocks/iqn.2026-11.test:nobody", status=204)
-            send(nas, "PATCH", path, {"limits": {"iops": 0, "bytes_per_second": 0}})
-            get(nas, "/sessions")
-            get(nas, "/login-failures")
-        nas.kill("control")
-        nas.wait_healthy(timeout_s=20)
-        later = session_of(nas, share)
-        assert (later["id"], later["since"]) == (session["id"], session["since"]), "the same session all the time"
-
-
 class Listening:
     """Server-sent events, read in a thread."""
 

@@ -11,7 +11,7 @@ from lunaport.api import v1_models as v1
 from lunaport.api.v1_models import Document, example
 from lunaport.api.v1_portals import PortalIn
 from lunaport.model.document import BLOCKS_MAX, TARGETS_MAX, USERS_MAX, VOLUMES_MAX
-from lunaport.model.volume import OVERCOMMIT_FACTOR_DEFAULT
+from lunaport.model.volume import LOW_SPACE_PERCENT_DEFAULT, OVERCOMMIT_FACTOR_DEFAULT
 
 Draining = Annotated[
     bool | None, Field(description="Initiators are asked to go, and nobody is let in. Left out: as it is.")
@@ -39,6 +39,7 @@ class ConfigVolume(Document):
     name: str
     path: str | None = Field(default=None, description="A new one needs it; it does not change. Not for `default`.")
     overcommit_factor: float = Field(default=OVERCOMMIT_FACTOR_DEFAULT, description="1 to 1000.")
+    low_space_percent: int = Field(default=LOW_SPACE_PERCENT_DEFAULT, description="0 (nobody is told) to 90.")
 
 
 class ConfigBlock(Document):

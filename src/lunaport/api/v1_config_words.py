@@ -32,7 +32,12 @@ def config_document(document: config.ConfigIn) -> ConfigDocument:
         volumes=None
         if document.volumes is None
         else tuple(
-            VolumeWish(name=each.name, path=each.path, overcommit_factor=each.overcommit_factor)
+            VolumeWish(
+                name=each.name,
+                path=each.path,
+                overcommit_factor=each.overcommit_factor,
+                low_space_percent=each.low_space_percent,
+            )
             for each in document.volumes
         ),
         targets=None
@@ -73,6 +78,7 @@ def config_out(configuration: Configuration) -> config.ConfigIn:
                 name=each.name,
                 path=None if each.name == DEFAULT_VOLUME else each.path,
                 overcommit_factor=each.overcommit_factor,
+                low_space_percent=each.low_space_percent,
             )
             for each in configuration.volumes
         ],

@@ -25,7 +25,7 @@ from lunaport.api.v1_access import (
 )
 from lunaport.api.v1_lun_models import LunIn, LunOut
 from lunaport.model.lun import LUNS_MAX
-from lunaport.model.volume import OVERCOMMIT_FACTOR_DEFAULT
+from lunaport.model.volume import LOW_SPACE_PERCENT_DEFAULT, OVERCOMMIT_FACTOR_DEFAULT
 
 
 def example(document: Any) -> ConfigDict:
@@ -127,12 +127,18 @@ class VolumeIn(Document):
         default=OVERCOMMIT_FACTOR_DEFAULT,
         description="How many times the size of the file system the shares may add up to: 1 to 1000.",
     )
+    low_space_percent: int = Field(
+        default=LOW_SPACE_PERCENT_DEFAULT,
+        description="Initiators of thin disks are told when no more than this of the file system is free: 1 to 90; "
+        "0: never.",
+    )
 
 
 class VolumePatch(Document):
     """Changes to a volume."""
 
-    overcommit_factor: float = Field(description="1 to 1000.")
+    overcommit_factor: float | None = Field(default=None, description="1 to 1000; left out: as it is.")
+    low_space_percent: int | None = Field(default=None, description="0 to 90; left out: as it is.")
 
 
 class UsageOut(Document):
@@ -149,6 +155,7 @@ class VolumeOut(Document):
     name: str
     path: str
     overcommit_factor: float
+    low_space_percent: int = Field(description="Initiators are told when no more than this is free; 0: never.")
     committed_bytes: int = Field(description="The sizes of its shares, added up.")
     usage: UsageOut | None = Field(description="Null when the directory does not answer; `error` says why.")
     error: str

@@ -11,7 +11,7 @@ from lunaport.api.v1_routes import READING, errors
 from lunaport.api.v1_words import when
 from lunaport.service.nas import Nas
 
-KINDS: Final = "`engine`, `database`, `disk`, `disk_errors`, `portal` or `storage`"
+KINDS: Final = "`engine`, `database`, `disk`, `disk_errors`, `reservations`, `portal` or `storage`"
 
 
 class ProblemOut(v1.Document):

@@ -33,7 +33,12 @@ def add_volume_routes(router: APIRouter, nas: Nas) -> None:
         """Take a directory as a volume, making it when it is not there. What lies in it is left alone."""
         document = await read_document(request, v1.VolumeIn)
         volume = await nas.perform(
-            CreateVolume(name=document.name, path=document.path, overcommit_factor=document.overcommit_factor)
+            CreateVolume(
+                name=document.name,
+                path=document.path,
+                overcommit_factor=document.overcommit_factor,
+                low_space_percent=document.low_space_percent,
+            )
         )
         response.headers["Location"] = f"{request.url.path}/{volume.name}"
         return volume_out(await nas.volume(volume.name))
@@ -51,9 +56,15 @@ def add_volume_routes(router: APIRouter, nas: Nas) -> None:
         openapi_extra=described_body(v1.VolumePatch),
     )
     async def patch_volume(name: Name, request: Request) -> v1.VolumeOut:
-        """Set how far a volume may be overpromised."""
+        """Set how far a volume may be overpromised, and when initiators are told that its space gets scarce."""
         document = await read_document(request, v1.VolumePatch)
-        await nas.perform(UpdateVolume(name=name, overcommit_factor=document.overcommit_factor))
+        await nas.perform(
+            UpdateVolume(
+                name=name,
+                overcommit_factor=document.overcommit_factor,
+                low_space_percent=document.low_space_percent,
+            )
+        )
         return volume_out(await nas.volume(name))
 
     @router.delete(

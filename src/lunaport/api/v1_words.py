@@ -221,6 +221,7 @@ def volume_out(report: VolumeReport) -> v1.VolumeOut:
         name=report.volume.name,
         path=report.volume.path,
         overcommit_factor=report.volume.overcommit_factor,
+        low_space_percent=report.volume.low_space_percent,
         committed_bytes=report.committed_bytes,
         usage=None
         if usage is None

@@ -9,7 +9,8 @@ from typing import Protocol, runtime_checkable
 
 from lunaport.blockdev.device import BlockDevice, Extent
 
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 256 << 10
+"""What it takes of memory."""
 
 
 @runtime_checkable

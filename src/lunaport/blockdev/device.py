@@ -48,10 +48,11 @@ class Extent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """What a device takes up, and how much more there is for it and its neighbours together."""
+    """What a device takes up, and how much more there is for it and its neighbours together, of how much in all."""
 
     used_bytes: int
     free_bytes: int
+    total_bytes: int
 
 
 class BlockDevice(Protocol):

@@ -94,7 +94,8 @@ class MemoryDevice:
 
     def space(self) -> Space:
         used_bytes = sum(self._mapped) * PAGE_BYTES
-        return Space(used_bytes=used_bytes, free_bytes=len(self._mapped) * PAGE_BYTES - used_bytes)
+        total_bytes = len(self._mapped) * PAGE_BYTES
+        return Space(used_bytes=used_bytes, free_bytes=total_bytes - used_bytes, total_bytes=total_bytes)
 
     def close(self) -> None:
         """Nothing to release."""

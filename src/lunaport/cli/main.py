@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from lunaport import __version__
-from lunaport.cli import apply, audit, config, images, portals, service, sessions, targets, volumes
+from lunaport.cli import apply, audit, config, images, portals, service, sessions, targets, users, volumes
 from lunaport.cli.connect import connect
 from lunaport.cli.connection import Given
 from lunaport.cli.top import top
@@ -58,7 +58,8 @@ def make_app() -> typer.Typer:
         context.obj = Given(url=url, user=user, password_file=password_file, ca=ca, profile=profile)
 
     watching = (sessions.sessions, sessions.logins, sessions.initiators, audit.app)
-    for group in (targets.app, volumes.app, images.app, *watching, portals.app, service.app, config.app):
+    people = (users.users, users.tokens)
+    for group in (targets.app, volumes.app, images.app, *watching, portals.app, service.app, *people, config.app):
         app.add_typer(group)
     app.command("apply")(apply.apply)
     app.command()(connect)

@@ -1,10 +1,13 @@
 """`lunaport service ...`: the iSCSI service as a whole."""
 
+import os
 from typing import Annotated, Any, Final
 
 import typer
 
+from lunaport.cli.connection import read_secret
 from lunaport.cli.context import AsJson, command, connected, group
+from lunaport.cli.duration import parse_until
 from lunaport.cli.errors import CliError, Exit
 from lunaport.cli.targets import drain_and_wait
 
@@ -19,22 +22,94 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
         print_service(client.call("GET", "/service"), as_json=as_json)
 
 
+OPTIONS: Final = {
+    "enabled": "--enabled",
+    "port": "--port",
+    "isns.enabled": "--isns",
+    "isns.address": "--isns-address",
+    "discovery.chap.one_way.username": "--discovery-user",
+    "discovery.chap.one_way.secret": "--discovery-secret-file",
+    "discovery.chap.one_way.old_secret_valid_until": "--keep-old",
+    "discovery.chap.mutual.username": "--discovery-mutual-user",
+    "discovery.chap.mutual.secret": "--discovery-mutual-secret-file",
+}
+SECRET_VARIABLE: Final = "LUNAPORT_CHAP_SECRET"  # noqa: S105 - a variable's name
+
+
 @app.command()
 @command
 def edit(
     context: typer.Context,
     enabled: Annotated[bool | None, typer.Option("--enabled/--disabled", help="Disabled: all sessions end.")] = None,
     port: Annotated[int | None, typer.Option(help="For all portals; 0: each portal's own.")] = None,
+    isns: Annotated[bool | None, typer.Option("--isns/--no-isns", help="Register with iSNS servers.")] = None,
+    isns_address: Annotated[
+        str | None, typer.Option(metavar="HOST[:PORT]", help="The iSNS server; several with commas between.")
+    ] = None,
+    discovery_open: Annotated[
+        bool | None,
+        typer.Option("--discovery-open/--discovery-closed", help="Open: everybody is told of every target."),
+    ] = None,
+    discovery_user: Annotated[str | None, typer.Option(help="Discovery asks for CHAP, with this user.")] = None,
+    discovery_secret_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Its secret; - reads standard input. Or LUNAPORT_CHAP_SECRET.")
+    ] = None,
+    keep_old: Annotated[
+        str | None, typer.Option(help="How long its secret of before is taken too: 30m, 2h, 7d, or a time.")
+    ] = None,
+    no_discovery_chap: Annotated[
+        bool, typer.Option("--no-discovery-chap", help="Discovery has no user of its own.")
+    ] = False,
+    discovery_mutual_user: Annotated[str | None, typer.Option(help="The NAS proves itself as this user.")] = None,
+    discovery_mutual_secret_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The NAS's own secret. Or LUNAPORT_MUTUAL_SECRET.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what the options name; the rest stays. Another port leaves sessions alone."""
     body: dict[str, Any] = {"enabled": enabled, "port": port}
     body = {name: value for name, value in body.items() if value is not None}
-    if not body:
+    one_way = secret_of(discovery_user, discovery_secret_file, "--discovery-secret-file", SECRET_VARIABLE)
+    if keep_old is not None:
+        one_way["old_secret_valid_until"] = parse_until(keep_old, "--keep-old")
+    mutual = secret_of(
+        discovery_mutual_user, discovery_mutual_secret_file, "--discovery-mutual-secret-file", "LUNAPORT_MUTUAL_SECRET"
+    )
+    if no_discovery_chap:
+        if one_way or mutual:
+            raise CliError(Exit.USAGE, "--no-discovery-chap: does not go with options that set CHAP of discovery")
+        one_way = mutual = {"enabled": False}
+    discovery: dict[str, Any] = {}
+    if discovery_open is not None:
+        discovery["open"] = discovery_open
+    if one_way or mutual:
+        discovery["chap"] = {name: part for name, part in (("one_way", one_way), ("mutual", mutual)) if part}
+    if discovery:
+        body["discovery"] = discovery
+    if not body and isns is None and isns_address is None:
         raise CliError(Exit.USAGE, "no option says what to change; lunaport service edit --help lists them")
-    options = {"enabled": "--enabled", "port": "--port"}
     with connected(context) as client:
-        print_service(client.call("PATCH", "/service", body, options=options), as_json=as_json)
+        revision = None
+        if isns is not None or isns_address is not None:
+            now = client.call("GET", "/service")
+            revision = now["revision"]
+            body["isns"] = {
+                "enabled": now["isns"]["enabled"] if isns is None else isns,
+                "address": now["isns"]["address"] if isns_address is None else isns_address,
+            }
+        print_service(client.call("PATCH", "/service", body, options=OPTIONS, revision=revision), as_json=as_json)
+
+
+def secret_of(user: str | None, path: str | None, option: str, variable: str) -> dict[str, Any]:
+    """One direction of CHAP of discovery. The variable's secret counts where a user is given. Raises CliError."""
+    values: dict[str, Any] = {}
+    if user is not None:
+        values |= {"enabled": True, "username": user}
+    if path is not None:
+        values |= {"enabled": True, "secret": read_secret(path, option)}
+    elif user is not None and variable in os.environ:
+        values["secret"] = os.environ[variable]
+    return values
 
 
 @app.command()
@@ -57,6 +132,7 @@ def print_service(service: Any, *, as_json: bool) -> None:
     if as_json:
         print_json(service)
         return
+    one_way = service["discovery"]["chap"]["one_way"]
     print_record(
         {
             "enabled": service["enabled"],
@@ -65,5 +141,18 @@ def print_service(service: Any, *, as_json: bool) -> None:
                 f"portal {each['portal']}": "listens" if each["listening"] else f"does not listen: {each['error']}"
                 for each in service["portals"]
             },
+            "discovery": "tells everybody of everything"
+            if service["discovery"]["open"]
+            else "tells of what one may use",
+            "discovery CHAP": one_way["username"] if one_way["enabled"] else "no user of its own",
+            "iSNS": service["isns"]["address"] if service["isns"]["enabled"] else "no",
+            **{f"iSNS {each['address']}": isns_state(each) for each in service["isns"]["servers"]},
         }
     )
+
+
+def isns_state(server: Any) -> str:
+    """How it stands with an iSNS server."""
+    if server["error"]:
+        return f"{server['state']}: {server['error']}"
+    return f"{server['state']}, {server['targets']} targets on {server['portals']} portals"

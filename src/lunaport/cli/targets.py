@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from lunaport.cli import chap_users, rules
 from lunaport.cli.connection import read_secret
 from lunaport.cli.context import AsJson, TargetName, command, confirm, connected, group
 from lunaport.cli.errors import CliError, Exit
@@ -33,6 +34,8 @@ if TYPE_CHECKING:  # loaded when a command runs
 
 app: Final = group("target", "Targets and their disks.")
 app.add_typer(luns)
+app.add_typer(rules.app)
+app.add_typer(chap_users.app)
 
 POLL_S: Final = 0.5
 SECRET_RANDOM_BYTES: Final = 12
@@ -179,6 +182,9 @@ def edit(
     bytes_per_second: Throughput = None,
     portal_group: PortalGroup = None,
     isns: Isns = None,
+    single_initiator: Annotated[
+        bool | None, typer.Option("--single-initiator/--several-initiators", help="One initiator at a time.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what the options name; the rest stays."""
@@ -187,6 +193,8 @@ def edit(
         bytes_per_second,
     )  # fmt: skip
     body |= reach(portal_group, isns)
+    if single_initiator is not None:
+        body["access"] = {"single_initiator": single_initiator}
     if name is not None:
         body["name"] = name
     if no_chap:
@@ -370,6 +378,13 @@ def chap_document(user: str | None, secret_file: str | None, option: str, variab
     return values
 
 
+def access(found: Any) -> str:
+    """Who may use a target, in a few words."""
+    count = len(found["rules"])
+    rules = "everybody" if not count else "by 1 rule" if count == 1 else f"by {count} rules"
+    return f"{rules}, one initiator at a time" if found["single_initiator"] else rules
+
+
 def print_target(target: Any, *, as_json: bool) -> None:
     """One target."""
     from lunaport.cli.output import amount, print_json, print_record
@@ -390,10 +405,11 @@ def print_target(target: Any, *, as_json: bool) -> None:
             },
             "header digest": target["header_digest"],
             "data digest": target["data_digest"],
-            "CHAP": chap["one_way"]["username"] if chap["one_way"]["enabled"] else "no",
+            "CHAP": ", ".join(chap_users.names(chap)) or "no",
             "mutual CHAP": chap["mutual"]["username"] if chap["mutual"]["enabled"] else "no",
             "commands a second": limits["iops"] or "no limit",
             "bytes a second": amount(limits["bytes_per_second"]) if limits["bytes_per_second"] else "no limit",
+            "access": access(target["access"]),
             "portal groups": ", ".join(map(str, target["portal_groups"])) or "all",
             "told to iSNS": target["isns"],
             "draining": target["draining"],

@@ -56,6 +56,8 @@ class LunSpec:
     product: str = "DISK"
     serial: str = ""
     """Empty: the uuid."""
+    low_space_percent: int = 0
+    """Initiators are told when no more than this of the file system is free; 0: never. Not where it cannot `unmap`."""
     device_type: str = "disk"
     """Or `cdrom`: a drive. Its own file holds nothing but what is kept beside it."""
     image: str = ""
@@ -316,7 +318,8 @@ class Trouble:
 
     kind: str
     """`disk`: it cannot be opened, or takes no writes any more; `disk_errors`: commands failed in the last minute;
-    `portal`: it does not listen; `storage`: a disk's file system does not answer."""
+    `reservations`: a disk's cannot be read, so it lets nobody in; `portal`: it does not listen; `storage`: its file
+    system does not answer."""
     subject: str
     """The target and LUN, or the address."""
     reason: str

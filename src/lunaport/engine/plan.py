@@ -66,4 +66,13 @@ def _may_become(was: LunSpec, becomes: LunSpec) -> bool:
 
 def _fixed(spec: LunSpec) -> LunSpec:
     """What of a LUN stays as long as it is served."""
-    return replace(spec, size_bytes=0, read_only=False, write_cache=True, image="", medium_out=False, insertion=0)
+    return replace(
+        spec,
+        size_bytes=0,
+        read_only=False,
+        write_cache=True,
+        low_space_percent=0,
+        image="",
+        medium_out=False,
+        insertion=0,
+    )

@@ -38,6 +38,8 @@ UNPACK_TAIL: Final = pdu.TAIL.unpack
 SCSI_COMMAND: Final = int(Opcode.SCSI_COMMAND)
 DATA_OUT: Final = int(Opcode.DATA_OUT)
 LOGIN_REQUEST: Final = int(Opcode.LOGIN_REQUEST)
+LONG_CDBS: Final = (0x7E, 0x7F)
+"""Operation codes that more than 16 bytes can belong to (SPC-4 4.2.3); of others the rest is none of the CDB."""
 IDLE_OUTPUT: Final = Output(0)
 """Stands in where a connection has nothing to send: it is full, so whoever lays something down asks the shell."""
 
@@ -83,6 +85,15 @@ class Shell(Protocol):
     def release(self, connection: "Connection", size_bytes: int) -> None:
         """Bytes that were lent or held are kept no longer."""
 
+    def keep(self, connection: "Connection", size_bytes: int) -> bool:
+        """Count bytes of a task that waits for more, or for its turn. False: there is no room.
+
+        The connection is read on whatever is kept: what the task waits for comes that way.
+        """
+
+    def drop(self, connection: "Connection", size_bytes: int) -> None:
+        """Bytes that were kept are kept no longer."""
+
     def defer(self, connection: "Connection", call: Callable[[], None]) -> None:
         """Call when all that happens now has happened, unless the connection ends by then."""
 
@@ -120,6 +131,8 @@ class Connection:
         self.waiting: dict[int, DataOut] = {}
         # Tasks that wait for memory for their data-in: how much, and what to do with it.
         self.borrowing: dict[Task, tuple[int, Callable[[list[memoryview]], None]]] = {}
+        # Tasks that are executed later: whom to tell when they are aborted before.
+        self.deferred: dict[Task, Callable[[Task], None]] = {}
         self.logout_asked = False
         # StatSN when the window last grew without an answer that says so; None: it is said.
         self.untold_since: int | None = None
@@ -262,7 +275,8 @@ class Connection:
             if found is None:
                 self._end_task(task, header, "additional header segments that cannot be")
                 return
-            task.cdb += found.get(pdu.EXTENDED_CDB, b"")
+            if task.cdb[0] in LONG_CDBS:
+                task.cdb += found.get(pdu.EXTENDED_CDB, b"")
             task.read_length = int.from_bytes(found.get(pdu.READ_LENGTH, b""), "big")
         if data_length and (
             data_length > self.immediate_bytes_max or data_length > task.expected_length or not task.flags & 0x20

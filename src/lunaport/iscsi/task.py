@@ -10,6 +10,7 @@ back costs nothing. Status never overtakes data, and never comes before the unso
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lunaport.iscsi import deferral
 from lunaport.iscsi.data_out import FINAL, RESERVED_TAG, RESPONSE, DataOut
 from lunaport.iscsi.output import Output, pad
 
@@ -34,11 +35,13 @@ class Task:
 
     __slots__ = (
         "aborted",
+        "attribute",
         "broken_by",
         "cdb",
         "connection",
         "data_in_length",
         "data_out_length",
+        "deferred_bytes",
         "expected_length",
         "finished",
         "flags",
@@ -63,6 +66,10 @@ class Task:
     """The device server's own."""
     read_length: int
     """What is expected of data-in where data goes both ways; set only where the command says it."""
+    deferred_bytes: int
+    """What is held of its data-out while it is deferred; set only then."""
+    is_answered = False
+    """See `scsi.task.Task.is_answered`."""
 
     def __init__(
         self,
@@ -76,6 +83,8 @@ class Task:
     ) -> None:
         self.connection = connection
         self.flags = flags
+        # Section 11.3.1: see `enums.TaskAttribute`; 5 to 7 are none.
+        self.attribute = flags & 0x07
         self.lun = lun
         self.initiator_task_tag = initiator_task_tag
         self.expected_length = expected_length
@@ -97,11 +106,6 @@ class Task:
         self.segments: list[tuple[int, int, int, int]] | None = None
         self.on_finished: Callable[[], None] | None = None
         self.broken_by: bytes | None = None
-
-    @property
-    def attribute(self) -> int:
-        """The task attribute (section 11.3.1): see `enums.TaskAttribute`; 5 to 7 are none."""
-        return self.flags & 0x07
 
     # Data-in
 
@@ -343,6 +347,22 @@ class Task:
         else:
             end(self)
 
+    def defer(self, ready: Callable[["Task"], None]) -> bool:
+        """See `scsi.task.Task.defer`."""
+        return deferral.defer(self, ready)
+
+    def resume(self, execute: Callable[["Task"], None]) -> None:
+        """See `scsi.task.Task.resume`."""
+        deferral.resume(self, execute)
+
+    def keep(self, size_bytes: int) -> bool:
+        """See `scsi.task.Task.keep`."""
+        return self.connection.shell.keep(self.connection, size_bytes)
+
+    def let_go(self, size_bytes: int) -> None:
+        """See `scsi.task.Task.let_go`."""
+        self.connection.shell.drop(self.connection, size_bytes)
+
     def hold(self, size_bytes: int, *, crowded: bool) -> bool:
         """See `scsi.task.Task.hold`."""
         return self.connection.shell.hold(self.connection, size_bytes, crowded=crowded)
@@ -462,3 +482,5 @@ class Task:
         elif self in connection.borrowing:
             _, begin = connection.borrowing.pop(self)
             begin([])
+        elif self in connection.deferred:
+            deferral.abort(self)

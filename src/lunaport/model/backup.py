@@ -90,7 +90,7 @@ def _refused(check: Callable[[], None], what: str) -> list[str]:
 
 
 def _check_volume(volume: Volume, others: Sequence[Volume]) -> None:
-    make_volume(volume.name, volume.path, volume.overcommit_factor)
+    make_volume(volume.name, volume.path, volume.overcommit_factor, volume.low_space_percent)
     check_apart(volume, others)
 
 

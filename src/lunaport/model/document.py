@@ -12,7 +12,7 @@ from lunaport.model.iscsi_service import ServiceChange
 from lunaport.model.portal import Portal
 from lunaport.model.target import TargetChange
 from lunaport.model.user import Role
-from lunaport.model.volume import OVERCOMMIT_FACTOR_DEFAULT
+from lunaport.model.volume import LOW_SPACE_PERCENT_DEFAULT, OVERCOMMIT_FACTOR_DEFAULT
 
 VERSION: Final = 1
 TARGETS_MAX: Final = 10_000
@@ -28,6 +28,7 @@ class VolumeWish:
     name: str
     path: str | None = None
     overcommit_factor: float = OVERCOMMIT_FACTOR_DEFAULT
+    low_space_percent: int = LOW_SPACE_PERCENT_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,8 @@ DEFAULT_VOLUME: Final = "default"
 OVERCOMMIT_FACTOR_DEFAULT: Final = 10.0
 OVERCOMMIT_FACTOR_MIN: Final = 1.0
 OVERCOMMIT_FACTOR_MAX: Final = 1000.0
+LOW_SPACE_PERCENT_DEFAULT: Final = 10
+LOW_SPACE_PERCENT_MAX: Final = 90
 PATH_BYTES_MAX: Final = 1024
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 
@@ -27,10 +29,12 @@ class Volume:
     name: str
     path: str
     overcommit_factor: float = OVERCOMMIT_FACTOR_DEFAULT
+    low_space_percent: int = LOW_SPACE_PERCENT_DEFAULT
+    """Initiators are told when no more than this of the file system is free; 0: never."""
     revision: int = 0
 
 
-def make_volume(name: str, path: str, factor: float) -> Volume:
+def make_volume(name: str, path: str, factor: float, low_space_percent: int = LOW_SPACE_PERCENT_DEFAULT) -> Volume:
     """A checked volume. Raises InvalidError with every problem."""
     problems = Collector()
     if _NAME.fullmatch(name) is None:
@@ -48,8 +52,12 @@ def make_volume(name: str, path: str, factor: float) -> Volume:
         check_factor(factor)
     except InvalidError as error:
         problems.take(error)
+    try:
+        check_low_space(low_space_percent)
+    except InvalidError as error:
+        problems.take(error)
     problems.raise_any()
-    return Volume(name=name, path=path, overcommit_factor=float(factor))
+    return Volume(name=name, path=path, overcommit_factor=float(factor), low_space_percent=low_space_percent)
 
 
 def check_path(path: str) -> None:
@@ -75,6 +83,16 @@ def check_factor(factor: float) -> None:
             f"is out of range; right would be {OVERCOMMIT_FACTOR_MIN:g} (no overcommitment) "
             f"to {OVERCOMMIT_FACTOR_MAX:g}",
             "overcommit_factor",
+        )
+
+
+def check_low_space(percent: int) -> None:
+    """Raise InvalidError unless this is a share of a file system of which initiators can be warned."""
+    if not 0 <= percent <= LOW_SPACE_PERCENT_MAX:
+        raise invalid(
+            Fault.VOLUME_INVALID,
+            f"is out of range; right would be 0 (nobody is told) to {LOW_SPACE_PERCENT_MAX}",
+            "low_space_percent",
         )
 
 

@@ -9,7 +9,7 @@ import struct
 from lunaport.blockdev.device import BlockDevice
 from lunaport.scsi.data_out import collect, stream
 from lunaport.scsi.extent import FIELDS_16, check_extent
-from lunaport.scsi.limits import ATOMIC_BYTES_MAX, COMPARE_BLOCKS_MAX
+from lunaport.scsi.limits import ATOMIC_BYTES_MAX, COMPARE_BLOCKS_MAX, WORK_BYTES
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.ranges import Span
@@ -80,10 +80,12 @@ def orwrite_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
 
 
 def _or(device: BlockDevice, offset: int, data: memoryview) -> None:
-    found = bytearray(len(data))
-    device.read(offset, [memoryview(found)])
-    result = int.from_bytes(found) | int.from_bytes(data)
-    device.write(offset, [memoryview(result.to_bytes(len(data)))])
+    for start in range(0, len(data), WORK_BYTES):
+        piece = data[start : start + WORK_BYTES]
+        found = bytearray(len(piece))
+        device.read(offset + start, [memoryview(found)])
+        result = int.from_bytes(found) | int.from_bytes(piece)
+        device.write(offset + start, [memoryview(result.to_bytes(len(piece)))])
 
 
 def write_atomic_16(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:

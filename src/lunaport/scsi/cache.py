@@ -7,13 +7,13 @@ transfer's worth is fetched.
 
 from lunaport.scsi.enums import Status
 from lunaport.scsi.extent import FIELDS_10, FIELDS_16, check_extent
+from lunaport.scsi.limits import WORK_BYTES
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import run
 from lunaport.scsi.task import Task
 
 _IMMED = 0x02
-_CHUNK_BYTES = 1 << 20
 
 
 def synchronize_cache_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
@@ -59,10 +59,10 @@ def _pre_fetch(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: int
     device = unit.device
 
     def work() -> None:
-        buffer = memoryview(bytearray(_CHUNK_BYTES))
+        buffer = memoryview(bytearray(WORK_BYTES))
         end = lba + fetched << unit.shift
-        for start in range(lba << unit.shift, end, _CHUNK_BYTES):
-            device.read(start, [buffer[: min(_CHUNK_BYTES, end - start)]])
+        for start in range(lba << unit.shift, end, WORK_BYTES):
+            device.read(start, [buffer[: min(WORK_BYTES, end - start)]])
 
     if flags & _IMMED:
         task.finish(status)

@@ -5,9 +5,11 @@ Field validation and REPORT SUPPORTED OPERATION CODES both follow from a row's C
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lunaport.scsi.enums import Access, DeviceType
+from lunaport.scsi.ordering import Ordering
 from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb, invalid_opcode
 from lunaport.scsi.task import Task
 
@@ -54,6 +56,8 @@ class Command:
     """Runs while a unit attention is pending, and leaves it (SPC-4 5.14)."""
     writes: bool = False
     """Changes what is stored: refused to a nexus that may only read."""
+    ordering: Ordering = Ordering.APART
+    """Its ordering class, as a simple command."""
     encrypted_only: bool = False
     """Exists on encrypted units only."""
     thin_only: bool = False
@@ -85,10 +89,14 @@ class CommandTable:
         rows: Iterable[Command],
         absent: Mapping[int, AbsentHandler],
         device_type: DeviceType = DeviceType.DISK,
+        *,
+        well_known: Mapping[int, AbsentHandler] = MappingProxyType({}),
     ) -> None:
+        """`absent`: what runs where there is no unit. `well_known`: what the REPORT LUNS well known unit has."""
         self._rows = {(row.opcode, row.service_action): row for row in rows if device_type in row.devices}
         self._with_service_actions = {row.opcode for row in self.rows if row.service_action is not None}
         self.absent = dict(absent)
+        self.well_known = dict(well_known)
 
     @property
     def rows(self) -> Iterable[Command]:
@@ -99,6 +107,12 @@ class CommandTable:
 
     def get(self, opcode: int, service_action: int | None) -> Command | None:
         return self._rows.get((opcode, service_action))
+
+    def ordering_of(self, cdb: bytes) -> Ordering:
+        """The ordering class of a CDB; APART where there is no such command."""
+        opcode = cdb[0]
+        row = self.get(opcode, cdb[1] & _SERVICE_ACTION if opcode in self._with_service_actions else None)
+        return Ordering.APART if row is None else row.ordering
 
     def find(self, cdb: bytes) -> Command:
         """The command of a CDB. Raises ScsiError where there is none."""
@@ -113,15 +127,22 @@ class CommandTable:
             raise ScsiError(invalid_opcode())
         return row
 
-    def dispatch(self, otherwise: Handler, *, writes: Handler | None = None) -> list[tuple[Handler, int]]:
+    def dispatch(
+        self, otherwise: Handler, in_order: Handler, *, writes: Handler | None = None
+    ) -> list[tuple[Handler, int]]:
         """Handler and illegal bits for each operation code; `otherwise` where that is not enough to choose by.
 
-        `writes` takes the place of each command that writes.
+        `in_order` takes the place of each command that waits for reads and writes that are under way, `writes` of each
+        that writes.
         """
         table: list[tuple[Handler, int]] = [(otherwise, 0)] * 256
         for row in self.rows:
             if row.service_action is None:
-                handler = writes if row.writes and writes is not None else row.handler
+                handler = row.handler
+                if row.writes and writes is not None:
+                    handler = writes
+                elif row.ordering is Ordering.ALTERS:
+                    handler = in_order
                 table[row.opcode] = (handler, row.illegal)
         return table
 

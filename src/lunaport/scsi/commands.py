@@ -43,7 +43,9 @@ from lunaport.scsi.enums import (
     ServiceActionIn,
 )
 from lunaport.scsi.optical_commands import OPTICAL
+from lunaport.scsi.ordering import Ordering
 from lunaport.scsi.persistent_reserve_out import persistent_reserve_out
+from lunaport.scsi.well_known import WELL_KNOWN
 
 _LONG_S = 120
 """For what may take a disk its time: a flush, ranges without a useful bound."""
@@ -155,6 +157,7 @@ _ANY_TIME = (
         usage=_usage("15 11 00 00 FF 00"),
         handler=mode.mode_select_6,
         devices=EVERY_DEVICE,
+        ordering=Ordering.ALTERS,
         writes=True,
         when_stopped=True,
     ),
@@ -162,6 +165,7 @@ _ANY_TIME = (
         usage=_usage("55 11 00 00 00 00 00 FF FF 00"),
         handler=mode.mode_select_10,
         devices=EVERY_DEVICE,
+        ordering=Ordering.ALTERS,
         writes=True,
         when_stopped=True,
     ),
@@ -209,6 +213,7 @@ _ANY_TIME = (
         usage=_usage("1B 01 00 0F F7 00"),
         handler=readiness.start_stop_unit,
         devices=EVERY_DEVICE,
+        ordering=Ordering.ALTERS,
         exempt=readiness.starts,
         when_stopped=True,
         recommended_timeout_s=_LONG_S,
@@ -271,52 +276,108 @@ _PERSISTENT = (
 )
 
 _MEDIUM = (
-    Command(usage=_usage("08 1F FF FF FF 00"), handler=read.read_6, access=Access.READING),
+    Command(usage=_usage("08 1F FF FF FF 00"), handler=read.read_6, ordering=Ordering.READS, access=Access.READING),
     Command(
         usage=_usage("28 18 FF FF FF FF 00 FF FF 00"),
         handler=read.read_10,
         devices=EVERY_DEVICE,
+        ordering=Ordering.READS,
         access=Access.READING,
     ),
     Command(
         usage=_usage("A8 18 FF FF FF FF FF FF FF FF 00 00"),
         handler=read.read_12,
         devices=EVERY_DEVICE,
+        ordering=Ordering.READS,
         access=Access.READING,
     ),
     Command(
-        usage=_usage("88 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=read.read_16, access=Access.READING
+        usage=_usage("88 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
+        handler=read.read_16,
+        ordering=Ordering.READS,
+        access=Access.READING,
     ),
-    Command(usage=_usage("0A 1F FF FF FF 00"), handler=write.write_6, writes=True),
-    Command(usage=_usage("2A 18 FF FF FF FF 00 FF FF 00"), handler=write.write_10, writes=True),
-    Command(usage=_usage("AA 18 FF FF FF FF FF FF FF FF 00 00"), handler=write.write_12, writes=True),
-    Command(usage=_usage("8A 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=write.write_16, writes=True),
-    Command(usage=_usage("2F 16 FF FF FF FF 00 FF FF 00"), handler=verify.verify_10, access=Access.READING),
-    Command(usage=_usage("AF 16 FF FF FF FF FF FF FF FF 00 00"), handler=verify.verify_12, access=Access.READING),
+    Command(usage=_usage("0A 1F FF FF FF 00"), handler=write.write_6, ordering=Ordering.WRITES, writes=True),
     Command(
-        usage=_usage("8F 16 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=verify.verify_16, access=Access.READING
-    ),
-    Command(usage=_usage("2E 16 FF FF FF FF 00 FF FF 00"), handler=verify.write_and_verify_10, writes=True),
-    Command(usage=_usage("AE 16 FF FF FF FF FF FF FF FF 00 00"), handler=verify.write_and_verify_12, writes=True),
-    Command(
-        usage=_usage("8E 16 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=verify.write_and_verify_16, writes=True
+        usage=_usage("2A 18 FF FF FF FF 00 FF FF 00"), handler=write.write_10, ordering=Ordering.WRITES, writes=True
     ),
     Command(
-        usage=_usage("89 18 FF FF FF FF FF FF FF FF 00 00 00 FF 00 00"), handler=atomic.compare_and_write, writes=True
+        usage=_usage("AA 18 FF FF FF FF FF FF FF FF 00 00"),
+        handler=write.write_12,
+        ordering=Ordering.WRITES,
+        writes=True,
     ),
-    Command(usage=_usage("8B 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"), handler=atomic.orwrite_16, writes=True),
     Command(
-        usage=_usage("9C 18 FF FF FF FF FF FF FF FF 00 00 FF FF 00 00"), handler=atomic.write_atomic_16, writes=True
+        usage=_usage("8A 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
+        handler=write.write_16,
+        ordering=Ordering.WRITES,
+        writes=True,
+    ),
+    Command(
+        usage=_usage("2F 16 FF FF FF FF 00 FF FF 00"),
+        handler=verify.verify_10,
+        ordering=Ordering.READS,
+        access=Access.READING,
+    ),
+    Command(
+        usage=_usage("AF 16 FF FF FF FF FF FF FF FF 00 00"),
+        handler=verify.verify_12,
+        ordering=Ordering.READS,
+        access=Access.READING,
+    ),
+    Command(
+        usage=_usage("8F 16 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
+        handler=verify.verify_16,
+        ordering=Ordering.READS,
+        access=Access.READING,
+    ),
+    Command(
+        usage=_usage("2E 16 FF FF FF FF 00 FF FF 00"),
+        handler=verify.write_and_verify_10,
+        ordering=Ordering.WRITES,
+        writes=True,
+    ),
+    Command(
+        usage=_usage("AE 16 FF FF FF FF FF FF FF FF 00 00"),
+        handler=verify.write_and_verify_12,
+        ordering=Ordering.WRITES,
+        writes=True,
+    ),
+    Command(
+        usage=_usage("8E 16 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
+        handler=verify.write_and_verify_16,
+        ordering=Ordering.WRITES,
+        writes=True,
+    ),
+    Command(
+        usage=_usage("89 18 FF FF FF FF FF FF FF FF 00 00 00 FF 00 00"),
+        handler=atomic.compare_and_write,
+        ordering=Ordering.WRITES,
+        writes=True,
+    ),
+    Command(
+        usage=_usage("8B 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
+        handler=atomic.orwrite_16,
+        ordering=Ordering.WRITES,
+        writes=True,
+    ),
+    Command(
+        usage=_usage("9C 18 FF FF FF FF FF FF FF FF 00 00 FF FF 00 00"),
+        handler=atomic.write_atomic_16,
+        ordering=Ordering.WRITES,
+        writes=True,
     ),
     # The group number of a PRE-FETCH is taken and not used (SBC-3 4.22: grouping is not supported).
     Command(
         usage=_usage("34 02 FF FF FF FF 1F FF FF 00"),
         handler=cache.pre_fetch_10,
+        ordering=Ordering.READS,
         access=Access.READING,
     ),
     Command(
         usage=_usage("90 02 FF FF FF FF FF FF FF FF FF FF FF FF 1F 00"),
         handler=cache.pre_fetch_16,
+        ordering=Ordering.READS,
         access=Access.READING,
     ),
     Command(
@@ -331,21 +392,25 @@ _MEDIUM = (
         usage=_usage("9E 12 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
         service_action=ServiceActionIn.GET_LBA_STATUS,
         handler=provisioning.get_lba_status,
+        ordering=Ordering.READS,
         access=Access.READING,
     ),
     Command(
         usage=_usage("35 06 FF FF FF FF 00 FF FF 00"),
         handler=cache.synchronize_cache_10,
+        ordering=Ordering.FLUSHES,
         recommended_timeout_s=_LONG_S,
     ),
     Command(
         usage=_usage("91 06 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
         handler=cache.synchronize_cache_16,
+        ordering=Ordering.FLUSHES,
         recommended_timeout_s=_LONG_S,
     ),
     Command(
         usage=_usage("42 00 00 00 00 00 00 FF FF 00"),
         handler=provisioning.unmap,
+        ordering=Ordering.WRITES,
         writes=True,
         thin_only=True,
         recommended_timeout_s=_LONG_S,
@@ -353,12 +418,14 @@ _MEDIUM = (
     Command(
         usage=_usage("41 08 FF FF FF FF 00 FF FF 00"),
         handler=provisioning.write_same_10,
+        ordering=Ordering.WRITES,
         writes=True,
         recommended_timeout_s=_LONG_S,
     ),
     Command(
         usage=_usage("93 09 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
         handler=provisioning.write_same_16,
+        ordering=Ordering.WRITES,
         writes=True,
         recommended_timeout_s=_LONG_S,
     ),
@@ -369,24 +436,28 @@ _COPY = (
         usage=_usage("83 00 00 00 00 00 00 00 00 00 FF FF FF FF 00 00"),
         service_action=CopyOut.EXTENDED_COPY_LID1,
         handler=extended_copy.extended_copy_lid1,
+        ordering=Ordering.WRITES,
         recommended_timeout_s=_LONG_S,
     ),
     Command(
         usage=_usage("83 01 00 00 00 00 00 00 00 00 FF FF FF FF 00 00"),
         service_action=CopyOut.EXTENDED_COPY_LID4,
         handler=extended_copy.extended_copy_lid4,
+        ordering=Ordering.WRITES,
         recommended_timeout_s=_LONG_S,
     ),
     Command(
         usage=_usage("83 10 00 00 00 00 FF FF FF FF FF FF FF FF 00 00"),
         service_action=CopyOut.POPULATE_TOKEN,
         handler=rod_token.populate_token,
+        ordering=Ordering.READS,
         access=Access.READING,
     ),
     Command(
         usage=_usage("83 11 00 00 00 00 FF FF FF FF FF FF FF FF 00 00"),
         service_action=CopyOut.WRITE_USING_TOKEN,
         handler=rod_token.write_using_token,
+        ordering=Ordering.WRITES,
         writes=True,
         recommended_timeout_s=_LONG_S,
     ),
@@ -483,5 +554,5 @@ _ABSENT: dict[int, AbsentHandler] = {
     Opcode.REQUEST_SENSE: readiness.request_sense_absent,
 }
 
-COMMANDS = CommandTable(ROWS, _ABSENT)
+COMMANDS = CommandTable(ROWS, _ABSENT, well_known=WELL_KNOWN)
 OPTICAL_COMMANDS = CommandTable(ROWS, _ABSENT, DeviceType.CDROM)

@@ -2,13 +2,15 @@
 
 A copy that goes on after its command was answered (IMMED) leaves a stand-in in the task set, so that aborts and resets
 find it like any other and are told when it has ended. Each chunk asks anew whether the initiator may still use both
-units; while a chunk moves, neither unit's device is closed.
+units; while a chunk moves, neither unit's device is closed, and what overlaps it waits (`ranges`).
 
 Invariants: a copy ends once; nothing is written after that; results are bounded.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from lunaport.blockdev.copying import copy_range, fill_with_zeros
@@ -18,6 +20,7 @@ from lunaport.scsi.enums import CopyStatus, Status
 from lunaport.scsi.limits import COPIES_PER_UNIT_MAX, COPY_CHUNK_BYTES, COPY_RESULTS_PER_UNIT_MAX
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.ranges import Span, Spans
 from lunaport.scsi.reply import conclude
 from lunaport.scsi.sense import (
     ScsiError,
@@ -30,6 +33,8 @@ from lunaport.scsi.sense import (
     token_revoked,
 )
 from lunaport.scsi.task import EndHandler, PieceHandler, Task
+
+Done = Callable[[BaseException | None], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,14 @@ class StandIn:
         self.data_in_length = 0
         self.aborted = False
         self.state: Any = None
+        self.attribute = 0
+        self.is_answered = True
+
+    def defer(self, ready: Callable[[Task], None]) -> bool:
+        raise AssertionError("a stand-in never waits for its turn")
+
+    def resume(self, execute: Callable[[Task], None]) -> None:
+        raise AssertionError("a stand-in never waits for its turn")
 
     def reserve_data_in(self, length: int) -> list[memoryview]:
         return []
@@ -97,6 +110,12 @@ class StandIn:
         raise AssertionError("a stand-in moves no data")
 
     def release(self, size_bytes: int) -> None:
+        raise AssertionError("a stand-in moves no data")
+
+    def keep(self, size_bytes: int) -> bool:
+        raise AssertionError("a stand-in moves no data")
+
+    def let_go(self, size_bytes: int) -> None:
         raise AssertionError("a stand-in moves no data")
 
     def take_immediate(self, length: int) -> memoryview | None:
@@ -154,22 +173,25 @@ class CopyOperation:
         backwards = move.overlap and move.source_offset < move.offset
         at = move.length - self.done_of_move - length if backwards else self.done_of_move
         source, destination = move.source_unit, move.destination.unit
-        others = {unit for unit in (source, destination) if unit is not None and unit is not self.unit}
+        claims = _claims(move, at, length)
+        others = claims.keys() - {self.unit}
 
         def work() -> None:
             if source is None:
-                fill_with_zeros(destination.device, move.offset + at, length)
+                fill_with_zeros(destination.device_in_turn, move.offset + at, length)
                 return
             copy_range(
-                readable(source.device),
+                readable(source.device_in_turn),
                 move.source_offset + at,
-                destination.device,
+                destination.device_in_turn,
                 move.offset + at,
                 length,
                 overlap=move.overlap,
             )
 
         def done(error: BaseException | None) -> None:
+            for unit, span in claims.items():
+                unit.ranges.leave(span)
             for unit in others:
                 unit.release()
             if error is None and move.token is not None and move.token.revoked:
@@ -184,7 +206,16 @@ class CopyOperation:
 
         for unit in others:
             unit.hold()
-        self.unit.background.submit(work, done)
+        # One unit after the other, always in the same order: no two copies wait for each other.
+        self._enter(deque(sorted(claims.items(), key=lambda claim: claim[0].uuid)), work, done)
+
+    def _enter(self, claims: "deque[tuple[LogicalUnit, Span]]", work: Callable[[], None], done: Done) -> None:
+        """Wait for the turn on each unit, then do the work."""
+        if claims:
+            unit, span = claims.popleft()
+            unit.ranges.enter(span, partial(self._enter, claims, work, done), bounded=False)
+        else:
+            self.unit.background.submit(work, done)
 
     def _end(self, error: BaseException | None) -> None:
         record = self.record
@@ -214,6 +245,17 @@ class CopyOperation:
                 call()
         if unknown is not None:
             raise unknown
+
+
+def _claims(move: Move, at: int, length: int) -> dict[LogicalUnit, Span]:
+    """What a chunk reads and writes, by unit."""
+    written = Span(move.offset + at, length, writes=True)
+    if move.source_unit is None:
+        return {move.destination.unit: written}
+    read = Span(move.source_offset + at, length, writes=False)
+    if move.source_unit is move.destination.unit:
+        return {move.destination.unit: Spans(read, written)}
+    return {move.source_unit: read, move.destination.unit: written}
 
 
 def _refusal(move: Move) -> Sense | None:

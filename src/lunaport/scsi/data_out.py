@@ -178,7 +178,7 @@ def collect(nexus: Nexus, unit: LogicalUnit, task: Task, length: int, then: Call
     if whole is not None:
         then(bytes(whole))
         return
-    if unit.waiting_bytes + length > WAITING_BYTES_MAX:
+    if unit.waiting_bytes + length > WAITING_BYTES_MAX or not task.keep(length):
         task.finish(Status.TASK_SET_FULL)
         return
     gathered = bytearray()
@@ -187,16 +187,20 @@ def collect(nexus: Nexus, unit: LogicalUnit, task: Task, length: int, then: Call
         gathered.extend(data)
 
     def receive_end(ended: Task) -> None:
-        unit.waiting_bytes -= length
-        # Out of the task set before `then` enters it again for its work in the background.
-        if ended.aborted:
-            ended.finish(Status.TASK_ABORTED)
-        unit.end(ended)
-        if not ended.aborted:
-            try:
-                then(bytes(gathered))
-            except ScsiError as error:
-                conclude(unit, ended, error)
+        # Out of the task set before `then` enters it again for its work in the background; it has not ended for others.
+        with unit.order.undisturbed():
+            if ended.aborted:
+                ended.finish(Status.TASK_ABORTED)
+            unit.end(ended)
+            if not ended.aborted:
+                try:
+                    then(bytes(gathered))
+                except ScsiError as error:
+                    conclude(unit, ended, error)
+            if ended in unit.task_set:
+                unit.gathered[ended] = length
+            else:
+                unit.let_go(ended, length)
 
     unit.waiting_bytes += length
     unit.begin(nexus, task)

@@ -124,6 +124,16 @@ class Access(Enum):
     CHANGING = "for those with access only"
 
 
+class TaskAttribute(IntEnum):
+    """Task attributes (SAM-5 8.7), by the numbers of RFC 7143 section 11.3.1; 5 to 7 are none."""
+
+    UNTAGGED = 0
+    SIMPLE = 1
+    ORDERED = 2
+    HEAD_OF_QUEUE = 3
+    ACA = 4
+
+
 class Sanitize(IntEnum):
     """Service actions of SANITIZE (SBC-3 table 83)."""
 

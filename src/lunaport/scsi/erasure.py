@@ -20,9 +20,11 @@ from lunaport.scsi.limits import (
     ERASE_DISCARD_FACTOR,
     ERASE_FLUSH_BYTES,
     ERASE_PATTERN_BYTES_MAX,
+    WORK_BYTES,
 )
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
+from lunaport.scsi.ranges import Span
 from lunaport.scsi.reply import conclude
 from lunaport.scsi.sense import (
     ScsiError,
@@ -166,8 +168,10 @@ class Erasure:
         complement = self.plan.invert and self.done_bytes // self.size_bytes % 2 == 1
         save = self.done_bytes + length - self.saved_bytes >= ERASE_FLUSH_BYTES * factor
 
+        span = Span(at, length, writes=True)
+
         def work() -> None:
-            device = self.unit.device
+            device = self.unit.device_in_turn
             if self.done_bytes == 0 and self.plan.method is Method.KEY and self.unit.erase_key is not None:
                 self.unit.erase_key()
             if self.plan.method is Method.OVERWRITE:
@@ -179,6 +183,7 @@ class Erasure:
                 self._save(replace(self.plan, done_bytes=self.done_bytes + length))
 
         def done(error: BaseException | None) -> None:
+            self.unit.ranges.leave(span)
             if error is not None:
                 self._fail(error)
                 return
@@ -187,7 +192,7 @@ class Erasure:
                 self.saved_bytes = self.done_bytes
             self.step()
 
-        self.unit.background.submit(work, done)
+        self.unit.ranges.enter(span, lambda: self.unit.background.submit(work, done), bounded=False)
 
     def _block(self, *, complement: bool) -> bytes:
         pattern, size = self.plan.pattern, self.unit.block_size_bytes
@@ -243,8 +248,9 @@ class Erasure:
 
 
 def _write_pattern(device: BlockDevice, offset: int, length: int, block: bytes) -> None:
-    data = memoryview(block * (length // len(block)))
-    device.write(offset, [data])
+    data = memoryview(block * (min(length, WORK_BYTES) // len(block)))
+    for start in range(offset, offset + length, len(data)):
+        device.write(start, [data[: offset + length - start]])
 
 
 def start_erasure(nexus: Nexus, unit: LogicalUnit, task: Task, plan: ErasePlan, *, immediate: bool) -> None:

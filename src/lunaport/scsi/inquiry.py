@@ -27,6 +27,7 @@ _STANDARD = struct.Struct(">BBBBBBBB8s16s4s22xHHHH30x")
 _PAGE_HEADER = struct.Struct(">BBH")
 _BLOCK_LIMITS = struct.Struct(">BBHIIIIIIIQIIIII")
 
+_WELL_KNOWN = 0x1E
 _NO_UNIT = 0x7F
 """Peripheral qualifier 3 and device type 1Fh: the target cannot have a unit at this LUN."""
 _SPC_4 = 0x06
@@ -63,7 +64,7 @@ PORT_GROUP = 1
 
 _RMB = 0x80
 _TPGS_IMPLICIT = 0x10
-_SIMPSUP = 0x01
+_HEADSUP, _ORDSUP, _SIMPSUP = 0x04, 0x02, 0x01
 _V_SUP, _LUICLR = 0x01, 0x01
 _WSNZ = 0x01
 _ALL_PAGES, _SHARED_POLICY = 0x3F, 0x00
@@ -107,6 +108,29 @@ def inquiry_absent(nexus: Nexus, task: Task) -> None:
     if cdb[1] & _EVPD or cdb[2]:
         raise ScsiError(invalid_field_in_cdb(2))
     send(task, _standard(_NO_UNIT, "", "", ""), int.from_bytes(cdb[_ALLOCATION]))
+
+
+def inquiry_well_known(nexus: Nexus, task: Task) -> None:
+    """INQUIRY of the well known logical unit: it is known by its target."""
+    cdb = task.cdb
+    if cdb[1] & _EVPD:
+        data = _well_known_page(nexus, cdb[2])
+    elif cdb[2]:
+        raise ScsiError(invalid_field_in_cdb(2))
+    else:
+        data = _standard(_WELL_KNOWN, "LUNAPORT", "REPORT LUNS", "0001")
+    send(task, data, int.from_bytes(cdb[_ALLOCATION]))
+
+
+def _well_known_page(nexus: Nexus, page: int) -> bytes:
+    match page:
+        case VpdPage.SUPPORTED_PAGES:
+            data = bytes((VpdPage.SUPPORTED_PAGES, VpdPage.DEVICE_IDENTIFICATION))
+        case VpdPage.DEVICE_IDENTIFICATION:
+            data = _of_target(nexus.target.name, nexus.id.target_port)
+        case _:
+            raise ScsiError(invalid_field_in_cdb(2))
+    return _PAGE_HEADER.pack(_WELL_KNOWN, page, len(data)) + data
 
 
 def naa_designator(uuid: str) -> bytes:
@@ -155,8 +179,8 @@ def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
         case VpdPage.DEVICE_IDENTIFICATION:
             data = _identification(nexus.target.name, nexus.id.target_port, unit)
         case VpdPage.EXTENDED_INQUIRY_DATA:
-            # Simple tasks, a volatile cache, unit attentions that go with their nexus.
-            data = bytes((0, _SIMPSUP, _V_SUP, _LUICLR)) + bytes(56)
+            # A volatile cache, unit attentions that go with their nexus.
+            data = bytes((0, _HEADSUP | _ORDSUP | _SIMPSUP, _V_SUP, _LUICLR)) + bytes(56)
         case VpdPage.MODE_PAGE_POLICY:
             data = bytes((_ALL_PAGES, 0xFF, _SHARED_POLICY, 0))
         case VpdPage.SCSI_PORTS:
@@ -185,9 +209,14 @@ def _identification(target_name: str, port: int, unit: LogicalUnit) -> bytes:
         + _designator(_ASCII, _OF_UNIT | _VENDOR, vendor)
         + _designator(_UTF8, _OF_UNIT | _NAME, _name("naa." + naa.hex().upper()))
         + _designator(_BINARY, _OF_UNIT | _UUID, bytes((_RANDOM_UUID, 0)) + bytes.fromhex(unit.uuid))
-        + _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _RELATIVE_PORT, struct.pack(">I", port))
-        + _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _PORT_GROUP, struct.pack(">2xH", PORT_GROUP))
     )
+    return designators + _of_target(target_name, port)
+
+
+def _of_target(target_name: str, port: int) -> bytes:
+    """What identifies the target and the port that was asked through."""
+    designators = _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _RELATIVE_PORT, struct.pack(">I", port))
+    designators += _designator(_ISCSI | _BINARY, _PIV | _OF_PORT | _PORT_GROUP, struct.pack(">2xH", PORT_GROUP))
     if target_name:
         designators += _port_name(target_name, port)
         designators += _designator(_ISCSI | _UTF8, _PIV | _OF_DEVICE | _NAME, _name(target_name))

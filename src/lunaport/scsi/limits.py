@@ -8,8 +8,9 @@ UNMAP_BLOCKS_MAX = 1 << 20
 """All ranges of one UNMAP together."""
 UNMAP_DESCRIPTORS_MAX = 256
 WRITE_SAME_BYTES_MAX = 16 << 20
-WRITE_SAME_CHUNK_BYTES = 1 << 20
-"""What WRITE SAME and VERIFY move at a time; an abort takes effect between two."""
+WORK_BYTES = 256 << 10
+"""What a worker thread moves at a time for WRITE SAME, VERIFY, ORWRITE, PRE-FETCH, copies and erasures: so much memory
+it takes, or twice that, besides what is counted. An abort takes effect between two."""
 WAITING_BYTES_MAX = 64 << 20
 """Data-out of one logical unit that was copied to wait for its disk; more is answered TASK SET FULL."""
 CROWDED_BYTES = WAITING_BYTES_MAX // 2
@@ -21,13 +22,14 @@ COPY_LIST_BYTES_MAX = COPY_TARGETS_MAX * 32 + COPY_SEGMENTS_MAX * 28
 COPY_SEGMENT_BYTES_MAX = 1 << 28
 """No segment can say more: 65535 blocks of 4096 bytes."""
 COPY_CHUNK_BYTES = 4 << 20
-"""What a copy moves at a time; an abort takes effect between two, and other commands have their turn."""
+"""What a copy moves as one piece of background work; an abort takes effect between two, and other commands have their
+turn."""
 COPIES_PER_UNIT_MAX = 8
 """Copies under way through one logical unit; one more is answered TASK SET FULL."""
 COPY_RESULTS_PER_UNIT_MAX = 256
 """Results that nobody has fetched; the oldest goes when there is one more."""
 ERASE_CHUNK_BYTES = 16 << 20
-"""What SANITIZE and FORMAT UNIT erase at a time."""
+"""What SANITIZE and FORMAT UNIT erase as one piece of background work."""
 ERASE_FLUSH_BYTES = 256 << 20
 """After so many they flush and put down how far they are; a restart goes on from there."""
 ERASE_DISCARD_FACTOR = 64
@@ -50,6 +52,8 @@ RESERVE_OUT_BYTES_MAX = 16 << 10
 """Parameter list of PERSISTENT RESERVE OUT: 24 bytes, and TransportIDs behind them."""
 RESOURCE_UNIT_SHIFT = 20
 """Space of thin units is counted in runs of 2^20 bytes (VPD page B2 says it in blocks)."""
+QUEUED_MAX = 1024
+"""Commands of one unit that wait for older ones to end (`ordering`); more is answered TASK SET FULL."""
 SPANS_WAITING_MAX = 256
 """Pieces of background work of one unit that wait for others they overlap; more is answered TASK SET FULL."""
 COMPARE_BLOCKS_MAX = 128

@@ -10,7 +10,7 @@ from lunaport.scsi.limits import RESOURCE_UNIT_SHIFT
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import run, send
-from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb
+from lunaport.scsi.sense import ScsiError, failure_prediction_test, invalid_field_in_cdb
 from lunaport.scsi.task import Task
 
 _HEADER = struct.Struct(">BBH")
@@ -28,6 +28,7 @@ _BINARY_LIST = 0x03
 _AVAILABLE, _USED = 0x0001, 0x0002
 _SHARED, _DEDICATED = 0x02, 0x01
 """SCOPE: the space that is free is there for every unit, the space in use is this unit's own."""
+_NO_TEMPERATURE = 0xFF
 _COUNT_MAX = 0xFFFFFFFF
 
 
@@ -45,8 +46,8 @@ def log_sense(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     if page == LogPage.PROVISIONING:
         _send_provisioning(nexus, unit, task, int.from_bytes(cdb[5:7]), allocation_length)
     elif page == LogPage.INFORMATIONAL_EXCEPTIONS:
-        # Nothing to report, no temperature.
-        data = _PARAMETER.pack(0, _BINARY_LIST, 4) + bytes((0, 0, 0xFF, 0))
+        code = failure_prediction_test(attention=False).code if unit.modes.exceptions_test else 0
+        data = _PARAMETER.pack(0, _BINARY_LIST, 4) + struct.pack(">HBx", code, _NO_TEMPERATURE)
         send(task, _HEADER.pack(_DS | page, 0, len(data)) + data, allocation_length)
     elif subpage:
         data = b"".join(bytes((code, 0)) for code in pages) + bytes((0, _ALL_SUBPAGES))

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lunaport.blockdev.device import BlockDevice
+from lunaport.blockdev.device import BlockDevice, Space
 from lunaport.blockdev.modes import ReadOnlyDevice, WriteThroughDevice
 from lunaport.scsi.limits import READ_NOW_BYTES_MAX, TRANSFER_BYTES_MAX
 from lunaport.scsi.mode_pages import Modes
 from lunaport.scsi.optical_drive import OpticalDrive
+from lunaport.scsi.ordering import Order
 from lunaport.scsi.ranges import Guarded, Ranges
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.sense import (
@@ -27,9 +28,11 @@ from lunaport.scsi.sense import (
     initializing_command_required,
     medium_not_present,
     mode_parameters_changed,
+    soft_threshold_reached,
     write_protected,
 )
 from lunaport.scsi.task import Background, Task
+from lunaport.scsi.threshold import SoftThreshold
 
 if TYPE_CHECKING:  # these need this module
     from lunaport.scsi.copy_domain import TokenGuard
@@ -74,10 +77,12 @@ class LogicalUnit:
         "erase_journal",
         "erase_key",
         "erasure",
+        "gathered",
         "holder",
         "keep_ejected",
         "modes",
         "nexuses",
+        "order",
         "physical_block_size_bytes",
         "preventing",
         "product",
@@ -94,6 +99,7 @@ class LogicalUnit:
         "stopped",
         "task_set",
         "thin",
+        "threshold",
         "token_guard",
         "transfer_blocks_max",
         "uuid",
@@ -126,6 +132,7 @@ class LogicalUnit:
         ejected: bool = False,
         keep_ejected: Callable[[bool], None] | None = None,
         drive: OpticalDrive | None = None,
+        low_space_percent: int = 0,
     ) -> None:
         """`uuid`: 32 hexadecimal digits. `thin`: offer UNMAP, when the device can give space back; a
         read-only unit then says that it is write protected.
@@ -137,6 +144,7 @@ class LogicalUnit:
         encrypted.
         `ejected`: the medium is out. `keep_ejected`: keeps that over a restart (blocks; raises DeviceError).
         `drive`: it is an optical drive, whose blocks are those of a CD.
+        `low_space_percent`: initiators of a thin unit are told when no more than this of the space is free; 0: never.
         """
         if block_size_bytes not in _BLOCK_SIZES:
             raise ValueError(f"block size {block_size_bytes} is not one of {_BLOCK_SIZES}")
@@ -179,7 +187,11 @@ class LogicalUnit:
         """What WRITE BUFFER left for READ BUFFER."""
         self.nexuses: set[Nexus] = set()
         self.task_set: dict[Task, Nexus] = {}
+        self.order = Order(self)
+        """Which of them wait for others."""
         self.waiting_bytes = 0
+        self.gathered: dict[Task, int] = {}
+        """Data-out that was gathered whole, of tasks that work on it now."""
         self.ranges = Ranges(self._guard)
         """What is worked on in the background."""
         self.closing = False
@@ -193,6 +205,7 @@ class LogicalUnit:
         self.copies: dict[tuple[Nexus, int], CopyRecord] = {}
         """Third-party copies by the nexus that asked and its list identifier; negative: it gave none."""
         self.token_guard: TokenGuard | None = None
+        self.threshold = SoftThreshold(low_space_percent)
         self._waits: list[_Wait] = []
         self._waits_alone: list[Done] = []
         self.default_modes = default_modes or Modes()
@@ -200,6 +213,11 @@ class LogicalUnit:
         self.save_modes = save_modes
         self.modes = saved_modes or self.default_modes
         self._run_device()
+
+    @property
+    def device_in_turn(self) -> BlockDevice:
+        """The device for work in the background whose turn it is (`ranges`)."""
+        return self.device.behind if isinstance(self.device, Guarded) else self.device
 
     @property
     def write_protected(self) -> bool:
@@ -277,6 +295,11 @@ class LogicalUnit:
             self.block_count = block_count
             self.raise_attention(capacity_data_has_changed())
 
+    def look_at_space(self, space: Space) -> None:
+        """Tell every nexus of a thin unit when the space behind it has become scarce."""
+        if self.thin and self.threshold.look(space):
+            self.raise_attention(soft_threshold_reached())
+
     def reset(self, done: Done) -> None:
         """Logical unit reset (SAM-5 6.3.3): abort every task, drop an SPC-2 reservation, tell every nexus."""
         self.preventing.clear()
@@ -329,8 +352,9 @@ class LogicalUnit:
         self.refresh()
 
     def refresh(self) -> None:
+        """What each nexus may do without a question has changed."""
         for nexus in self.nexuses:
-            nexus.refresh()
+            nexus.reconsider(self)
 
     def _guard(self, needed: bool) -> None:
         device = self.device
@@ -346,12 +370,16 @@ class LogicalUnit:
     def end(self, task: Task) -> None:
         """`task` waits no longer. The last one that somebody waits for lets him go on."""
         self.task_set.pop(task, None)
+        if self.gathered:
+            self.let_go(task, self.gathered.pop(task, 0))
         for wait in tuple(self._waits):
             if task in wait.tasks:
                 wait.tasks.remove(task)
                 if not wait.tasks:
                     self._waits.remove(wait)
                     wait.done()
+        if self.order.engaged:
+            self.order.proceed()
 
     def when_ended(self, done: Done) -> None:
         """Call `done` when every task that waits now has ended, perhaps at once."""
@@ -359,6 +387,12 @@ class LogicalUnit:
             self._waits.append(_Wait(set(self.task_set), done))
         else:
             done()
+
+    def let_go(self, task: Task, size_bytes: int) -> None:
+        """Gathered data-out is not needed any more."""
+        if size_bytes:
+            self.waiting_bytes -= size_bytes
+            task.let_go(size_bytes)
 
     def abort(self, tasks: Iterable[Task], done: Done) -> None:
         """Abort those of `tasks` that are in the task set; `done` when every one has ended, perhaps at once."""

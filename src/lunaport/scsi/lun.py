@@ -1,11 +1,16 @@
 """Logical unit numbers on the wire (SAM-5 4.7): 8 bytes, read as one big-endian integer.
 
-Only single level LUNs: peripheral device addressing (0 to 255, bus 0) and flat space addressing (0 to 16383).
+Only single level LUNs: peripheral device addressing (0 to 255, bus 0) and flat space addressing (0 to 16383), and the
+one well known logical unit there is.
 """
+
+from typing import Final
 
 from lunaport.scsi.limits import LUN_MAX
 
 _LEVEL_SHIFT = 48
+REPORT_LUNS_LUN: Final = 0xC101 << _LEVEL_SHIFT
+"""The REPORT LUNS well known logical unit (SAM-5 4.7.7.5.2), as on the wire."""
 _FLAT_SPACE = 0x4000
 _PERIPHERAL_MAX = 0xFF
 

@@ -5,16 +5,26 @@ checked whole before anything of it takes effect.
 """
 
 import struct
+from dataclasses import replace
 
 from lunaport.scsi.data_out import collect
-from lunaport.scsi.enums import PageControl
+from lunaport.scsi.enums import ModePage, PageControl
 from lunaport.scsi.logical_unit import LogicalUnit
-from lunaport.scsi.mode_pages import Modes, changeable_pages, modes_of
+from lunaport.scsi.mode_pages import (
+    METHODS,
+    PROVISIONING_SUBPAGE,
+    UNIT_ATTENTION,
+    Modes,
+    changeable_pages,
+    modes_of,
+    provisioning_page,
+)
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.optical_pages import pages_for
 from lunaport.scsi.reply import run, send
 from lunaport.scsi.sense import (
     ScsiError,
+    failure_prediction_test,
     invalid_field_in_cdb,
     invalid_field_in_parameter_list,
     mode_parameters_changed,
@@ -39,6 +49,7 @@ _SP = 0x01
 _PS = 0x80
 _SPF = 0x40
 _PAGE_CODE = 0x3F
+_PAGE_HEADER_BYTES, _SUBPAGE_HEADER_BYTES = 2, 4
 _ALL_PAGES = 0x3F
 _BLOCKS_MAX = 0xFFFFFFFF
 _NO_SUBPAGE = 0x00
@@ -78,11 +89,25 @@ def _pages(unit: LogicalUnit, cdb: bytes) -> bytes:
     pages = _pages_by_control(unit, control)
     if code != _ALL_PAGES and code not in pages:
         raise ScsiError(invalid_field_in_cdb(2, 5))
+    with_subpages = _subpages(unit, control) if subpage else {}
     if subpage not in (_NO_SUBPAGE, _ALL_SUBPAGES):
-        raise ScsiError(invalid_field_in_cdb(3))
+        if (code, subpage) not in with_subpages:
+            raise ScsiError(invalid_field_in_cdb(3))
+        return with_subpages[code, subpage]
     savable = 0 if unit.save_modes is None else _PS
-    chosen = pages.values() if code == _ALL_PAGES else (pages[code],)
-    return b"".join(bytes((page[0] | savable,)) + page[1:] for page in chosen)
+    chosen = [bytes((page[0] | savable,)) + page[1:] for own, page in pages.items() if code in (own, _ALL_PAGES)]
+    chosen += [page for (own, _), page in with_subpages.items() if code in (own, _ALL_PAGES)]
+    return b"".join(chosen)
+
+
+def _subpages(unit: LogicalUnit, control: int) -> dict[tuple[int, int], bytes]:
+    """Mode pages that have a subpage code; nothing in them is for initiators to choose."""
+    if not unit.thin:
+        return {}
+    page = provisioning_page(unit.threshold)
+    if control == PageControl.CHANGEABLE:
+        page = page[:4] + bytes(len(page) - 4)
+    return {(ModePage.INFORMATIONAL_EXCEPTIONS, PROVISIONING_SUBPAGE): page}
 
 
 def _pages_by_control(unit: LogicalUnit, control: int) -> dict[int, bytes]:
@@ -142,14 +167,26 @@ def _mode_select(nexus: Nexus, unit: LogicalUnit, task: Task, length: int, *, lo
     collect(nexus, unit, task, length, then)
 
 
+def _check_exceptions(modes: Modes, position: int) -> None:
+    """What the informational exceptions page may say (SPC-4 7.5.12)."""
+    if modes.exceptions_test and not modes.exceptions:
+        raise ScsiError(invalid_field_in_parameter_list(position + 2, 2))
+    if modes.exceptions_method not in METHODS:
+        raise ScsiError(invalid_field_in_parameter_list(position + 3, 3))
+
+
 def _choose(nexus: Nexus, unit: LogicalUnit, task: Task, modes: Modes, *, save: bool) -> None:
     if modes != unit.modes:
         through = unit.modes.write_cache and not modes.write_cache
+        testing = modes.exceptions_test and not unit.modes.exceptions_test
         unit.set_modes(modes)
         unit.raise_attention(mode_parameters_changed(), but=nexus)
+        if testing and modes.exceptions_method == UNIT_ATTENTION:
+            unit.raise_attention(failure_prediction_test(attention=True))
     else:
         through = False
     keep = unit.save_modes if save else None
+    modes = replace(modes, exceptions_test=False)
     if keep is not None:
         unit.saved_modes = modes
     if keep is None and not through:
@@ -183,7 +220,9 @@ def parse_mode_parameters(parameters: bytes, unit: LogicalUnit, *, long_form: bo
     modes = unit.modes
     while position < len(parameters):
         page = _take_page(parameters, position, unit, modes)
-        modes = modes_of(modes, page)
+        if not page[0] & _SPF:
+            modes = modes_of(modes, page)
+            _check_exceptions(modes, position)
         position += len(page)
     return modes
 
@@ -207,18 +246,27 @@ def _check_block_descriptor(
 
 def _take_page(parameters: bytes, position: int, unit: LogicalUnit, modes: Modes) -> bytes:
     code = parameters[position] & _PAGE_CODE
-    current = pages_for(unit, modes).get(code)
-    if current is None or parameters[position] & _SPF:
-        raise ScsiError(invalid_field_in_parameter_list(position, 6 if parameters[position] & _SPF else 5))
-    if position + 1 >= len(parameters):
+    with_subpage = parameters[position] & _SPF
+    if len(parameters) - position < (_SUBPAGE_HEADER_BYTES if with_subpage else _PAGE_HEADER_BYTES):
         raise ScsiError(parameter_list_length_error())
-    if parameters[position + 1] != len(current) - 2:
-        raise ScsiError(invalid_field_in_parameter_list(position + 1))
+    if with_subpage:
+        known = (code, parameters[position + 1])
+        current = _subpages(unit, PageControl.CURRENT).get(known)
+        changeable = _subpages(unit, PageControl.CHANGEABLE).get(known, b"")
+        header = _SUBPAGE_HEADER_BYTES
+    else:
+        current = pages_for(unit, modes).get(code)
+        changeable = _changeable(unit).get(code, b"")
+        header = _PAGE_HEADER_BYTES
+    if current is None:
+        raise ScsiError(invalid_field_in_parameter_list(position, 6 if with_subpage else 5))
+    length_at = position + header // 2  # one byte behind the code, or two behind the subpage's
+    if int.from_bytes(parameters[length_at : position + header]) != len(current) - header:
+        raise ScsiError(invalid_field_in_parameter_list(length_at))
     page = parameters[position : position + len(current)]
     if len(page) < len(current):
         raise ScsiError(parameter_list_length_error())
-    changeable = _changeable(unit)[code]
-    for index in range(2, len(page)):
+    for index in range(header, len(page)):
         wrong = (page[index] ^ current[index]) & ~changeable[index] & 0xFF
         if wrong:
             raise ScsiError(invalid_field_in_parameter_list(position + index, wrong.bit_length() - 1))

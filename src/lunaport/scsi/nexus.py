@@ -1,10 +1,10 @@
 """An I_T nexus (SAM-5 4.5): an initiator port's way to the logical units, where every command comes in.
 
 Invariant: `_ready` holds exactly the LUNs this nexus may use with no question asked: a disk, no unit attention pending,
-no reservation of others in its way, not stopped, not draining. All other commands go the careful way, so the usual one
-pays one dict look-up for all of this. Those whom a reservation lets only read go the careful way for that too.
-LUNs that its rights do not show are not in `_ready` and not found either; a nexus whose rights are to read only has a
-dispatch table in which every command that writes is refused.
+no reservation of others in its way, not stopped, not draining, no order of commands to keep. All other commands go the
+careful way, so the usual one pays one dict look-up for all of this. Those whom a reservation lets only read go the
+careful way for that too. LUNs that its rights do not show are not in `_ready` and not found either; a nexus whose
+rights are to read only has a dispatch table in which every command that writes is refused.
 
 Unit attentions at login: none. SAM-5 6.3.1 asks for POWER ON OCCURRED on every nexus after power on. A nexus here comes
 into being with its login and no earlier: there is nothing it can have known that a power cycle made untrue. Boot
@@ -13,18 +13,22 @@ libiscsi accept both.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lunaport.blockdev.device import DeviceError
 from lunaport.scsi.command import CDB_BYTES, Command, check_fields
-from lunaport.scsi.enums import Access, Status
+from lunaport.scsi.enums import Access, Status, TaskAttribute
 from lunaport.scsi.logical_unit import Done, LogicalUnit
+from lunaport.scsi.lun import REPORT_LUNS_LUN
+from lunaport.scsi.ordering import Ordering
 from lunaport.scsi.reservations import NexusId
 from lunaport.scsi.rights import Rights
 from lunaport.scsi.sense import (
     ScsiError,
     Sense,
     commands_cleared_by_another_initiator,
+    invalid_message,
+    invalid_opcode,
     logical_unit_not_supported,
     mode_parameters_changed,
     persistent_reservation_information_lost,
@@ -37,6 +41,12 @@ from lunaport.scsi.task import Task
 if TYPE_CHECKING:  # the target makes nexuses, and an erasure needs this module
     from lunaport.scsi.erasure import Erasure
     from lunaport.scsi.target import ScsiTarget
+
+_SIMPLE: Final = int(TaskAttribute.SIMPLE)
+_BY_ATTRIBUTE: Final[Mapping[int, Ordering]] = {
+    TaskAttribute.ORDERED: Ordering.ORDERED,
+    TaskAttribute.HEAD_OF_QUEUE: Ordering.HEAD_OF_QUEUE,
+}
 
 
 class Nexus:
@@ -62,7 +72,7 @@ class Nexus:
         """Run a command. The task is finished when this returns, or later when it has to wait."""
         unit = self._ready.get(task.lun)
         cdb = task.cdb
-        if unit is None or len(cdb) != CDB_BYTES:
+        if unit is None or task.attribute > _SIMPLE:
             self._execute_carefully(task)
             return
         handler, illegal = self._dispatch[cdb[0]]
@@ -171,7 +181,7 @@ class Nexus:
         pending = self._attentions.get(unit)
         if pending is not None and sense not in pending:
             pending.append(sense)
-            self.refresh()
+            self.reconsider(unit)
 
     def take_attention(self, unit: LogicalUnit) -> Sense | None:
         """Report and so clear the oldest unit attention condition."""
@@ -179,15 +189,15 @@ class Nexus:
         if not pending:
             return None
         sense = pending.pop(0)
-        self.refresh()
+        self.reconsider(unit)
         return sense
 
     def clear_attention(self, sense: Sense) -> None:
         """Clear a unit attention condition for every logical unit, unreported."""
-        for pending in self._attentions.values():
+        for unit, pending in self._attentions.items():
             if sense in pending:
                 pending.remove(sense)
-        self.refresh()
+                self.reconsider(unit)
 
     def may_use(self, unit: LogicalUnit, *, writing: bool) -> bool:
         """Whether a command that reads or writes `unit` would be carried out for this nexus now."""
@@ -202,34 +212,63 @@ class Nexus:
             and unit.reservations.now.allows(self.id, Access.CHANGING if writing else Access.READING)
         )
 
+    def ordering_of(self, task: Task) -> Ordering:
+        """What a command is to the order of its unit's task set."""
+        return _BY_ATTRIBUTE.get(task.attribute) or self.target.commands.ordering_of(task.cdb)
+
     def refresh(self) -> None:
         """Work out again which LUNs need no question. The target calls it when its units change."""
         self.units = {lun: unit for lun, unit in self.target.units.items() if self.rights.sees(lun)}
         units = set(self.units.values())
         self._attentions = {unit: self._attentions.get(unit, []) for unit in units}
         self._forms = {lun: unit for lun, unit in self.target.forms.items() if unit in units}
-        self._ready = {
-            lun: unit
-            for lun, unit in self._forms.items()
-            if not self._attentions[unit]
+        self._ready = {lun: unit for lun, unit in self._forms.items() if self._is_ready(unit)}
+
+    def reconsider(self, unit: LogicalUnit) -> None:
+        """Work out again whether one unit needs no question."""
+        ready = unit in self._attentions and self._is_ready(unit)
+        for lun, each in self._forms.items():
+            if each is unit:
+                if ready:
+                    self._ready[lun] = unit
+                else:
+                    self._ready.pop(lun, None)
+
+    def _is_ready(self, unit: LogicalUnit) -> bool:
+        return (
+            not self._attentions[unit]
             and unit.drive is None
             and unit.ready
             and unit.erasure is None
             and not unit.draining
+            and not unit.order.engaged
             and unit.holder in (None, self)
             and unit.reservations.now.is_unrestricted(self.id)
-        }
+        )
 
     def _execute_carefully(self, task: Task) -> None:
         unit = self.find(task.lun)
         try:
+            if task.attribute > TaskAttribute.HEAD_OF_QUEUE:  # there is no ACA condition, and no others are known
+                raise ScsiError(invalid_message())
             if unit is None:
                 self._execute_absent(task)
             else:
-                self._execute_checked(unit, task)
+                unit.order.execute(self, task, self.ordering_of(task))
         except (ScsiError, DeviceError) as error:
             sense = sense_of(error)
             task.finish(Status.CHECK_CONDITION, sense.fixed() if unit is None else unit.sense_data(sense))
+
+    def execute_in_order(self, unit: LogicalUnit, task: Task) -> None:
+        """For commands that may have to wait although nothing else is in their way."""
+        unit.order.execute(self, task, self.ordering_of(task))
+
+    def execute_now(self, unit: LogicalUnit, task: Task) -> None:
+        """Execute a command whose turn has come."""
+        try:
+            self._execute_checked(unit, task)
+        except (ScsiError, DeviceError) as error:
+            task.finish(Status.CHECK_CONDITION, unit.sense_data(sense_of(error)))
 
     def _execute_checked(self, unit: LogicalUnit, task: Task) -> None:
         # In the order of SAM-5 5.13 and SPC-4 5.7: a unit attention hides everything else, an unknown command is never
@@ -275,10 +314,12 @@ class Nexus:
 
     def _execute_absent(self, task: Task) -> None:
         cdb = task.cdb[:CDB_BYTES]
-        handler = self.target.commands.absent.get(cdb[0])
+        commands = self.target.commands
+        well_known = task.lun == REPORT_LUNS_LUN
+        handler = (commands.well_known if well_known else commands.absent).get(cdb[0])
         if handler is None:
-            raise ScsiError(logical_unit_not_supported())
-        check_fields(cdb, self.target.commands.find(cdb).illegal)
+            raise ScsiError(invalid_opcode() if well_known else logical_unit_not_supported())
+        check_fields(cdb, commands.find(cdb).illegal)
         handler(self, task)
 
     def execute_found(self, unit: LogicalUnit, task: Task) -> None:

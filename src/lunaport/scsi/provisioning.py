@@ -11,8 +11,8 @@ from lunaport.scsi.limits import (
     LBA_STATUS_DESCRIPTORS_MAX,
     UNMAP_BLOCKS_MAX,
     UNMAP_DESCRIPTORS_MAX,
+    WORK_BYTES,
     WRITE_SAME_BYTES_MAX,
-    WRITE_SAME_CHUNK_BYTES,
 )
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
@@ -136,11 +136,11 @@ def _write_same(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: in
 def _fill(device: BlockDevice, task: Task, offset: int, length: int, block: bytes, *, unmap: bool) -> None:
     """Blocks may only be unmapped where they then read as what was to be written: as zeros."""
     if any(block):
-        chunk = memoryview(block * (min(length, WRITE_SAME_CHUNK_BYTES) // len(block)))
-        for start in range(offset, offset + length, WRITE_SAME_CHUNK_BYTES):
+        chunk = memoryview(block * (min(length, WORK_BYTES) // len(block)))
+        for start in range(offset, offset + length, WORK_BYTES):
             if task.aborted:
                 return
-            device.write(start, [chunk[: min(WRITE_SAME_CHUNK_BYTES, offset + length - start)]])
+            device.write(start, [chunk[: min(WORK_BYTES, offset + length - start)]])
     elif unmap:
         device.unmap(offset, length)
     else:

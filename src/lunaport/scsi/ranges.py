@@ -32,6 +32,30 @@ class Span:
         """Whether something else on `start` to `end` has to wait for this."""
         return (writes or self.writes) and start < self.end and self.start < end
 
+    @property
+    def parts(self) -> "tuple[Span, ...]":
+        """The runs it is made of."""
+        return (self,)
+
+
+class Spans(Span):
+    """Several runs that one piece of work has to have at once: it waits for all of them, and holds none meanwhile."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, *parts: Span) -> None:
+        start = min(part.start for part in parts)
+        length = max(part.end for part in parts) - start
+        super().__init__(start, length, writes=any(part.writes for part in parts))
+        self._parts = parts
+
+    def excludes(self, start: int, end: int, *, writes: bool) -> bool:
+        return any(part.excludes(start, end, writes=writes) for part in self._parts)
+
+    @property
+    def parts(self) -> tuple[Span, ...]:
+        return self._parts
+
 
 class Ranges:
     """The spans that are worked on, and those that wait."""
@@ -45,14 +69,15 @@ class Ranges:
         self._waiting: deque[tuple[Span, Callable[[], None]]] = deque()
         self._writes = 0
 
-    def enter(self, span: Span, go: Callable[[], None]) -> bool:
+    def enter(self, span: Span, go: Callable[[], None], *, bounded: bool = True) -> bool:
         """Call `go` when nothing that overlaps is in the way, perhaps at once; `leave` has to follow.
 
-        False: too many wait already, and `go` is never called.
+        False: too many wait already, and `go` is never called. Not so unless `bounded`: for work of which there is
+        little by itself.
         """
         if span.writes or self._writes:
-            if self.excludes(span.start, span.end, writes=span.writes):
-                if len(self._waiting) >= SPANS_WAITING_MAX:
+            if any(self.excludes(part.start, part.end, writes=part.writes) for part in span.parts):
+                if bounded and len(self._waiting) >= SPANS_WAITING_MAX:
                     return False
                 self._waiting.append((span, go))
                 self._count(span, 1)
@@ -69,7 +94,9 @@ class Ranges:
         free: list[Callable[[], None]] = []
         for waiting, go in self._waiting:
             ahead = (*self._active, *(other for other, _ in still))
-            if any(other.excludes(waiting.start, waiting.end, writes=waiting.writes) for other in ahead):
+            if any(
+                other.excludes(part.start, part.end, writes=part.writes) for other in ahead for part in waiting.parts
+            ):
                 still.append((waiting, go))
             else:
                 self._active.append(waiting)

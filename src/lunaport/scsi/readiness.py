@@ -4,12 +4,14 @@ SPC-4 6.47, 6.39 and 6.15, SBC-3 5.20.
 """
 
 from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.mode_pages import ON_REQUEST
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.optical_drive import move_tray
 from lunaport.scsi.reply import run, send
 from lunaport.scsi.sense import (
     ScsiError,
     Sense,
+    failure_prediction_test,
     initializing_command_required,
     invalid_field_in_cdb,
     invalid_opcode,
@@ -45,11 +47,19 @@ def _state(unit: LogicalUnit) -> Sense:
         return unit.erasure.refusal
     if unit.ejected:
         return unit.absence
-    return initializing_command_required() if unit.stopped else no_sense()
+    if unit.stopped:
+        return initializing_command_required()
+    if unit.modes.exceptions_test and unit.modes.exceptions_method == ON_REQUEST:
+        return failure_prediction_test(attention=False)
+    return no_sense()
 
 
 def request_sense_absent(nexus: Nexus, task: Task) -> None:
     _send_sense(task, logical_unit_not_supported())
+
+
+def request_sense_well_known(nexus: Nexus, task: Task) -> None:
+    _send_sense(task, no_sense())
 
 
 def _send_sense(task: Task, sense: Sense) -> None:

@@ -5,7 +5,8 @@ import struct
 from lunaport.scsi.command import Command
 from lunaport.scsi.enums import ReportingOptions, SelectReport
 from lunaport.scsi.logical_unit import LogicalUnit
-from lunaport.scsi.lun import serialize_lun
+from lunaport.scsi.lun import REPORT_LUNS_LUN, serialize_lun
+from lunaport.scsi.management import SUPPORTED
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reply import send
 from lunaport.scsi.sense import ScsiError, invalid_field_in_cdb, reported_luns_data_has_changed
@@ -24,8 +25,7 @@ _TIMEOUTS = struct.Struct(">HxBII")
 _CTDP_ALL, _SERVACTV = 0x02, 0x01
 _CTDP_ONE = 0x80
 _REPD = 0x80
-_TASK_FUNCTIONS = bytes((0x80 | 0x40 | 0x10 | 0x08 | 0x02, 0))
-"""ABORT TASK, ABORT TASK SET, CLEAR TASK SET, LOGICAL UNIT RESET, TARGET RESET: what a nexus and its target do."""
+_TASK_FUNCTIONS = bytes((SUPPORTED, 0))
 _TASK_FUNCTIONS_ALLOCATION_MIN = 4
 _NOT_SUPPORTED, _SUPPORTED = 0x01, 0x03
 
@@ -35,19 +35,21 @@ def report_luns(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
 
 
 def report_luns_absent(nexus: Nexus, task: Task) -> None:
-    """The same from any LUN, whether it has a unit or not. There are no well known logical units."""
+    """The same from any LUN, whether it has a unit or not, and from the well known one."""
     allocation_length = int.from_bytes(task.cdb[6:10])
     match task.cdb[2]:
-        case SelectReport.ADDRESSABLE | SelectReport.ALL:
-            luns = sorted(nexus.units)
+        case SelectReport.ADDRESSABLE:
+            luns = [serialize_lun(lun) for lun in sorted(nexus.units)]
         case SelectReport.WELL_KNOWN:
-            luns = []
+            luns = [REPORT_LUNS_LUN]
+        case SelectReport.ALL:
+            luns = [*(serialize_lun(lun) for lun in sorted(nexus.units)), REPORT_LUNS_LUN]
         case _:
             raise ScsiError(invalid_field_in_cdb(2))
     if allocation_length < _LUN_ALLOCATION_MIN:
         raise ScsiError(invalid_field_in_cdb(6))
     nexus.clear_attention(reported_luns_data_has_changed())  # SPC-4 6.33: the news is in the data
-    data = _LUN_LIST_HEADER.pack(len(luns) * _LUN.size) + b"".join(_LUN.pack(serialize_lun(lun)) for lun in luns)
+    data = _LUN_LIST_HEADER.pack(len(luns) * _LUN.size) + b"".join(map(_LUN.pack, luns))
     send(task, data, allocation_length)
 
 

@@ -139,6 +139,11 @@ def logical_unit_not_supported() -> Sense:
     return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2500)
 
 
+def invalid_message() -> Sense:
+    """INVALID MESSAGE ERROR: a task attribute that cannot be (SAM-5 8.7.5)."""
+    return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x4900)
+
+
 def command_sequence_error() -> Sense:
     return Sense(key=SenseKey.ILLEGAL_REQUEST, code=0x2C00)
 
@@ -320,6 +325,16 @@ def registrations_preempted() -> Sense:
 
 def commands_cleared_by_another_initiator() -> Sense:
     return Sense(key=SenseKey.UNIT_ATTENTION, code=0x2F00)
+
+
+def failure_prediction_test(*, attention: bool) -> Sense:
+    """FAILURE PREDICTION THRESHOLD EXCEEDED (FALSE): somebody tests how informational exceptions are reported."""
+    return Sense(key=SenseKey.UNIT_ATTENTION if attention else SenseKey.NO_SENSE, code=0x5DFF)
+
+
+def soft_threshold_reached() -> Sense:
+    """THIN PROVISIONING SOFT THRESHOLD REACHED."""
+    return Sense(key=SenseKey.UNIT_ATTENTION, code=0x3807)
 
 
 def some_commands_cleared_by_iscsi_event() -> Sense:

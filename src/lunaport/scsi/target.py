@@ -36,8 +36,8 @@ class ScsiTarget:
         self.domain = domain or CopyDomain(time.monotonic, os.urandom)
         self.nexuses: set[Nexus] = set()
         self.commands = commands
-        self.dispatch = commands.dispatch(Nexus.execute_found)
-        self.read_only_dispatch = commands.dispatch(Nexus.execute_found, writes=refuse_write)
+        self.dispatch = commands.dispatch(Nexus.execute_found, Nexus.execute_in_order)
+        self.read_only_dispatch = commands.dispatch(Nexus.execute_found, Nexus.execute_in_order, writes=refuse_write)
         self._units = dict(units)
         self._forms = _forms(units)
 

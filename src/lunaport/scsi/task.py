@@ -18,7 +18,7 @@ class Task(Protocol):
     """One SCSI command of one I_T nexus."""
 
     cdb: bytes
-    """The CDB, at least 16 bytes, padded with zeros."""
+    """The CDB, padded with zeros to 16 bytes. Longer ones have the operation code 7Eh or 7Fh (SPC-4 4.2.3)."""
     lun: int
     """The 8-byte LUN of the request as a big-endian integer (SAM-5 4.7)."""
     expected_length: int
@@ -31,6 +31,20 @@ class Task(Protocol):
     """Set when the task was aborted; finishing it then sends nothing."""
     state: Any
     """The handler's own; the transport never looks at it."""
+    attribute: int
+    """`enums.TaskAttribute`, or a number that is none."""
+    is_answered: bool
+    """Nobody waits for it: a stand-in for what goes on after its command was answered."""
+
+    def defer(self, ready: Callable[["Task"], None]) -> bool:
+        """Keep the command, none of whose other methods was called yet, until `resume`.
+
+        `ready` is called once all of its data-out is here that comes unasked (perhaps at once), or when it is aborted
+        meanwhile. False: there is no room for that data, and `ready` is never called.
+        """
+
+    def resume(self, execute: Callable[["Task"], None]) -> None:
+        """Execute a command that was deferred and is ready, as if it came now."""
 
     def reserve_data_in(self, length: int) -> list[memoryview]:
         """Reserve room in the output for `length` bytes of data-in, at most what the initiator expects.
@@ -55,6 +69,15 @@ class Task(Protocol):
 
     def release(self, size_bytes: int) -> None:
         """Data-out that was held is on the disk, or dropped."""
+
+    def keep(self, size_bytes: int) -> bool:
+        """Count data-out that is gathered until it is whole; `let_go` of it at the end. False: there is no room.
+
+        Unlike `hold`, it never stops the initiator from sending on.
+        """
+
+    def let_go(self, size_bytes: int) -> None:
+        """Data-out that was kept is not needed any more."""
 
     def take_immediate(self, length: int) -> memoryview | None:
         """All the data-out of a command that moves `length` bytes, when it came along whole; None: `want_data_out`.

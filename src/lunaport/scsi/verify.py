@@ -9,7 +9,7 @@ from lunaport.blockdev.device import BlockDevice, Buffer
 from lunaport.scsi.data_out import collect, stream
 from lunaport.scsi.enums import ByteCheck
 from lunaport.scsi.extent import FIELDS_10, FIELDS_12, FIELDS_16, check_extent
-from lunaport.scsi.limits import WRITE_SAME_CHUNK_BYTES
+from lunaport.scsi.limits import WORK_BYTES
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.ranges import Span
@@ -96,11 +96,11 @@ def _write_and_verify(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, l
 
 
 def _read_through(device: BlockDevice, task: Task, offset: int, length: int) -> None:
-    buffer = memoryview(bytearray(min(length, WRITE_SAME_CHUNK_BYTES)))
-    for start in range(offset, offset + length, WRITE_SAME_CHUNK_BYTES):
+    buffer = memoryview(bytearray(min(length, WORK_BYTES)))
+    for start in range(offset, offset + length, WORK_BYTES):
         if task.aborted:
             return
-        device.read(start, [buffer[: min(WRITE_SAME_CHUNK_BYTES, offset + length - start)]])
+        device.read(start, [buffer[: min(WORK_BYTES, offset + length - start)]])
 
 
 class _Comparer:
@@ -121,16 +121,19 @@ class _Comparer:
 
     def compare(self, offset: int, buffers: Sequence[Buffer]) -> None:
         (expected,) = buffers
-        found = bytearray(len(expected))
-        self._unit.device.read(offset, [memoryview(found)])
-        self._compare(offset, memoryview(found), expected)
+        found = memoryview(bytearray(min(len(expected), WORK_BYTES)))
+        for start in range(0, len(expected), WORK_BYTES):
+            wanted = expected[start : start + WORK_BYTES]
+            piece = found[: len(wanted)]
+            self._unit.device.read(offset + start, [piece])
+            self._compare(offset + start, piece, wanted)
 
     def compare_same(self, task: Task, offset: int, length: int, block: bytes) -> None:
-        expected = memoryview(block * (min(length, WRITE_SAME_CHUNK_BYTES) // len(block)))
-        for start in range(offset, offset + length, WRITE_SAME_CHUNK_BYTES):
+        expected = memoryview(block * (min(length, WORK_BYTES) // len(block)))
+        for start in range(offset, offset + length, WORK_BYTES):
             if task.aborted:
                 return
-            self.compare(start, [expected[: min(WRITE_SAME_CHUNK_BYTES, offset + length - start)]])
+            self.compare(start, [expected[: min(WORK_BYTES, offset + length - start)]])
 
     def _compare(self, offset: int, found: memoryview, expected: memoryview) -> None:
         if found == expected:

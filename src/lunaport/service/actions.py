@@ -16,7 +16,7 @@ from lunaport.model.lun import LunChange
 from lunaport.model.portal import Portal
 from lunaport.model.target import Target, TargetChange
 from lunaport.model.user import Role, Token, User
-from lunaport.model.volume import OVERCOMMIT_FACTOR_DEFAULT, Volume
+from lunaport.model.volume import LOW_SPACE_PERCENT_DEFAULT, OVERCOMMIT_FACTOR_DEFAULT, Volume
 
 Result = TypeVar("Result")
 
@@ -188,14 +188,17 @@ class CreateVolume(Action[Volume]):
     name: str
     path: str
     overcommit_factor: float = OVERCOMMIT_FACTOR_DEFAULT
+    low_space_percent: int = LOW_SPACE_PERCENT_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateVolume(Action[Volume]):
-    """Set how far a volume may be overpromised; what is promised already stays."""
+    """Set how far a volume may be overpromised (what is promised already stays), and when its initiators are told that
+    its space gets scarce. None: as it is."""
 
     name: str
-    overcommit_factor: float
+    overcommit_factor: float | None = None
+    low_space_percent: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from lunaport.model.name import parse_name
 from lunaport.model.portal import Portal
 from lunaport.model.target import Target, TargetChange, TargetDraft, merge_target, with_draft
 from lunaport.model.user import Role, User, check_name, check_password
-from lunaport.model.volume import DEFAULT_VOLUME, Volume, check_apart, check_factor, make_volume
+from lunaport.model.volume import DEFAULT_VOLUME, Volume, check_apart, check_factor, check_low_space, make_volume
 from lunaport.service import apply_view as view
 from lunaport.service.actor import CURRENT
 from lunaport.service.context import Context
@@ -108,16 +108,21 @@ def _plan_volumes(plan: Plan, document: ConfigDocument, *, prune: bool) -> None:
         current = plan.volumes.get(name)
         try:
             if current is None:
-                volume = make_volume(name, wish.path or "", wish.overcommit_factor)
+                volume = make_volume(name, wish.path or "", wish.overcommit_factor, wish.low_space_percent)
                 check_apart(volume, plan.volumes.values())
                 plan.volumes_added.append(volume)
                 plan.steps.append(_step("create", "volume", name, {}, view.volume_view(volume)))
             else:
                 check_factor(wish.overcommit_factor)
+                check_low_space(wish.low_space_percent)
                 if wish.path not in (None, current.path):
                     problem = f"is {current.path} and cannot change; leave it out or repeat it"
                     raise InvalidError([Problem(fault=Fault.VOLUME_INVALID, message=problem, path=("path",))])
-                volume = replace(current, overcommit_factor=float(wish.overcommit_factor))
+                volume = replace(
+                    current,
+                    overcommit_factor=float(wish.overcommit_factor),
+                    low_space_percent=wish.low_space_percent,
+                )
                 if volume != current:
                     plan.volumes_changed.append(volume)
                     plan.steps.append(

@@ -79,7 +79,13 @@ def service_view(service: IscsiService) -> dict[str, Any]:
 
 def volume_view(volume: Volume | None) -> dict[str, Any]:
     """A volume."""
-    return {} if volume is None else {"path": volume.path, "overcommit_factor": volume.overcommit_factor}
+    if volume is None:
+        return {}
+    return {
+        "path": volume.path,
+        "overcommit_factor": volume.overcommit_factor,
+        "low_space_percent": volume.low_space_percent,
+    }
 
 
 def block_view(block: Block | None) -> dict[str, Any]:

@@ -32,9 +32,10 @@ IMAGE_FOLDER: Final = "iso"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where things stand: each volume's directory by name."""
+    """Where things stand: each volume's directory by name, and when its space is scarce."""
 
     paths: Mapping[str, str]
+    low_space_percents: Mapping[str, int]
 
     def path(self, volume: str, file: str) -> str:
         """The absolute path of a file of a volume."""
@@ -43,7 +44,11 @@ class Places:
 
 def make_places(volumes: Iterable[Volume]) -> Places:
     """Places of these volumes, whose paths are absolute."""
-    return Places(paths={volume.name: volume.path for volume in volumes})
+    known = list(volumes)
+    return Places(
+        paths={volume.name: volume.path for volume in known},
+        low_space_percents={volume.name: volume.low_space_percent for volume in known},
+    )
 
 
 def image_path(volume_path: str, name: str) -> str:
@@ -92,6 +97,7 @@ def _lun_spec(lun: Lun, places: Places) -> LunSpec:
         image=image_path(places.paths[lun.volume], lun.medium.image) if lun.medium.image else "",
         medium_out=lun.medium.out,
         insertion=lun.medium.insertion,
+        low_space_percent=places.low_space_percents[lun.volume],
         **{name: value for name, value in asdict(lun.kind).items() if name != "encrypted"},
     )
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from lunaport.engine.interface import EngineError, VolumeUsage
+from lunaport.engine.interface import Change, EngineError, VolumeUsage
 from lunaport.model.errors import Fault
-from lunaport.model.volume import DEFAULT_VOLUME, Volume, check_apart, check_factor, make_volume
+from lunaport.model.volume import DEFAULT_VOLUME, Volume, check_apart, check_factor, check_low_space, make_volume
 from lunaport.service.actions import CreateVolume, DeleteVolume, UpdateVolume
-from lunaport.service.context import Context, engine_errors
+from lunaport.service.context import Context, Undo, engine_errors
+from lunaport.service.desired import target_spec
 from lunaport.service.errors import ConflictError, NotFoundError
 
 
@@ -22,7 +23,7 @@ class VolumeReport:
 
 async def create_volume(context: Context, action: CreateVolume) -> Volume:
     """Carry out CreateVolume."""
-    volume = make_volume(action.name, action.path, action.overcommit_factor)
+    volume = make_volume(action.name, action.path, action.overcommit_factor, action.low_space_percent)
     others = await context.volumes()
     if any(other.name == volume.name for other in others):
         raise ConflictError(Fault.VOLUME_TAKEN, f"{volume.name!r} is taken", ("name",), (volume.name,))
@@ -35,9 +36,25 @@ async def create_volume(context: Context, action: CreateVolume) -> Volume:
 async def update_volume(context: Context, action: UpdateVolume) -> Volume:
     """Carry out UpdateVolume."""
     current = await _existing(context, action.name)
-    check_factor(action.overcommit_factor)
-    stored = await context.store.replace_volume(replace(current, overcommit_factor=float(action.overcommit_factor)))
-    return context.with_path(stored)
+    wanted = current
+    if action.overcommit_factor is not None:
+        check_factor(action.overcommit_factor)
+        wanted = replace(wanted, overcommit_factor=float(action.overcommit_factor))
+    if action.low_space_percent is not None:
+        check_low_space(action.low_space_percent)
+        wanted = replace(wanted, low_space_percent=action.low_space_percent)
+    async with engine_errors(), Undo() as undo:
+        stored = context.with_path(await context.store.replace_volume(wanted))
+        undo.push(lambda: context.store.replace_volume(current))
+        if wanted.low_space_percent != current.low_space_percent:
+            places = await context.places()
+            on_it = [
+                target
+                for target in await context.store.targets()
+                if any(lun.volume == current.name for lun in target.luns)
+            ]
+            await context.engine.apply(Change(put=tuple(target_spec(target, places) for target in on_it)))
+        return stored
 
 
 async def delete_volume(context: Context, action: DeleteVolume) -> Volume:

@@ -1,6 +1,7 @@
 """Small facts about a LUN that are kept with its file, as an extended attribute: they move with it and go with it.
 
-For what initiators choose at run time (saved mode pages); what users choose stands in the configuration.
+For what initiators choose at run time (saved mode pages); what users choose stands in the configuration. What has to be
+replaced as a whole, or noticed when it is damaged, lies in a file beside it instead (`companion`).
 """
 
 import errno

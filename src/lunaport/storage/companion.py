@@ -24,13 +24,15 @@ DRAFT = ".new"
 SUFFIXES = (ERASING, ERASING + DRAFT, KEY, KEY + DRAFT, TRAY, TRAY + DRAFT)
 """What can lie beside a file."""
 
-_DOCUMENT_BYTES_MAX = 1 << 16
 _CHECKSUM_BYTES = 32
 _FILE_MODE = 0o600
 
 
 class Companion:
     """The companion of the file at `path` whose name ends in `suffix`."""
+
+    bytes_max = 1 << 16
+    """Of its file; a longer one is damaged."""
 
     def __init__(self, path: str, suffix: str) -> None:
         self._path = Path(path + suffix)
@@ -43,6 +45,7 @@ class Companion:
     def save(self, document: bytes | None) -> None:
         """Put a document in place of the one before; None: leave none. Raises DeviceError."""
         try:
+            self._before_save()
             if document is None:
                 self._path.unlink(missing_ok=True)
             else:
@@ -90,20 +93,32 @@ class Companion:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(fd, "rb") as file:
-                content = file.read(_DOCUMENT_BYTES_MAX + _CHECKSUM_BYTES)
+                content = file.read(self.bytes_max + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise self._error(error, DeviceFault.MEDIUM_READ) from error
-        checksum, document = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
-        if hashlib.sha256(document).digest() != checksum:
+        document = None if len(content) > self.bytes_max else self._unseal(content)
+        if document is None:
             raise DeviceError(DeviceFault.MEDIUM_READ, f"{path}: damaged (its checksum does not match)")
         return document
+
+    def _before_save(self) -> None:
+        """What has to happen before another document takes the place of the one there. Raises OSError."""
+
+    def _seal(self, document: bytes) -> bytes:
+        """The content of the file."""
+        return hashlib.sha256(document).digest() + document
+
+    def _unseal(self, content: bytes) -> bytes | None:
+        """The opposite; None where the checksum does not match."""
+        checksum, document = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
+        return document if hashlib.sha256(document).digest() == checksum else None
 
     def _write(self, path: Path, document: bytes) -> None:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE_MODE)
         with os.fdopen(fd, "wb") as file:
-            file.write(hashlib.sha256(document).digest() + document)
+            file.write(self._seal(document))
             file.flush()
             os.fsync(fd)
 

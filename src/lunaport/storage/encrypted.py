@@ -13,7 +13,7 @@ Invariant: plain text never reaches the device below. Offsets and lengths are mu
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -30,6 +30,8 @@ RUN_BYTES = 512
 """Of the smallest block: what is looked at when holes are told from data."""
 NOW_BYTES_MAX = 64 << 10
 """What is encrypted or decrypted on the event loop at once; more goes to a worker thread."""
+PIECE_BYTES = 256 << 10
+"""What a worker thread encrypts or decrypts at a time."""
 WRAPPING_KEY_BYTES = 32
 
 _DATA_KEY_BYTES = 64
@@ -115,9 +117,10 @@ class EncryptedDevice:
         return length
 
     def read(self, offset: int, buffers: Sequence[Buffer]) -> None:
-        data = bytearray(sum(map(len, buffers)))
-        self._device.read(offset, [memoryview(data)])
-        _scatter(self._decrypt(offset, data), buffers)
+        for position, piece in _pieces(offset, buffers):
+            data = bytearray(sum(map(len, piece)))
+            self._device.read(position, [memoryview(data)])
+            _scatter(self._decrypt(position, data), piece)
 
     def write_now(self, offset: int, buffers: Sequence[Buffer]) -> int:
         if sum(map(len, buffers)) > NOW_BYTES_MAX:
@@ -126,7 +129,8 @@ class EncryptedDevice:
         return written - written % RUN_BYTES
 
     def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
-        self._device.write(offset, [memoryview(self._encrypt(offset, b"".join(buffers)))])
+        for position, piece in _pieces(offset, buffers):
+            self._device.write(position, [memoryview(self._encrypt(position, b"".join(piece)))])
 
     def write_atomic(self, offset: int, data: Buffer) -> None:
         self._device.write_atomic(offset, memoryview(self._encrypt(offset, bytes(data))))
@@ -193,6 +197,25 @@ def _sectors(offset: int, length: int) -> list[tuple[int, int, int, int]]:
         pieces.append((start, end, sector, skipped))
         start = end
     return pieces
+
+
+def _pieces(offset: int, buffers: Sequence[Buffer]) -> Iterator[tuple[int, list[Buffer]]]:
+    """The same as pieces of PIECE_BYTES, the last one perhaps of less: so much memory is taken for each copy."""
+    piece: list[Buffer] = []
+    room = PIECE_BYTES
+    for buffer in buffers:
+        rest = buffer
+        while len(rest):
+            part = rest[:room]
+            piece.append(part)
+            room -= len(part)
+            rest = rest[len(part) :]
+            if not room:
+                yield offset, piece
+                offset += PIECE_BYTES
+                piece, room = [], PIECE_BYTES
+    if piece:
+        yield offset, piece
 
 
 def _scatter(data: bytearray, buffers: Sequence[Buffer]) -> None:

@@ -313,7 +313,11 @@ class FileDevice:
             system, status = os.fstatvfs(self._fd), os.fstat(self._fd)
         except OSError as error:
             raise self._read_error(error) from error
-        return Space(used_bytes=status.st_blocks * _STAT_BLOCK_BYTES, free_bytes=system.f_bavail * system.f_frsize)
+        return Space(
+            used_bytes=status.st_blocks * _STAT_BLOCK_BYTES,
+            free_bytes=system.f_bavail * system.f_frsize,
+            total_bytes=system.f_blocks * system.f_frsize,
+        )
 
     def close(self) -> None:
         # The descriptor is forgotten first: a second close must not close a number that was given out again.

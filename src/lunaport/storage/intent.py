@@ -19,6 +19,7 @@ from pathlib import Path
 from crc32c import crc32c
 
 from lunaport.blockdev.device import Buffer
+from lunaport.storage.companion import sync_directory
 
 SUFFIX = ".intent"
 RECORD_BYTES_MAX = 8 << 20
@@ -54,7 +55,7 @@ class IntentRecord:
         """Write and sync the record. What an earlier one stands for has to be on the medium. Raises OSError."""
         if self._fd < 0:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
-            _sync_directory(self._path.parent)
+            sync_directory(self._path.parent)
         with self._lock:
             self._begun += 1
         _write_all(self._fd, [memoryview(_header(offset, data)), memoryview(data)])
@@ -102,7 +103,7 @@ def recover(path: str, fd: int, size_bytes: int) -> bool:
         _write_all(fd, [data], offset)
         os.fdatasync(fd)
     record.unlink(missing_ok=True)
-    _sync_directory(record.parent)
+    sync_directory(record.parent)
     return write is not None
 
 
@@ -130,11 +131,3 @@ def _write_all(fd: int, views: list[memoryview], offset: int = 0) -> None:
             moved = os.pwrite(fd, rest, offset)
             rest = rest[moved:]
             offset += moved
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

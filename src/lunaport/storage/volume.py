@@ -4,7 +4,7 @@ A volume is `luns/` (files in use), `trash/` (deleted ones, kept for a while) an
 in a directory of mode 0700. Every
 function blocks, is durable when it returns (file and directory are synced), may be repeated after a crash, and raises
 StorageError. Names, capacity rules and the emptying of the trash are decided above. What lies beside a file
-(`sidecar`, `companion`) goes where the file goes.
+(`companion`, `intent`) goes where the file goes.
 """
 
 import contextlib
@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lunaport.storage import companion, sidecar
+from lunaport.storage import companion, intent, sidecar
 from lunaport.storage.companion import sync_directory
 from lunaport.storage.errors import StorageError, storage_error
 from lunaport.storage.image import IMAGES
 
-_BESIDE = (*sidecar.SUFFIXES, *companion.SUFFIXES)
+_BESIDE = (*sidecar.SUFFIXES, *companion.SUFFIXES, intent.SUFFIX)
 
 LUNS = "luns"
 TRASH = "trash"

@@ -22,6 +22,7 @@ REVISIONS: Final = (
     "access",
     "lun_kind",
     "portal_groups",
+    "low_space",
     "lun_medium",
 )
 """Every revision in order; the last is what `store.tables` describes."""

@@ -224,7 +224,11 @@ def trashed_of(row: RowMapping, luns: Sequence[RowMapping]) -> TrashedTarget:
 def volume_of(row: RowMapping) -> Volume:
     """A volume."""
     return Volume(
-        name=row["name"], path=row["path"], overcommit_factor=row["overcommit_factor"], revision=row["revision"]
+        name=row["name"],
+        path=row["path"],
+        overcommit_factor=row["overcommit_factor"],
+        low_space_percent=row["low_space_percent"],
+        revision=row["revision"],
     )
 
 

@@ -308,6 +308,7 @@ def _volume_values(connection: Connection, volume: Volume) -> dict[str, Any]:
         "name": volume.name,
         "path": "" if volume.name == DEFAULT_VOLUME else volume.path,
         "overcommit_factor": volume.overcommit_factor,
+        "low_space_percent": volume.low_space_percent,
         "revision": targets.next_revision(connection),
     }
 

@@ -58,6 +58,7 @@ VOLUME = Table(
     Column("path", String, nullable=False),
     Column("overcommit_factor", Float, nullable=False),
     Column("revision", Integer, nullable=False),
+    Column("low_space_percent", Integer, nullable=False, server_default=text("10")),
 )
 
 TARGET = Table(

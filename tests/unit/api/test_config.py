@@ -65,8 +65,8 @@ FULL: dict[str, Any] = {
         "draining": True,
     },
     "volumes": [
-        {"name": "default", "overcommit_factor": 3.0},
-        {"name": "fast", "path": "/srv/fast", "overcommit_factor": 2.0},
+        {"name": "default", "overcommit_factor": 3.0, "low_space_percent": 0},
+        {"name": "fast", "path": "/srv/fast", "overcommit_factor": 2.0, "low_space_percent": 25},
     ],
     "targets": [
         {

@@ -218,6 +218,7 @@ async def test_volumes(client: httpx.AsyncClient, stand: Stand) -> None:
         "name": "fast",
         "path": "/srv/fast",
         "overcommit_factor": 2.0,
+        "low_space_percent": 10,
         "committed_bytes": 0,
         "usage": {"total_bytes": 1 << 40, "free_bytes": 1 << 40, "used_bytes": 0},
         "error": "",
@@ -226,6 +227,10 @@ async def test_volumes(client: httpx.AsyncClient, stand: Stand) -> None:
     assert (await client.get("/api/v1/volumes/fast")).json() == answer
     patched = await client.patch("/api/v1/volumes/fast", json={"overcommit_factor": 3})
     assert patched.json()["overcommit_factor"] == 3
+    patched = await client.patch("/api/v1/volumes/fast", json={"low_space_percent": 0})
+    assert (patched.json()["overcommit_factor"], patched.json()["low_space_percent"]) == (3, 0)
+    (error,) = v1_errors(await client.patch("/api/v1/volumes/fast", json={"low_space_percent": 91}))
+    assert error["field"] == "low_space_percent"
     await client.post(TARGETS, json=lun(volume="fast"))
     response = await client.delete("/api/v1/volumes/fast")
     (error,) = v1_errors(response)

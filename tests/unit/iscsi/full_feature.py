@@ -116,6 +116,13 @@ class Plenty:
     def release(self, connection: Connection, size_bytes: int) -> None:
         self.lent -= size_bytes
 
+    def keep(self, connection: Connection, size_bytes: int) -> bool:
+        self.lent += size_bytes
+        return True
+
+    def drop(self, connection: Connection, size_bytes: int) -> None:
+        self.lent -= size_bytes
+
 
 class Peer(Plenty):
     """The other side: sends PDUs into the connection and takes apart what comes back. It is also the shell."""

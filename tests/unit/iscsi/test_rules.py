@@ -78,6 +78,8 @@ def test_an_extended_cdb_reaches_the_device_server() -> None:
     )
     peer.send(message.serialize())
     assert peer.disk.executed == [b"\x7f" + bytes(15) + b"abcdef"]
+    peer.send(replace(message, cdb=bytes(16), initiator_task_tag=2, cmd_sn=2).serialize())  # a code of six bytes
+    assert peer.disk.executed[1:] == [bytes(16)]
 
 
 @pytest.mark.parametrize("read_length", [0, 4096])
@@ -167,7 +169,7 @@ def test_digests_cover_additional_headers() -> None:
         data=b"d" * 512,
     )
     peer.send(message.serialize())
-    assert peer.disk.executed == [message.cdb + b"abcd"]
+    assert peer.disk.executed == [message.cdb]  # no operation code of ten bytes goes on there
     assert peer.disk.data[:512] == message.data
     assert not peer.connection.closing
 

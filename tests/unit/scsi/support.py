@@ -5,13 +5,13 @@ from typing import Any
 
 from lunaport.blockdev.device import BlockDevice
 from lunaport.blockdev.memory import MemoryDevice
-from lunaport.scsi.enums import Status
+from lunaport.scsi.enums import Status, TaskAttribute
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.mode_pages import Modes
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.reservation_book import ReservationBook
 from lunaport.scsi.target import ScsiTarget
-from lunaport.scsi.task import EndHandler, PieceHandler
+from lunaport.scsi.task import EndHandler, PieceHandler, Task
 
 UUID = "00112233445546678899aabbccddeeff"
 SIZE = 1 << 20
@@ -30,9 +30,13 @@ class FakeTask:
         data_out: bytes = b"",
         immediate: int | None = None,
         piece: int = 8192,
+        attribute: int = TaskAttribute.SIMPLE,
     ) -> None:
         self.cdb = cdb.ljust(16, b"\0")
         self.lun = lun
+        self.attribute = attribute
+        self.is_answered = False
+        self._ready: Callable[[Task], None] | None = None
         self.expected_length = max(expected_length, len(data_out))
         self.data_out = data_out
         self.immediate = memoryview(data_out)[: len(data_out) if immediate is None else immediate]
@@ -72,12 +76,31 @@ class FakeTask:
         self._room = bytearray(self.data_in_length)
         begin([memoryview(self._room)])
 
+    def defer(self, ready: Callable[[Task], None]) -> bool:
+        if not self.has_memory:
+            return False
+        self.immediate = memoryview(bytes(self.immediate))
+        self._ready = ready
+        ready(self)
+        return True
+
+    def resume(self, execute: Callable[[Task], None]) -> None:
+        self._ready = None
+        execute(self)
+
     def hold(self, size_bytes: int, *, crowded: bool) -> bool:
         self.crowded = crowded
         self.held += size_bytes if self.has_memory else 0
         return self.has_memory
 
     def release(self, size_bytes: int) -> None:
+        self.held -= size_bytes
+
+    def keep(self, size_bytes: int) -> bool:
+        self.held += size_bytes if self.has_memory else 0
+        return self.has_memory
+
+    def let_go(self, size_bytes: int) -> None:
         self.held -= size_bytes
 
     def take_immediate(self, length: int) -> memoryview | None:
@@ -139,6 +162,9 @@ class FakeTask:
         elif self._borrowing is not None:
             begin, self._borrowing = self._borrowing, None
             begin([])
+        elif self._ready is not None:
+            ready, self._ready = self._ready, None
+            ready(self)
 
     @property
     def sense_code(self) -> int:
@@ -233,6 +259,7 @@ class Bench:
         data_out: bytes = b"",
         immediate: int | None = None,
         piece: int = 8192,
+        attribute: int = TaskAttribute.SIMPLE,
     ) -> FakeTask:
         """Execute a command, and leave it where it waits."""
         task = FakeTask(
@@ -242,6 +269,7 @@ class Bench:
             data_out=data_out,
             immediate=immediate,
             piece=piece,
+            attribute=attribute,
         )
         (nexus or self.nexus).execute(task)
         return task

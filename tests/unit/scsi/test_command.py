@@ -80,7 +80,7 @@ def test_find_refuses(cdb: str, sense: str) -> None:
 
 
 def test_dispatch_has_an_entry_for_each_operation_code() -> None:
-    table = TABLE.dispatch(otherwise)
+    table = TABLE.dispatch(otherwise, otherwise)
     assert len(table) == 256
     assert table[0x08] == (handle, SIX.illegal)
     assert table[0x9E] == table[0xFF] == (otherwise, 0)

@@ -145,3 +145,31 @@ def test_a_mistake_of_ours_is_answered_and_seen() -> None:
 def test_a_collected_list_may_be_wrong() -> None:
     task = Bench().run("42 00 00000000 00 0018 00", data_out=bytes(4), immediate=0)
     assert (task.status, task.sense_code) == (Status.CHECK_CONDITION, 0x1A00)
+
+
+@pytest.mark.parametrize("aborted", [False, True])
+def test_what_is_gathered_counts_until_the_command_has_ended(aborted: bool) -> None:
+    bench = Bench()
+    task = bench.start("9C 00 0000000000000000 0000 0010 00 00", data_out=b"a" * 8192, immediate=0, piece=4096)
+    assert (task.held, bench.unit.waiting_bytes) == (8192, 8192)
+    while task.waits_for_data:
+        task.deliver()
+    assert (task.held, bench.unit.waiting_bytes) == (8192, 8192)  # a worker thread has it
+    if aborted:
+        task.abort()
+    bench.background.drain()
+    assert (task.held, bench.unit.waiting_bytes, bench.unit.gathered) == (0, 0, {})
+
+
+def test_what_there_is_no_memory_to_gather_is_told_to_come_again() -> None:
+    bench = Bench()
+    task = FakeTask(bytes.fromhex("15 10 00 00 10 00"), data_out=bytes(16), immediate=0)
+    task.has_memory = False
+    bench.nexus.execute(task)
+    assert (task.status, bench.unit.waiting_bytes) == (Status.TASK_SET_FULL, 0)
+
+
+def test_a_parameter_list_is_let_go_of_at_once() -> None:
+    bench = Bench()
+    task = bench.run("15 10 00 00 04 00", data_out=bytes(4), immediate=0)
+    assert (task.status, task.held) == (Status.GOOD, 0)

@@ -148,7 +148,7 @@ def test_absent_unit() -> None:
 
 
 def test_extended_inquiry_data_says_that_the_cache_is_volatile() -> None:
-    assert inquire(Bench(), 0x86) == bytes.fromhex("00 01 01 01") + bytes(56)
+    assert inquire(Bench(), 0x86) == bytes.fromhex("00 07 01 01") + bytes(56)  # head of queue, ordered, simple
 
 
 def test_mode_pages_are_shared_by_all_nexuses() -> None:

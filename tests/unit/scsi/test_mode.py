@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lunaport.blockdev.device import Space
 from lunaport.blockdev.filters import Call, TraceFilter
 from lunaport.blockdev.memory import MemoryDevice
 from lunaport.scsi.enums import Status
 from lunaport.scsi.mode import parse_mode_parameters
-from lunaport.scsi.mode_pages import Modes, modes_of, pages_of
+from lunaport.scsi.mode_pages import METHODS, Modes, modes_of, pages_of
 from lunaport.scsi.sense import ScsiError
 
 from .support import SIZE, Bench, FakeTask
@@ -19,7 +20,9 @@ RECOVERY = "010A" + "00" * 10
 CACHING = "08 12 04" + "00" * 17  # WCE
 CONTROL = "0A 0A 02 10 00000000 FFFF 0000"  # GLTSD, unrestricted reordering, busy timeout without a limit
 EXCEPTIONS = "1C 0A 08" + "00" * 9  # DEXCPT
-CHANGEABLE = "04" + "00" * 17 + "0A0A" + "04 00 08" + "00" * 7  # WCE; D_SENSE, SWP
+PROVISIONING = "5C 02 0014" + "00" * 12 + "00 01 0000 00000000"  # a soft threshold of what is available, not set
+CHANGEABLE = "04" + "00" * 17 + "0A0A" + "04 00 08" + "00" * 7 + "1C0A" + "0C 0F" + "00" * 8
+"""WCE; D_SENSE, SWP; DEXCPT, TEST, MRIE."""
 ALL = RECOVERY + CACHING + CONTROL + EXCEPTIONS
 BLOCKS = "00000800 00000200"
 
@@ -31,11 +34,14 @@ BLOCKS = "00000800 00000200"
         ("1A 08 08 00 FF 00", "17 00 10 00" + CACHING),
         ("1A 00 08 00 FF 00", "1F 00 10 08" + BLOCKS + CACHING),
         ("1A 00 0A 00 FF 00", "17 00 10 08" + BLOCKS + CONTROL),
-        ("1A 08 1C FF FF 00", "0F 00 10 00" + EXCEPTIONS),
+        ("1A 08 1C 00 FF 00", "0F 00 10 00" + EXCEPTIONS),
+        ("1A 08 1C FF FF 00", "27 00 10 00" + EXCEPTIONS + PROVISIONING),
+        ("1A 08 1C 02 FF 00", "1B 00 10 00" + PROVISIONING),
+        ("1A 08 5C 02 FF 00", "1B 00 10 00 5C 02 0014" + "00" * 20),  # nothing of it can be changed
         ("1A 08 3F 00 FF 00", "3B 00 10 00" + ALL),
-        ("1A 08 3F FF FF 00", "3B 00 10 00" + ALL),
+        ("1A 08 3F FF FF 00", "53 00 10 00" + ALL + PROVISIONING),
         ("1A 08 88 00 FF 00", "17 00 10 00" + CACHING),  # default
-        ("1A 08 7F 00 FF 00", "3B 00 10 00" + RECOVERY + "0812" + CHANGEABLE + "1C0A" + "00" * 10),  # changeable
+        ("1A 08 7F 00 FF 00", "3B 00 10 00" + RECOVERY + "0812" + CHANGEABLE),  # changeable
         ("1A 08 08 00 06 00", "17 00 10 00 08 12"),
         ("5A 08 08 00 000000 00FF 00", "001A 00 10 00 00 0000" + CACHING),
         ("5A 00 08 00 000000 00FF 00", "0022 00 10 00 00 0008" + BLOCKS + CACHING),
@@ -52,6 +58,7 @@ def test_data(cdb: str, data: str) -> None:
     [
         ("1A 00 09 00 FF 00", 0x2400, (2, 5)),  # no such page
         ("5A 00 08 01 000000 00FF 00", 0x2400, (3, None)),  # no such subpage
+        ("5A 00 3F 02 000000 00FF 00", 0x2400, (3, None)),  # of all pages at once
         ("1A 10 08 00 FF 00", 0x2400, (1, 4)),  # LLBAA in the 6-byte command
         ("5A 00 C8 00 000000 00FF 00", 0x3900, None),  # saved values
     ],
@@ -168,9 +175,11 @@ def test_pages_that_cannot_be_saved() -> None:
 
 def test_what_mode_sense_gave_can_be_sent_back() -> None:
     bench = Bench()
-    short = bytearray(bench.run("1A 00 3F 00 FF 00").data)
+    bench.unit.threshold.percent = 10
+    bench.unit.look_at_space(Space(used_bytes=0, free_bytes=1 << 40, total_bytes=1 << 40))
+    short = bytearray(bench.run("1A 00 3F FF FF 00").data)
     assert select(bench, short.hex()).status == Status.GOOD
-    long = bench.run("5A 10 3F 00 000000 00FF 00").data
+    long = bench.run("5A 10 3F FF 000000 00FF 00").data
     cdb = "55 10 00 00000000" + f"{len(long):04X}" + "00"
     assert bench.run(cdb, data_out=long).status == Status.GOOD
 
@@ -183,7 +192,12 @@ def test_what_mode_sense_gave_can_be_sent_back() -> None:
         ("00 00 00 00 0812 00", 0x1A00, None),
         ("00 00 00 00 0811" + "00" * 18, 0x2600, (5, None)),
         ("00 00 00 00 0912" + "00" * 18, 0x2600, (4, 5)),  # no such page
-        ("00 00 00 00 4A01 0000", 0x2600, (4, 6)),  # no subpages
+        ("00 00 00 00 4A01 0000", 0x2600, (4, 6)),  # no such subpage
+        ("00 00 00 00 5C02 00", 0x1A00, None),
+        ("00 00 00 00 5C02 0013" + "00" * 19, 0x2600, (6, None)),
+        ("00 00 00 00 5C02 0014" + "00" * 12 + "80 01 0000 00000000", 0x2600, (20, 7)),  # nobody sets it here
+        ("00 00 00 00 1C0A 0C" + "00" * 9, 0x2600, (6, 2)),  # DEXCPT and TEST
+        ("00 00 00 00 1C0A 00 03" + "00" * 8, 0x2600, (7, 3)),  # another method
         ("00 00 00 00 0812 05" + "00" * 17, 0x2600, (6, 0)),  # RCD
         ("00 00 00 08 00000800 00000400", 0x2600, (8, None)),  # another block length
         ("00 00 00 08 00000801 00000200", 0x2600, (4, None)),  # another number of blocks
@@ -216,7 +230,43 @@ def test_any_parameters_are_taken_or_refused(parameters: bytes, long_form: bool)
         parse_mode_parameters(parameters, bench.unit, long_form=long_form)
 
 
-@given(st.builds(Modes, write_cache=st.booleans(), descriptor_sense=st.booleans(), write_protect=st.booleans()))
+def test_a_thick_unit_has_no_provisioning_page() -> None:
+    bench = Bench(thin=False)
+    assert bench.run("1A 08 1C FF FF 00").data == bytes.fromhex("0F 00 10 00" + EXCEPTIONS)
+    assert bench.run("1A 08 1C 02 FF 00").field_pointer == (3, None)
+
+
+EXCEPTIONS_TEST = "00 00 00 00 1C0A 04 {:02X}" + "00" * 8
+LOG_EXCEPTIONS = "4D 00 6F 00 00 0000 00FF 00"
+REQUEST_SENSE = "03 00 00 00 12 00"
+
+
+@pytest.mark.parametrize(("method", "told"), [(0, False), (2, True), (6, False)])
+def test_a_false_exception_is_reported_in_the_way_that_was_chosen(method: int, told: bool) -> None:
+    kept: list[Modes] = []
+    bench = Bench(save_modes=kept.append)
+    assert select(bench, EXCEPTIONS_TEST.format(method), "11").status == Status.GOOD
+    assert kept == [Modes(exceptions=True, exceptions_method=method)]  # the test is not saved
+    assert bench.run(LOG_EXCEPTIONS).sense_code == (0x5DFF if told else 0)
+    assert bench.run(LOG_EXCEPTIONS).data[8:10] == bytes.fromhex("5DFF")
+    assert bench.run(REQUEST_SENSE).data[12:14] == bytes.fromhex("5DFF" if method == 6 else "0000")
+    assert bench.run("00 00 00 00 00 00", nexus=bench.other).sense[12:14] == bytes.fromhex("2A01")
+    assert bench.run("00 00 00 00 00 00", nexus=bench.other).sense_code == (0x5DFF if told else 0)
+    select(bench, EXCEPTIONS_TEST.format(method).replace("1C0A 04", "1C0A 00"))
+    assert bench.run(LOG_EXCEPTIONS).data[8:10] == bytes(2)
+
+
+@given(
+    st.builds(
+        Modes,
+        write_cache=st.booleans(),
+        descriptor_sense=st.booleans(),
+        write_protect=st.booleans(),
+        exceptions=st.booleans(),
+        exceptions_method=st.sampled_from(METHODS),
+        exceptions_test=st.booleans(),
+    )
+)
 def test_pages_say_what_was_chosen(modes: Modes) -> None:
     chosen = Modes()
     for page in pages_of(modes).values():

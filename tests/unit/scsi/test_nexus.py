@@ -58,11 +58,10 @@ def test_service_actions() -> None:
     assert bench.run("9E 30 0000000000000000 00000020 00 00").field_pointer == (1, 5)
 
 
-def test_a_long_cdb_is_known_by_its_first_bytes() -> None:
+def test_a_long_cdb_is_of_no_command() -> None:
     bench = Bench()
-    assert bench.run(bytes.fromhex(READ) + bytes(10) + b"\xff" * 100, expected_length=512).status == Status.GOOD
     assert bench.run(bytes.fromhex("7F") + bytes(31)).sense_code == 0x2000
-    assert bench.run(bytes.fromhex("28 FF") + bytes(30)).sense_code == 0x2400
+    assert bench.run(bytes.fromhex("7E") + b"\xff" * 200).sense_code == 0x2000
 
 
 def test_task_management_of_a_lun_that_does_not_exist() -> None:

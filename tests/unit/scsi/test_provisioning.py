@@ -172,11 +172,11 @@ def test_write_same_16_without_data_buffer(flags: str, operation: str) -> None:
 def test_write_same_moves_in_chunks() -> None:
     calls: list[Call] = []
     bench = Bench(TraceFilter(MemoryDevice(4 << 20), calls.append))
-    assert bench.run("41 00 00000001 00 1400 00", data_out=b"y" * 512).status == Status.GOOD
+    assert bench.run("41 00 00000001 00 0500 00", data_out=b"y" * 512).status == Status.GOOD
     assert [(call.offset, call.length) for call in calls] == [
-        (512, 1 << 20),
-        (512 + (1 << 20), 1 << 20),
-        (512 + (2 << 20), 1 << 19),
+        (512, 256 << 10),
+        (512 + (256 << 10), 256 << 10),
+        (512 + (512 << 10), 128 << 10),
     ]
 
 

@@ -10,8 +10,9 @@ from lunaport.blockdev.filters import DelayFilter, Filter
 from lunaport.blockdev.memory import MemoryDevice
 from lunaport.scsi.enums import Status
 from lunaport.scsi.limits import SPANS_WAITING_MAX
-from lunaport.scsi.ranges import Guarded, Ranges, Span
+from lunaport.scsi.ranges import Guarded, Ranges, Span, Spans
 
+from .copying import Pair, extended_copy, list_1, segment, target_descriptor
 from .support import Bench, FakeTask
 
 COMPARE_AND_WRITE = "89 00 {:016X} 000000 01 00 00"
@@ -148,3 +149,50 @@ def test_a_slow_write_of_many_pieces_lets_nobody_see_half_a_piece() -> None:
     bench.background.drain()
     assert not bench.unit.waiting_bytes
     assert bench.run(READ.format(0, 16)).data == b"b" * 8192
+
+
+def test_writes_wait_for_a_copy_that_they_overlap_and_it_for_them() -> None:
+    pair = Pair()
+    pair.fill(0, 0, b"a" * 8192)
+    parameters = list_1([target_descriptor(0), target_descriptor(1)], [segment(0, 1, 16, 0, 8)])
+    copy = pair.start(extended_copy(parameters), parameters)
+    source = pair.start(bytes.fromhex(WRITE.format(0, 1)), b"s" * 512)
+    destination = pair.start(bytes.fromhex(WRITE.format(8, 1)), b"d" * 512, which=1)
+    beside = pair.start(bytes.fromhex(WRITE.format(0, 1)), b"b" * 512, which=1)
+    seen = pair.start(bytes.fromhex(READ.format(9, 1)), which=1)
+    assert [task.finishes for task in (copy, destination, beside, seen)] == [0, 0, 1, 0]
+    pair.drain()
+    assert [task.status for task in (copy, source, destination, seen)] == [Status.GOOD] * 4
+    assert pair.content(1, 0, 1024) == b"b" * 512 + bytes(512)
+    assert pair.content(1, 4096, 8192) == b"d" * 512 + (b"s" * 512 + b"a" * 7680)[512:]
+    assert seen.data[:512] == b"a" * 512
+    assert all(unit.device is unit.bare_device for unit in pair.units)
+
+
+def test_copies_both_ways_never_wait_for_each_other() -> None:
+    pair = Pair()
+    targets = [target_descriptor(0), target_descriptor(1)]
+    tasks = []
+    for number in range(6):
+        which = number % 2
+        segments = [segment(which, 1 - which, 64, 8, 0), segment(which, which, 64, 100, 120)]
+        parameters = list_1(targets, segments, list_id=number)
+        tasks.append(pair.start(extended_copy(parameters), parameters, which=which))
+    pair.drain()
+    assert [task.status for task in tasks] == [Status.GOOD] * 6
+
+
+def test_several_runs_are_taken_at_once_or_not_at_all() -> None:
+    ranges = Ranges(lambda needed: None)
+    begun: list[str] = []
+    first = Span(10, 1, writes=True)
+    both = Spans(Span(0, 1, writes=False), Span(10, 1, writes=True))
+    ranges.enter(first, lambda: begun.append("first"))
+    ranges.enter(both, lambda: begun.append("both"))
+    # What waits holds nothing, but keeps those behind it from overtaking it.
+    assert not ranges.excludes(5, 6, writes=True)
+    assert ranges.excludes(0, 1, writes=True)
+    ranges.leave(first)
+    assert begun == ["first", "both"]
+    ranges.leave(both)
+    assert not ranges.excludes(0, 20, writes=True)

@@ -7,25 +7,24 @@ from lunaport.scsi.enums import Status
 
 from .support import Bench
 
+LUNS = ["0000000000000000", "0007000000000000", "412C000000000000"]
+WELL_KNOWN = "C101000000000000"
 ALL_COMMANDS = "A3 0C 00 00 0000 00010000 00 00"
 
 
-@pytest.mark.parametrize("select", ["00", "02"])
-def test_report_luns(select: str) -> None:
+@pytest.mark.parametrize("lun", [0, 9, 0xC101])
+@pytest.mark.parametrize(("select", "luns"), [("00", LUNS), ("01", [WELL_KNOWN]), ("02", [*LUNS, WELL_KNOWN])])
+def test_report_luns(select: str, luns: list[str], lun: int) -> None:
     bench = Bench()
     bench.target.set_units({0: bench.unit, 7: bench.unit, 300: bench.unit})
-    data = bench.run(f"A0 00 {select} 000000 00000100 00 00").data
-    assert data == bytes.fromhex("00000018 00000000 0000000000000000 0007000000000000 412C000000000000")
+    data = bench.run(f"A0 00 {select} 000000 00000100 00 00", lun=lun << 48).data
+    assert data == (8 * len(luns)).to_bytes(4) + bytes(4) + bytes.fromhex("".join(luns))
 
 
 def test_report_luns_cuts_but_says_the_whole_length() -> None:
     bench = Bench()
     bench.target.set_units({0: bench.unit, 7: bench.unit})
     assert bench.run("A0 00 00 000000 00000010 00 00").data == bytes.fromhex("00000010 00000000 0000000000000000")
-
-
-def test_there_are_no_well_known_units() -> None:
-    assert Bench().run("A0 00 01 000000 00000010 00 00").data == bytes(8)
 
 
 def test_report_luns_from_a_lun_that_does_not_exist() -> None:

@@ -40,8 +40,8 @@ def test_reads_the_medium_without_data() -> None:
     calls: list[Call] = []
     memory = MemoryDevice(16 << 20)
     bench = Bench(TraceFilter(memory, calls.append))
-    assert bench.run("2F 00 00000001 00 0C00 00", expected_length=0).status == Status.GOOD
-    assert [(call.offset, call.length) for call in calls] == [(512, 1 << 20), (512 + (1 << 20), 1 << 19)]
+    assert bench.run("2F 00 00000001 00 0300 00", expected_length=0).status == Status.GOOD
+    assert [(call.offset, call.length) for call in calls] == [(512, 256 << 10), (512 + (256 << 10), 128 << 10)]
     assert bench.run("2F 00 00000001 00 0000 00", expected_length=0).status == Status.GOOD
 
 

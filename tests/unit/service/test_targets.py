@@ -37,7 +37,7 @@ async def test_what_the_engine_gets(nas: Nas, stand: Stand) -> None:
         data_digest=True,
         credentials=(Credential(username="alice", secret="alice-secret-1"),),
         mutual=Credential(username="nas", secret="nas-secret-123"),
-        luns=(LunSpec(lun=0, uuid=f"{1:032x}", path=path, size_bytes=1 << 30),),
+        luns=(LunSpec(lun=0, uuid=f"{1:032x}", path=path, size_bytes=1 << 30, low_space_percent=10),),
     )
     assert stand.engine.changes == [Change(put=(spec,))]
     assert stand.engine.files == {path: 1 << 30}

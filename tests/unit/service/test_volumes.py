@@ -5,7 +5,7 @@ import pytest
 from lunaport.engine.interface import EngineUnavailableError, StorageError, VolumeUsage
 from lunaport.model.errors import Fault, InvalidError
 from lunaport.service.actions import CreateVolume, DeleteTarget, DeleteVolume, UpdateVolume
-from lunaport.service.errors import ConflictError, EngineFailedError, NotFoundError
+from lunaport.service.errors import ConflictError, EngineFailedError, NotFoundError, UnavailableError
 from lunaport.service.nas import Nas
 from tests.unit.service.engine_double import TOTAL_BYTES
 from tests.unit.service.stand import DEFAULT_PATH, Stand, create, path_of
@@ -83,6 +83,25 @@ async def test_the_factor_counts_for_what_is_promised_next(nas: Nas, stand: Stan
         await nas.perform(create("other", 512))
     with pytest.raises(InvalidError):
         await nas.perform(UpdateVolume(name="default", overcommit_factor=0))
+
+
+async def test_when_space_is_scarce_reaches_the_engine_live(nas: Nas, stand: Stand) -> None:
+    await nas.perform(FAST)
+    await nas.perform(create())
+    await nas.perform(create("elsewhere", volume="fast"))
+    changed = await nas.perform(UpdateVolume(name="fast", low_space_percent=25))
+    assert (changed.low_space_percent, changed.overcommit_factor) == (25, 2)
+    percents = [target.luns[0].low_space_percent for target in stand.engine.targets.values()]
+    assert percents == [10, 25]
+    assert len(stand.engine.changes[-1].put) == 1
+    with pytest.raises(InvalidError):
+        await nas.perform(UpdateVolume(name="fast", low_space_percent=91))
+    stand.engine.failures["apply"] = EngineUnavailableError("gone")
+    with pytest.raises(UnavailableError):
+        await nas.perform(UpdateVolume(name="fast", low_space_percent=0))
+    stand.engine.failures.clear()
+    again = await stand.restart()
+    assert (await again.volume("fast")).volume.low_space_percent == 25
 
 
 @pytest.mark.parametrize("action", [DeleteVolume(name="no"), UpdateVolume(name="no", overcommit_factor=2)])

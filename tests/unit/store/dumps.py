@@ -134,6 +134,7 @@ FILLING: Final[Mapping[str, Callable[[Seal], Rows]]] = {
         ('UPDATE service SET portals = \'[{"host": "192.0.2.7", "port": 860, "group": 2}]\'', ()),
         ("UPDATE target SET portal_groups = '[2, 3]', isns = 0 WHERE id = 3", ()),
     ],
+    "low_space": lambda _: [("UPDATE volume SET low_space_percent = 25 WHERE name = 'fast'", ())],
     "lun_medium": lambda _: [
         ('UPDATE lun SET medium = \'{"out": true, "insertion": 3}\' WHERE uuid = ?', (DISK_UUID,))
     ],

@@ -91,7 +91,13 @@ async def test_everything_is_there(tmp_path: Path, revision: str) -> None:
     assert gone.luns[0].file == "trash/gone.img"
     assert await store.volumes() == [
         Volume(name="default", path="", overcommit_factor=4.0, revision=1),
-        Volume(name="fast", path="/srv/fast", overcommit_factor=2.0, revision=5),
+        Volume(
+            name="fast",
+            path="/srv/fast",
+            overcommit_factor=2.0,
+            low_space_percent=25 if since("low_space", revision) else 10,
+            revision=5,
+        ),
     ]
     finder = Chap(enabled=True, username="finder", secret="finders-secret", secret_changed_at=1021.0)
     assert await store.service() == IscsiService(

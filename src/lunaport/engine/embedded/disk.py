@@ -68,6 +68,8 @@ class Disk:
             steps.append(lambda done: self._set_read_only(spec, done))
         if spec.insertion != self.spec.insertion:
             steps.append(lambda done: change_medium(self, spec, done))
+        self.unit.threshold.percent = spec.low_space_percent
+        self.spec = replace(self.spec, low_space_percent=spec.low_space_percent)
         run_steps(steps, finish)
 
     def _grow(self, spec: LunSpec, finish: Finish) -> None:
@@ -213,6 +215,7 @@ def open_disk(loop: Loop, spec: LunSpec) -> Disk:
         ejected=ejected,
         keep_ejected=tray.save,
         drive=drive,
+        low_space_percent=spec.low_space_percent,
     )
     _resume_erasure(spec, unit, journal)
     return Disk(spec, device, workers, unit, tray, image, image_failure)

@@ -18,6 +18,7 @@ from lunaport.engine.interface import Trouble
 QUIET_S: Final = 60.0
 """Errors of a disk are over when none came for so long."""
 TROUBLES_MAX: Final = 256
+LOST: Final = "its reservations cannot be read, so it lets nobody in until they are replaced"
 
 DiskKey = tuple[str, int]
 ErrorKey = tuple[str, int, str]
@@ -50,6 +51,8 @@ class Failures:
         self.wall_clock = wall_clock
         self.portals: dict[str, str] = {}
         self.disks: dict[DiskKey, str] = {}
+        self.lost: set[DiskKey] = set()
+        """Whose persistent reservations cannot be read."""
         self.errors: dict[ErrorKey, Recent] = {}
         self.stalled = ""
         self.since: dict[tuple[str, str], float] = {}
@@ -59,6 +62,7 @@ class Failures:
         self._tell_portals(portals)
         self._tell_disks(targets)
         self._tell_errors(targets)
+        self._tell_lost(targets)
 
     def _tell_portals(self, portals: Portals) -> None:
         failed = {format_address(*key): failure.reason for key, failure in portals.errors.items()}
@@ -109,10 +113,25 @@ class Failures:
         name, lun, fault = key
         self.journal.add(kind, target=name, lun=str(lun), error=fault, reason=reason)
 
+    def _tell_lost(self, targets: TargetTable) -> None:
+        lost: set[DiskKey] = set()
+        known: set[DiskKey] = set()
+        for target in targets:
+            for lun, disk in target.disks.items():
+                known.add((target.spec.name, lun))
+                if disk.unit.reservations.now.lost:
+                    lost.add((target.spec.name, lun))
+        for name, lun in lost - self.lost:
+            self.journal.add("reservations_lost", target=name, lun=str(lun))
+        for name, lun in (self.lost - lost) & known:
+            self.journal.add("reservations_replaced", target=name, lun=str(lun))
+        self.lost = lost
+
     def troubles(self) -> list[Trouble]:
         """All that does not work now."""
         found = [("disk", f"{name} LUN {lun}", reason) for (name, lun), reason in self.disks.items()]
         found += [("portal", address, reason) for address, reason in self.portals.items()]
+        found += [("reservations", f"{name} LUN {lun}", LOST) for name, lun in sorted(self.lost)]
         if self.stalled:
             found.append(("storage", "", self.stalled))
         now = self.wall_clock()

@@ -10,8 +10,11 @@ from dataclasses import asdict, fields
 import structlog
 
 from lunaport.blockdev.device import DeviceError
-from lunaport.scsi.mode_pages import Modes
+from lunaport.scsi.mode_pages import METHODS, Modes
 from lunaport.storage.file import FileDevice
+
+_ALWAYS = {"write_cache", "descriptor_sense", "write_protect"}
+"""The names that every version wrote."""
 
 log = structlog.get_logger()
 
@@ -38,7 +41,13 @@ def parse_modes(kept: bytes) -> Modes | None:
         found = json.loads(kept) if kept else None
     except ValueError:
         return None
-    names = {each.name for each in fields(Modes)}
-    if not isinstance(found, dict) or found.keys() != names or not all(isinstance(it, bool) for it in found.values()):
+    kinds = {each.name: type(each.default) for each in fields(Modes)}
+    # What an earlier version did not know is as it is by default.
+    if (
+        not isinstance(found, dict)
+        or not found.keys() >= _ALWAYS
+        or any(type(value) is not kinds.get(name) for name, value in found.items())
+    ):
         return None
-    return Modes(**found)
+    modes = Modes(**found)
+    return modes if modes.exceptions_method in METHODS else None

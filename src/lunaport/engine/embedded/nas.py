@@ -31,6 +31,7 @@ from lunaport.engine.embedded.pressure import Pressure
 from lunaport.engine.embedded.refusals import Refusals
 from lunaport.engine.embedded.session import Session, end_session
 from lunaport.engine.embedded.silence import Silence
+from lunaport.engine.embedded.space import FIRST_S, SpaceWatch
 from lunaport.engine.embedded.steering import Steering
 from lunaport.engine.embedded.steps import Finish, Queue, run_steps
 from lunaport.engine.embedded.targets import TargetTable
@@ -110,12 +111,14 @@ class Nas:
         self.login_failures = LoginFailures()
         self.steering = Steering(self)
         self.failures = Failures(self.journal)
+        self.space = SpaceWatch(loop, self.targets, self.journal)
         self.inspection = Inspection(loop, self.portals, self.targets, self.failures, monotonic)
         self.retrying = False
         self.counters = Counting(self.targets.targets)
         self.silence = Silence(lambda transport: self.counters.ping_timed_out(self.by_transport.get(transport)))
         loop.call_later(SILENCE_S_MAX, self._look_for_silence)
         loop.call_later(RATE_S, self._look_at_counters)
+        loop.call_later(FIRST_S, self.space.look)
         loop.call_later(RETRY_S, self._look_at_portals)
 
     # Desired state

@@ -1,13 +1,12 @@
 """A session of a data process: what runs between a login and its end, and how it is seen from outside."""
 
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from time import monotonic
+from typing import Final
 
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.meter import LatencySampler, RateMeter
-from lunaport.engine.embedded.steps import Finish, run_together
 from lunaport.engine.embedded.targets import Target
 from lunaport.engine.embedded.throttle import Throttle
 from lunaport.engine.embedded.transport import Transport
@@ -17,8 +16,17 @@ from lunaport.iscsi.connection import Connection
 from lunaport.iscsi.enums import TaskFunction, TaskResponse
 from lunaport.iscsi.login import LoginOutcome
 from lunaport.iscsi.task import Task
-from lunaport.scsi.logical_unit import LogicalUnit
+from lunaport.scsi.management import FUNCTIONS, TaskManagement
 from lunaport.scsi.nexus import Nexus
+
+_FUNCTIONS: Final[Mapping[int, TaskManagement]] = {
+    TaskFunction.ABORT_TASK_SET: TaskManagement.ABORT_TASK_SET,
+    TaskFunction.CLEAR_TASK_SET: TaskManagement.CLEAR_TASK_SET,
+    TaskFunction.LOGICAL_UNIT_RESET: TaskManagement.LOGICAL_UNIT_RESET,
+    TaskFunction.TARGET_WARM_RESET: TaskManagement.TARGET_RESET,
+    TaskFunction.TARGET_COLD_RESET: TaskManagement.TARGET_RESET,
+}
+"""What iSCSI calls the functions of SCSI; ABORT TASK does not come here."""
 
 
 def refuse(task: Task) -> None:
@@ -125,25 +133,16 @@ class Session:
         """See `iscsi.connection.DeviceServer.manage`."""
         nexus = self.nexus
         assert nexus is not None
-        complete = partial(done, TaskResponse.FUNCTION_COMPLETE)
-        if function in (TaskFunction.TARGET_WARM_RESET, TaskFunction.TARGET_COLD_RESET):
+        wanted = _FUNCTIONS.get(function)
 
-            def reset_done(_: BaseException | None) -> None:
-                complete()
-                if function == TaskFunction.TARGET_COLD_RESET:
-                    self.end_all()  # RFC 7143 section 11.5.1
+        def complete() -> None:
+            done(TaskResponse.FUNCTION_COMPLETE)
+            if function == TaskFunction.TARGET_COLD_RESET:
+                self.end_all()  # RFC 7143 section 11.5.1
 
-            run_together([partial(reset, unit) for unit in nexus.units.values()], reset_done)
-            return
-        methods: dict[int, Callable[[int, Callable[[], None]], bool]] = {
-            TaskFunction.LOGICAL_UNIT_RESET: nexus.reset_unit,
-            TaskFunction.ABORT_TASK_SET: nexus.abort_task_set,
-            TaskFunction.CLEAR_TASK_SET: nexus.clear_task_set,
-        }
-        method = methods.get(function)
-        if method is None:
+        if wanted is None:
             done(TaskResponse.FUNCTION_NOT_SUPPORTED)
-        elif not method(lun, complete):
+        elif not FUNCTIONS[wanted](nexus, lun, complete):
             done(TaskResponse.LUN_DOES_NOT_EXIST)
 
 
@@ -152,8 +151,3 @@ def end_session(transport: Transport, reason: str) -> None:
     if transport.connection is not None and not transport.ending:
         announce_session_drop(transport.connection)
     transport.end(reason)
-
-
-def reset(unit: LogicalUnit, finish: Finish) -> None:
-    """Reset a logical unit as a step."""
-    unit.reset(lambda: finish(None))

@@ -82,6 +82,8 @@ class Transport:
         # What the memory account says of this connection, and the part that tasks hold.
         self.held_bytes = 0
         self.task_bytes = 0
+        # Of those, what belongs to tasks that are executed later: it never keeps this connection from being read.
+        self.deferred_bytes = 0
         # Bytes that the peer took or sent after it had let something lie: when it stands still, the peer does.
         self.moved_bytes = 0
         # Not read from: until this connection has its share again, or until the process has memory.
@@ -460,7 +462,7 @@ class Transport:
     def lend(self, connection: Connection, task: Task, size_bytes: int) -> None:
         """See `iscsi.connection.Shell.lend`."""
         memory = self.memory
-        if self not in memory.waiting and memory.has_room(self.held_bytes, size_bytes):
+        if self not in memory.waiting and memory.has_room(self.held_bytes - self.deferred_bytes, size_bytes):
             self._lend(task, size_bytes)
             return
         memory.wait(self)
@@ -473,7 +475,7 @@ class Transport:
         connection = self.connection
         while connection is not None and connection.borrowing:
             task, (size_bytes, _) = next(iter(connection.borrowing.items()))
-            if not self.memory.has_room(self.held_bytes, size_bytes):
+            if not self.memory.has_room(self.held_bytes - self.deferred_bytes, size_bytes):
                 return False
             self._lend(task, size_bytes)
         self._read_again()
@@ -491,7 +493,7 @@ class Transport:
             return False
         self.task_bytes += size_bytes
         self._count()
-        if crowded or self.held_bytes > memory.share():
+        if crowded or self.held_bytes - self.deferred_bytes > memory.share():
             self._stop_reading(connection)
         return True
 
@@ -501,6 +503,20 @@ class Transport:
         self._count()
         self._read_again()
 
+    def keep(self, connection: Connection, size_bytes: int) -> bool:
+        """See `iscsi.connection.Shell.keep`."""
+        if self.memory.scarce or self.memory.used + size_bytes > self.memory.bytes_max:
+            return False
+        self.task_bytes += size_bytes
+        self.deferred_bytes += size_bytes
+        self._count()
+        return True
+
+    def drop(self, connection: Connection, size_bytes: int) -> None:
+        """See `iscsi.connection.Shell.drop`."""
+        self.deferred_bytes -= size_bytes
+        self.release(connection, size_bytes)
+
     def _stop_reading(self, connection: Connection) -> None:
         connection.blocked = self.over_share = True
         self.loop.call_soon(self.flush)
@@ -509,7 +525,8 @@ class Transport:
         """Where this connection has no more than its share, and waits for nothing."""
         if not self.over_share or (self.connection is not None and self.connection.borrowing):
             return
-        if not self.task_bytes or self.held_bytes <= self.memory.share():
+        deferred = self.deferred_bytes
+        if self.task_bytes == deferred or self.held_bytes - deferred <= self.memory.share():
             self.over_share = False
             self.loop.call_soon(self.flush)
 

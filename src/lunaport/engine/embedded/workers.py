@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from lunaport.blockdev.device import DeviceError, DeviceFault
 from lunaport.engine.embedded.loop import Loop
 
 THREADS_PER_DISK_MAX = 4
@@ -16,9 +17,17 @@ class Workers:
         self.executor = ThreadPoolExecutor(threads_max, thread_name_prefix=name)
         self.under_way = 0
         self.when_idle: Callable[[], None] | None = None
+        self.closed = False
 
     def submit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
-        """Run `work` in a thread, then `done` (with what it raised, or None) on the loop."""
+        """Run `work` in a thread, then `done` (with what it raised, or None) on the loop.
+
+        After `close` nothing is begun any more: what had waited for its turn ends as if the disk were gone.
+        """
+        if self.closed:
+            gone = DeviceError(DeviceFault.GONE, "the disk was closed")
+            self.loop.call_soon(lambda: done(gone))
+            return
 
         def run() -> None:
             failure: BaseException | None = None
@@ -53,6 +62,7 @@ class Workers:
 
     def close(self, when_idle: Callable[[], None]) -> None:
         """Take no more work; `when_idle` when the last of it has ended."""
+        self.closed = True
         self.executor.shutdown(wait=False)
         if self.under_way:
             self.when_idle = when_idle

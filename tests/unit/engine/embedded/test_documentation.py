@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lunaport.engine.embedded import failures, nas, steering
+from lunaport.engine.embedded import failures, nas, space, steering
 from lunaport.iscsi.errors import Refusal
 from lunaport.runtime.isns import EVENTS
 from lunaport.service.events import DROPPED, MISSED
@@ -20,7 +20,7 @@ def test_every_reason_is_described() -> None:
 def test_every_event_is_described() -> None:
     table = PAGE.partition("| event | when |")[2]
     described = set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", "\n".join(re.findall(r"^\| (.*?) \|", table, re.MULTILINE))))
-    sources = [Path(module.__file__ or "").read_text() for module in (failures, nas, steering)]
+    sources = [Path(module.__file__ or "").read_text() for module in (failures, nas, space, steering)]
     told = {kind for text in sources for kind in re.findall(r'(?:journal\.add|_tell_error)\(\s*"(\w+)"', text)}
     for function in (follow_engine, watch_database):
         source = Path(function.__code__.co_filename).read_text()

@@ -13,6 +13,7 @@ from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.portals import Portals
 from lunaport.engine.embedded.targets import TargetTable
 from lunaport.engine.interface import LunSpec, TargetSpec
+from lunaport.scsi.reservations import Reservations
 
 SIZE = 1 << 20
 NAME = "iqn.2026-11.test:a"
@@ -88,4 +89,16 @@ def test_a_file_system_that_does_not_answer_is_told(stand: Stand) -> None:
     (trouble,) = stand.failures.troubles()
     assert trouble.kind == "storage"
     stand.inspection._checked(None)
+    assert stand.failures.troubles() == []
+
+
+def test_reservations_that_are_lost_are_told_until_they_are_replaced(stand: Stand) -> None:
+    book = stand.targets.targets[NAME].disks[0].unit.reservations
+    book.now = Reservations(lost=True, persist=True)
+    assert stand.told() == ["reservations_lost"]
+    assert stand.told() == []
+    (trouble,) = stand.failures.troubles()
+    assert (trouble.kind, trouble.subject) == ("reservations", f"{NAME} LUN 0")
+    book.now = Reservations()
+    assert stand.told() == ["reservations_replaced"]
     assert stand.failures.troubles() == []

@@ -4,9 +4,10 @@ from unittest.mock import create_autospec
 
 import pytest
 
-from lunaport.engine.embedded.session import Session
+from lunaport.engine.embedded.session import _FUNCTIONS, Session
 from lunaport.engine.embedded.transport import Transport
 from lunaport.iscsi.enums import TaskFunction, TaskResponse
+from lunaport.scsi.management import FUNCTIONS, SUPPORTED, TaskManagement
 from tests.unit.iscsi.full_feature import Peer
 from tests.unit.scsi.support import Bench
 
@@ -20,16 +21,12 @@ def answer(function: int, lun: int = 0) -> TaskResponse:
     return response
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
-        TaskFunction.ABORT_TASK_SET,
-        TaskFunction.CLEAR_TASK_SET,
-        TaskFunction.LOGICAL_UNIT_RESET,
-        TaskFunction.TARGET_WARM_RESET,
-        TaskFunction.TARGET_COLD_RESET,
-    ],
-)
+def test_all_that_scsi_has_is_there_for_iscsi() -> None:
+    assert set(_FUNCTIONS.values()) == set(FUNCTIONS)
+    assert set(FUNCTIONS) | {TaskManagement.ABORT_TASK} == set(SUPPORTED)
+
+
+@pytest.mark.parametrize("function", sorted(_FUNCTIONS))
 def test_what_can_be_done_is_done(function: int) -> None:
     assert answer(function) == TaskResponse.FUNCTION_COMPLETE
 

@@ -1,5 +1,6 @@
 """Worker threads of a disk: results come to the loop, and closing waits for all who use the disk."""
 
+from lunaport.blockdev.device import DeviceError, DeviceFault
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.workers import Workers
 
@@ -37,4 +38,22 @@ def test_closing_waits_for_work_and_for_those_who_hold_the_disk() -> None:
     assert told == []
     workers.release()
     assert told == ["idle"]
+    loop.close()
+
+
+def test_what_comes_after_closing_is_told_that_the_disk_is_gone() -> None:
+    loop = Loop()
+    workers = Workers(loop, "test")
+    workers.close(lambda: None)
+    told: list[BaseException | None] = []
+
+    def done(error: BaseException | None) -> None:
+        told.append(error)
+        loop.stop()
+
+    workers.submit(lambda: told.append(None), done)
+    loop.run()
+    [error] = told
+    assert isinstance(error, DeviceError)
+    assert error.fault is DeviceFault.GONE
     loop.close()

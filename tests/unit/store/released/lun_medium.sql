@@ -148,11 +148,11 @@ CREATE TABLE volume (
 	name VARCHAR NOT NULL, 
 	path VARCHAR NOT NULL, 
 	overcommit_factor FLOAT NOT NULL, 
-	revision INTEGER NOT NULL, 
+	revision INTEGER NOT NULL, low_space_percent INTEGER DEFAULT 10 NOT NULL, 
 	CONSTRAINT pk_volume PRIMARY KEY (name)
 );
-INSERT INTO "volume" VALUES('default','',4.0,1);
-INSERT INTO "volume" VALUES('fast','/srv/fast',2.0,5);
+INSERT INTO "volume" VALUES('default','',4.0,1,10);
+INSERT INTO "volume" VALUES('fast','/srv/fast',2.0,5,25);
 CREATE UNIQUE INDEX uq_target_name ON target (name) WHERE state != 'trashed';
 CREATE UNIQUE INDEX uq_lun_target_id ON lun (target_id, lun);
 CREATE INDEX ix_lun_volume ON lun (volume);

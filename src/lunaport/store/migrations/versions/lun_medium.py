@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "lun_medium"
-down_revision = "portal_groups"
+down_revision = "low_space"
 branch_labels = None
 depends_on = None
 
