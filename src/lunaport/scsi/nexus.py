@@ -212,9 +212,9 @@ class Nexus:
             and unit.reservations.now.allows(self.id, Access.CHANGING if writing else Access.READING)
         )
 
-    def ordering_of(self, task: Task) -> Ordering:
+    def ordering_of(self, unit: LogicalUnit, task: Task) -> Ordering:
         """What a command is to the order of its unit's task set."""
-        return _BY_ATTRIBUTE.get(task.attribute) or self.target.commands.ordering_of(task.cdb)
+        return _BY_ATTRIBUTE.get(task.attribute) or self.target.commands_of(unit).ordering_of(task.cdb)
 
     def refresh(self) -> None:
         """Work out again which LUNs need no question. The target calls it when its units change."""
@@ -254,14 +254,14 @@ class Nexus:
             if unit is None:
                 self._execute_absent(task)
             else:
-                unit.order.execute(self, task, self.ordering_of(task))
+                unit.order.execute(self, task, self.ordering_of(unit, task))
         except (ScsiError, DeviceError) as error:
             sense = sense_of(error)
             task.finish(Status.CHECK_CONDITION, sense.fixed() if unit is None else unit.sense_data(sense))
 
     def execute_in_order(self, unit: LogicalUnit, task: Task) -> None:
         """For commands that may have to wait although nothing else is in their way."""
-        unit.order.execute(self, task, self.ordering_of(task))
+        unit.order.execute(self, task, self.ordering_of(unit, task))
 
     def execute_now(self, unit: LogicalUnit, task: Task) -> None:
         """Execute a command whose turn has come."""

@@ -3,6 +3,7 @@
 from lunaport.scsi import disc_information, event_status, get_configuration, read_cd, read_toc
 from lunaport.scsi.command import DRIVES, Command
 from lunaport.scsi.enums import Access
+from lunaport.scsi.ordering import Ordering
 
 
 def _usage(text: str) -> bytes:
@@ -64,12 +65,14 @@ OPTICAL = (
     Command(
         usage=_usage("BE 1E FF FF FF FF FF FF FF FE 07 00"),
         handler=read_cd.read_cd,
+        ordering=Ordering.READS,
         devices=DRIVES,
         access=Access.READING,
     ),
     Command(
         usage=_usage("B9 1E 00 FF FF FF FF FF FF FE 07 00"),
         handler=read_cd.read_cd_msf,
+        ordering=Ordering.READS,
         devices=DRIVES,
         access=Access.READING,
     ),

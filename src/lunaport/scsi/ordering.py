@@ -181,7 +181,7 @@ class Order:
     def _under_way(self) -> Iterable[Ordering]:
         """Of the tasks that have begun. A copy that goes on after its answer is none."""
         return (
-            nexus.ordering_of(task)
+            nexus.ordering_of(self._unit, task)
             for task, nexus in self._unit.task_set.items()
             if task not in self._queue and not task.is_answered
         )

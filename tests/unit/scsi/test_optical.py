@@ -21,6 +21,7 @@ from lunaport.scsi.optical_drive import (
     remove_medium,
 )
 from lunaport.scsi.optical_enums import OpticalOpcode, Profile
+from lunaport.scsi.ordering import Ordering
 from lunaport.scsi.target import ScsiTarget
 
 from .support import UUID, Bench, FakeTask
@@ -172,6 +173,18 @@ def test_what_is_refused(cdb: str, code: int, field: tuple[int, int | None] | No
     assert sense(task) == (5, code)
     if field is not None:
         assert task.field_pointer == field
+
+
+def test_the_order_of_a_drives_commands_is_that_of_its_own_table() -> None:
+    drive = Drive()
+    for cdb, ordering in (
+        ("BE 00 00000000 000001 10 00 00", Ordering.READS),
+        ("B9 00 00 00 02 00 00 00 03 10 00 00", Ordering.READS),
+        ("28 00 00000000 00 0001 00", Ordering.READS),
+        ("8A 00 0000000000000000 00000001 00 00", Ordering.APART),
+    ):
+        task = FakeTask(bytes.fromhex(cdb).ljust(16, b"\0"))
+        assert drive.nexus.ordering_of(drive.unit, task) is ordering
 
 
 def test_nothing_to_read_is_no_error() -> None:
