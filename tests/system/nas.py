@@ -20,6 +20,8 @@ import httpx
 SHARES = "/index.php/iscsi_shares/api"
 SERVICE = "/index.php/iscsi_service/api"
 PASSWORD = "only-for-tests"
+EXAMPLES = frozenset({"alice-secret-1", "nas-secret-123"})
+"""Secrets of the README: the description of the API shows them too, whether they are in use or not."""
 
 Json = dict[str, Any]
 
@@ -216,7 +218,7 @@ class Nas:
                 assert secret.encode() not in held, f"a secret is in {path.name}"
 
     def _remember_secrets(self, request: httpx.Request) -> None:
-        with contextlib.suppress(ValueError, httpx.RequestNotRead):
+        with contextlib.suppress(ValueError, RecursionError, httpx.RequestNotRead):
             self.secrets_given.update(secrets_in(json.loads(request.content)))
 
     def _check_answer(self, response: httpx.Response) -> None:
@@ -224,7 +226,8 @@ class Nas:
         if response.headers.get("content-type", "").startswith("text/event-stream"):
             return
         text = response.read().decode(errors="replace")
-        for secret in self.secrets_given | {PASSWORD}:
+        documented = EXAMPLES if response.request.url.path == "/api/v1/openapi.json" else frozenset[str]()
+        for secret in (self.secrets_given | {PASSWORD}) - documented:
             assert secret not in text, f"a secret is in the answer to {response.request.method} {response.request.url}"
         if response.request.method == "POST" and response.request.url.path == "/api/v1/tokens" and response.is_success:
             self.secrets_given.add(response.json()["token"])

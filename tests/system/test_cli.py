@@ -354,6 +354,7 @@ def test_the_examples_of_the_page(start_nas: StartNas, tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("alice-secret-1\n")
     (tmp_path / "new-secret.txt").write_text("alice-secret-2\n")
     (tmp_path / "passphrase.txt").write_text("correct horse battery\n")
+    (tmp_path / "debian.iso").write_bytes(bytes(64 * 2048))
     examples = re.findall(r"^\$ (lunaport .+)$", PAGE.read_text(), re.MULTILINE)
     assert len(examples) > 10
     for example in examples:
@@ -392,5 +393,5 @@ def test_the_way_to_a_share_and_back_from_the_trash(nas: Nas, lunaport: Lunaport
     assert share.iqn in printed(lunaport("target", "restore", "cli-way"))
     assert share.iqn not in printed(lunaport("target", "trash"))
     assert lunaport("target", "restore", "cli-way").returncode == 5
-    script = printed(lunaport("--show-completion", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1", SHELL="/bin/bash"))
+    script = printed(lunaport("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1"))
     assert "lunaport" in script
