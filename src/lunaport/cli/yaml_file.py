@@ -204,6 +204,9 @@ def format_document(document: dict[str, Any]) -> str:
 def _with_sizes(target: dict[str, Any]) -> dict[str, Any]:
     luns = []
     for lun in target["luns"]:
+        if "size_bytes" not in lun:  # a drive: its size is that of what is in it
+            luns.append(lun)
+            continue
         size_bytes = lun["size_bytes"]
         unit = next(((name, factor) for name, factor in _UNITS if size_bytes % factor == 0), None)
         size = f"{size_bytes // unit[1]}{unit[0]}" if unit else size_bytes

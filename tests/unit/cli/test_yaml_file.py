@@ -220,3 +220,9 @@ def test_sizes_that_can_be_read(tmp_path: Path, size_bytes: int, shown: str) -> 
     text = format_document(document)
     assert f"size: {shown}\n" in text
     assert read_document(written(tmp_path, text), {}) == document
+
+
+def test_a_drive_has_no_size(tmp_path: Path) -> None:
+    drive = {"lun": 1, "device_type": "cdrom", "medium": {"image": "debian.iso"}}
+    document = {"version": 1, "targets": [{"name": "a", "luns": [{"lun": 0, "size_bytes": 512}, drive]}]}
+    assert read_document(written(tmp_path, format_document(document)), {}) == document
