@@ -74,7 +74,8 @@ def test_linux_logs_in_as_written(start_nas: StartNas, tmp_path: Path) -> None:
         "CONNECT": lines("docs/connect.md", second.iqn),
     }
     with Guest(SCRIPTS / "guest-manual.sh", variables, tmp_path) as guest:
-        runs = parse_runs(guest.finish(timeout_s=180))
+        console = guest.finish(timeout_s=180)
+    runs = parse_runs(console)
     assert {name: each.code for name, each in runs.items()} == dict.fromkeys(
         ("discovery", "readme", "one", "connect", "two", "leave"), 0
     ), console

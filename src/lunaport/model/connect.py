@@ -198,7 +198,7 @@ def _kubernetes(to: Endpoint) -> Way:
     chap = []
     if to.user:
         # Nodes ask by discovery first, which names a target with CHAP only to those who authenticate there too.
-        data = {}
+        data: dict[str, str] = {}
         for part in ("discovery.sendtargets", "node.session"):
             data |= {f"{part}.auth.username": to.user, f"{part}.auth.password": to.secret}
             if to.mutual_user:
