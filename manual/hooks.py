@@ -25,7 +25,9 @@ SOURCES: Final = {
     "README.md": "readme.md",
 }
 """Files beside `docs` that are pages of the manual."""
-COPIED: Final = ("monitoring/prometheus.yml", "monitoring/alerts.yml", "monitoring/grafana.json")
+COPIED: Final = tuple(
+    f"monitoring/{name}" for name in ("prometheus.yml", "alerts.yml", "alerts.test.yml", "grafana.json")
+)
 
 
 def written_pages() -> dict[str, str]:
