@@ -3,14 +3,13 @@
 import os
 import signal
 import sys
-import termios
 from pathlib import Path
 
 import pytest
 
 from tests.system.conftest import StartNas
 from tests.system.initiator import Initiator
-from tests.system.nas import PASSWORD, Nas, free_port, wait_until
+from tests.system.nas import PASSWORD, Nas, free_port
 from tests.system.peers import require
 from tests.system.terminal import Terminal, plain
 
