@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -24,6 +24,8 @@ from lunaport.model.name import DEFAULT_IQN_PREFIX, is_iqn_prefix
 
 HTTP_PORT: Final = 8080
 HTTPS_PORT: Final = 8443
+SILENCE_S_MIN: Final = 5.0
+"""More than two signs of life of a process (`runtime.heartbeat`)."""
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
@@ -38,6 +40,15 @@ def _split(value: object) -> object:
 
 
 Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1, max_length=32)]
+
+
+def _silence(value: float) -> float:
+    if 0 < value < SILENCE_S_MIN:
+        raise ValueError(f"is less than {SILENCE_S_MIN:g}; right would be 0 for never, or more")
+    return value
+
+
+Silence = Annotated[float, Field(ge=0, le=86400), AfterValidator(_silence)]
 
 
 class Settings(BaseSettings):
@@ -83,6 +94,14 @@ class Settings(BaseSettings):
     memory_mib: Annotated[
         int, Field(ge=64, le=1 << 20, description="MiB that data under way may take, of all sessions.")
     ] = 256
+    http_requests_per_s: Annotated[
+        float, Field(ge=0, le=1e6, description="HTTP requests of one address a second, beyond a burst; 0: no limit.")
+    ] = 200
+    data_silence_s: Annotated[
+        Silence,
+        Field(description="Seconds after which a data process that does not answer is started again; 0: never."),
+    ] = 60
+    control_silence_s: Annotated[Silence, Field(description="The same for the control process.")] = 120
     log_level: Annotated[LogLevel, Field(description="debug, info, warning or error.")] = "info"
     log_format: Annotated[LogFormat, Field(description="text, or json: an object a line.")] = "text"
     set_aside_database: Annotated[
