@@ -86,7 +86,10 @@ $(CACHE)/fio/fio: bench/build-fio.sh
 $(CACHE)/vm/initramfs.cpio: tests/vm/build.sh tests/vm/init
 	@sh tests/vm/build.sh $(@D)
 
-bench: setup-dev fio ## speed beside other targets; BENCH=full for every load
+$(CACHE)/bench-vm/initramfs.cpio: bench/vm/build.sh
+	@sh bench/vm/build.sh $(@D)
+
+bench: setup-dev fio $(if $(filter vm,$(BENCH)),$(CACHE)/bench-vm/initramfs.cpio) ## speed beside other targets; BENCH=full for every load, BENCH=vm beside LIO
 	@sh bench/fetch-peers.sh $(CACHE)/peers
 	$(BIN)/python -m bench $(BENCH)
 
