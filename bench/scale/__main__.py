@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="of churn")
     options = parser.parse_args()
     result: dict[str, Any] = {**where(), "options": vars(options), "parts": {}}
+    rows = ["| what | bar | found |", "|---|---|---|"]
     missed: list[str] = []
     for name in options.only or PARTS:
         part = PARTS[name]
@@ -72,11 +73,14 @@ def main() -> None:
         }
         print(f"\n{name}: {part.says}\n{bars.table(part.bars, figures)}")
         print("  ".join(f"{figure}={bars.number(value)}" for figure, value in figures.items()), flush=True)
+        rows.append(bars.markdown(part.bars, figures))
         missed += bars.missed(part.bars, figures)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}-scale.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
-    print(path)
+    manual = path.with_suffix(".md")
+    manual.write_text("\n".join(rows) + "\n")
+    print(path, manual, sep="\n")
     sys.exit(bool(missed))
 
 

@@ -48,6 +48,23 @@ def table(bars: Iterable[Bar], figures: Figures) -> str:
     return "\n".join(bar.line(figures) for bar in bars)
 
 
+def markdown(bars: Iterable[Bar], figures: Figures) -> str:
+    """Rows of a table of the manual: what, bar, figure; what is missed stands out."""
+    return "\n".join(
+        f"| {bar.says} | {'≥' if bar.at_least else '≤'} {number(bar.limit)} {bar.unit}".rstrip()
+        + f" | {_emphasized(bar, figures)} |"
+        for bar in bars
+    )
+
+
+def _emphasized(bar: Bar, figures: Figures) -> str:
+    value = figures.get(bar.figure)
+    if value is None:
+        return "not measured"
+    found = f"{number(value)} {bar.unit}".strip()
+    return found if bar.is_met(figures) else f"**{found}, missed**"
+
+
 def missed(bars: Iterable[Bar], figures: Figures) -> list[str]:
     """What is not met, in words."""
     return [bar.says for bar in bars if not bar.is_met(figures)]

@@ -26,6 +26,10 @@ def test_what_was_not_measured_is_not_met_and_says_so() -> None:
     assert not MOST.is_met({})
     assert bars.table([MOST, LEAST], {"count": 500}).splitlines()[0].startswith("not measured")
     assert bars.missed([MOST, LEAST], {"count": 500}) == ["how long it takes"]
+    assert bars.markdown([MOST, LEAST], {"took_ms": 31}).splitlines() == [
+        "| how long it takes | ≤ 30 ms | **31 ms, missed** |",
+        "| how many there are | ≥ 400 | not measured |",
+    ]
     [first, second] = bars.document([MOST, LEAST], {"count": 500})
     assert (first["value"], first["met"], second["value"], second["met"]) == (None, False, 500, True)
 
