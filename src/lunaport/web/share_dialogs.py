@@ -1,6 +1,5 @@
 """The dialogs of a share: making, connecting, editing, growing, deleting."""
 
-import secrets
 from typing import Any, Final
 
 from nicegui import ui
@@ -12,6 +11,7 @@ from lunaport.model.errors import InvalidError
 from lunaport.model.limits import LimitsChange
 from lunaport.model.lun import LunChange
 from lunaport.model.name import parse_name
+from lunaport.model.secret import new_secret
 from lunaport.model.size import parse_size
 from lunaport.model.target import Target, TargetChange
 from lunaport.service.actions import CreateTarget, DeleteTarget, UpdateTarget
@@ -20,14 +20,7 @@ from lunaport.web.forms import Form, button, confirm, copybox, dialog_form, tell
 from lunaport.web.markup import size, tag
 from lunaport.web.page import Page
 
-SECRET_LETTERS: Final = "abcdefghijkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY34679"  # noqa: S105 - none looks like another
-SECRET_CHARS: Final = 16
 GROW_FACTOR_MAX: Final = 4
-
-
-def new_secret() -> str:
-    """A CHAP secret that every initiator takes, of about 90 bits."""
-    return "".join(secrets.choice(SECRET_LETTERS) for _ in range(SECRET_CHARS))
 
 
 async def endpoint(page: Page, target: Target, *, secret: str = "", mutual_secret: str = "") -> Endpoint:
