@@ -66,5 +66,5 @@ def test_the_total_never_falls_when_a_target_goes() -> None:
 def test_task_management_counts_by_function() -> None:
     counting = Counting({"a"})
     asked = SimpleNamespace(task_management={1: 2, 5: 1, 99: 1})
-    found = counting.report([session("a", requests=asked)]).targets["a"].task_management
+    found = counting.report([session("a", requests=asked)], MemoryUse()).targets["a"].task_management
     assert found == {"abort_task": 2, "logical_unit_reset": 1, "other": 1}
