@@ -23,7 +23,7 @@ from lunaport.api.answers import NAS_PREFIX, RequestError, answer, refuse
 from lunaport.api.permissions import IMAGES, SAFE_METHODS, needed_role
 from lunaport.model.errors import DatabaseFailedError, Fault
 from lunaport.model.user import Actor, Role
-from lunaport.service.actor import CURRENT
+from lunaport.service.actor import CURRENT, SCOPE_KEY
 from lunaport.service.auth import Authenticator, BusyError, ThrottledError
 
 LOG = logging.getLogger(__name__)
@@ -207,6 +207,9 @@ class Guard:
         """Who asks. Raises RequestError unless he is known, or the path is public."""
         if is_public(scope["path"]):
             return NOBODY
+        known = scope.get(SCOPE_KEY)
+        if isinstance(known, Actor):
+            return known
         address = str(scope["client"][0]) if scope.get("client") else ""
         header = headers.get("authorization", "")
         credentials, token = parse_basic(header), parse_bearer(header)
