@@ -1,7 +1,6 @@
 """`lunaport target ...`."""
 
 import os
-import secrets
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -28,6 +27,7 @@ from lunaport.cli.luns import (
     traits,
 )
 from lunaport.cli.luns import app as luns
+from lunaport.model.secret import new_secret
 
 if TYPE_CHECKING:  # loaded when a command runs
     from lunaport.cli.client import Client
@@ -38,7 +38,6 @@ app.add_typer(rules.app)
 app.add_typer(chap_users.app)
 
 POLL_S: Final = 0.5
-SECRET_RANDOM_BYTES: Final = 12
 """As text four thirds of that, which is as much as every initiator takes."""
 OPTIONS: Final = {
     "name": "--name",
@@ -104,7 +103,7 @@ def list_targets(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command("new-secret")
 def make_secret() -> None:
     """A secret for CHAP that nobody can guess: 16 characters, 96 random bits (RFC 7143 section 9.2.1)."""
-    typer.echo(secrets.token_urlsafe(SECRET_RANDOM_BYTES))
+    typer.echo(new_secret())
 
 
 @app.command()

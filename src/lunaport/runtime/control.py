@@ -27,6 +27,7 @@ from lunaport.engine.interface import Engine, EngineError
 from lunaport.model.address import ISCSI_PORT, HostPort, parse_host_port
 from lunaport.model.errors import DatabaseFailedError, InvalidError
 from lunaport.model.name import DEFAULT_IQN_PREFIX
+from lunaport.model.secret import new_secret
 from lunaport.model.user import ADMIN
 from lunaport.model.volume import DEFAULT_VOLUME
 from lunaport.runtime import logs
@@ -56,7 +57,6 @@ VOLUMES_FOLDER: Final = "volumes"
 CERTIFICATE_FOLDER: Final = "https"
 ENGINE_RETRY_S: Final = 0.25
 TIDY_INTERVAL_S: Final = 3600.0
-PASSWORD_BYTES: Final = 12
 LARGE_BLOCK_BYTES: Final = 256 * 1024
 
 
@@ -217,7 +217,7 @@ class Control:
         """
         if await store.has_users():
             return
-        password = self._admin_password or secrets.token_urlsafe(PASSWORD_BYTES)
+        password = self._admin_password or new_secret()
         if not self._admin_password:
             _say(f"First start. User: {ADMIN}   Password: {password}   (printed only once)")
         await authenticator.make_admin(password, time.time())

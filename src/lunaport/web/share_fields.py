@@ -1,6 +1,5 @@
 """Fields that several dialogs of shares have in common: CHAP, what is folded away, what kind of disk it is."""
 
-import secrets
 import time
 from dataclasses import replace
 from typing import Any, Final
@@ -12,21 +11,15 @@ from lunaport.model.chap import Chap, ChapChange
 from lunaport.model.errors import InvalidError, Path
 from lunaport.model.limits import LimitsChange
 from lunaport.model.lun import BLOCK_SIZES, CDROM, DISK, LunKind
+from lunaport.model.secret import new_secret
 from lunaport.model.size import parse_size
 from lunaport.model.target import Target
 from lunaport.web.forms import Form, button, js, tell
 from lunaport.web.markup import tag
 
-SECRET_LETTERS: Final = "abcdefghijkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY34679"  # noqa: S105 - none looks like another
-SECRET_CHARS: Final = 16
 HOURS_MAX: Final = 9000
 ONE_WAY: Final = ("one_way",)
 MUTUAL: Final = ("mutual",)
-
-
-def new_secret() -> str:
-    """A CHAP secret that every initiator takes, of about 90 bits."""
-    return "".join(secrets.choice(SECRET_LETTERS) for _ in range(SECRET_CHARS))
 
 
 def words(text: str) -> tuple[str, ...]:

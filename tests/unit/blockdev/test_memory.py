@@ -59,9 +59,12 @@ def test_write_zeroes_keeps_space() -> None:
     device = MemoryDevice(2 * PAGE_BYTES)
     device.write_zeroes(0, PAGE_BYTES)
     assert device.extents(512, PAGE_BYTES) == [
-        Extent(offset=512, length=PAGE_BYTES - 512, mapped=True),
+        Extent(offset=512, length=PAGE_BYTES - 512, mapped=False, anchored=True),
         Extent(offset=PAGE_BYTES, length=512, mapped=False),
     ]
+    assert device.space().used_bytes == PAGE_BYTES
+    device.write_zeroes(PAGE_BYTES, 512)
+    assert device.extents(PAGE_BYTES, 512) == [Extent(offset=PAGE_BYTES, length=512, mapped=True)], "a part of a page"
 
 
 def test_grow() -> None:

@@ -17,7 +17,7 @@ from lunaport.blockdev.memory import MemoryDevice
 from lunaport.storage import fallocate
 from lunaport.storage import file as module
 from lunaport.storage.errors import StorageError
-from lunaport.storage.file import BACK_OFF_S, EXTENTS_MAX, IOV_MAX, SLOW_WRITE_S, FileDevice, open_file
+from lunaport.storage.file import BACK_OFF_S, IOV_MAX, SLOW_WRITE_S, FileDevice, open_file
 
 SIZE = 1 << 20
 
@@ -374,14 +374,6 @@ def test_write_zeroes_keeps_the_size(device: FileDevice, path: Path) -> None:
     device.write_zeroes(0, 0)
     assert read(device, 0, SIZE) == b"x" * 100 + bytes(70000) + b"x" * (SIZE - 70100)
     assert path.stat().st_size == SIZE
-
-
-def test_extents_are_bounded(device: FileDevice, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Data and holes take turns byte by byte; the rest counts as mapped."""
-    monkeypatch.setattr(os, "lseek", lambda _fd, at, whence: at + (at % 2 if whence == os.SEEK_DATA else 1))
-    extents = device.extents(0, SIZE)
-    assert len(extents) == EXTENTS_MAX + 1
-    assert extents[-1] == Extent(offset=EXTENTS_MAX, length=SIZE - EXTENTS_MAX, mapped=True)
 
 
 def test_grow(device: FileDevice, path: Path) -> None:
