@@ -82,7 +82,9 @@ class Form:
         rest = []
         for problem in error.problems:
             field = self._find(problem.path)
-            if field is None:
+            if problem.fault is Fault.STALE:
+                rest.append("somebody has changed it meanwhile: close this, look, and open it again")
+            elif field is None:
                 name = ".".join(map(str, problem.path))
                 rest.append(f"{name} {problem.message}" if name else problem.message)
             else:

@@ -1,5 +1,6 @@
 """One share: what it does, who uses it, how it is set, what happened to it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from nicegui import ui
@@ -23,6 +24,13 @@ from lunaport.web.share_parts import access, disks, history, history_link, setti
 from lunaport.web.watching import Past
 from lunaport.web.work_list import work_card
 
+SHARE_DIALOGS: Final = {
+    "connect": connect_dialog,
+    "edit": edit_share,
+    "drain": drain_share,
+    "access": edit_access,
+    "add": add_lun,
+}
 REFUSED_SHOWN: Final = 10
 SESSIONS_SHOWN: Final = 50
 
@@ -67,12 +75,11 @@ class ShareView:
             self.head = Live(self.draw_head())
             self.head.element.classes("grow")
             with ui.element("div").classes("tools"):
-                button("Connect to it", lambda: connect_dialog(page, self.target), kind="primary")
+                button("Connect to it", self.opener("connect"), kind="primary")
                 if page.may(Role.OPERATOR):
-                    button("Edit", lambda: edit_share(page, self.target))
-                    button("Grow", lambda: grow_lun(page, self.target, self.target.disk))
-                    button("Drain", lambda: drain_share(page, self.target))
-                    button("Delete", lambda: delete_share(page, self.target), kind="danger")
+                    for label, what in (("Edit", "edit"), ("Grow", "grow"), ("Drain", "drain")):
+                        button(label, self.opener(what))
+                    button("Delete", self.opener("delete"), kind="danger")
         self.body = Live(await self.draw()).on_click(self.clicked)
         page.every_moment(self.update)
 
@@ -84,15 +91,26 @@ class ShareView:
         self.head.show(self.draw_head())
         self.body.show(await self.draw())
 
+    def opener(self, what: str) -> Callable[[], Awaitable[None]]:
+        """What opens a dialog of the share as a whole."""
+
+        async def open_() -> None:
+            await self.clicked(what, "")
+
+        return open_
+
     async def clicked(self, what: str, which: str) -> None:
-        """Do what a button of the parts that move says."""
+        """Do what a button says, on the share as it is now."""
+        await self.update()
         page, target = self.page, self.target
         if what == "close":
             close_session(page, which)
-        elif what == "access":
-            await edit_access(page, target)
-        elif what == "add":
-            await add_lun(page, target)
+        elif what in SHARE_DIALOGS:
+            await SHARE_DIALOGS[what](page, target)
+        elif what == "delete":
+            delete_share(page, target)
+        elif what == "grow" and not which:
+            grow_lun(page, target, target.disk)
         else:
             lun = next((each for each in target.luns if str(each.lun) == which), None)
             if lun is None:
