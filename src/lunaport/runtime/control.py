@@ -34,6 +34,8 @@ from lunaport.runtime import logs
 from lunaport.runtime.addresses import interface_addresses
 from lunaport.runtime.allocator import return_memory
 from lunaport.runtime.certificate import CertificateError, CertificateFiles, check_files, make_certificate, own_names
+from lunaport.runtime.ending import end
+from lunaport.runtime.heartbeat import BEAT_S, Heartbeat
 from lunaport.runtime.isns import IsnsRegistrar
 from lunaport.runtime.notify import notify
 from lunaport.runtime.web_server import make_servers
@@ -42,6 +44,7 @@ from lunaport.service.auth import Argon2Hasher, Authenticator
 from lunaport.service.context import AUDIT_DAYS_DEFAULT, TRASH_DAYS_DEFAULT, Context, NasConfig
 from lunaport.service.errors import ServiceError
 from lunaport.service.nas import Nas
+from lunaport.service.pace import REQUESTS_PER_S_DEFAULT, Pace
 from lunaport.store.errors import StoreError
 from lunaport.store.store import SqlStore, open_store
 from lunaport.web.gate import Gate
@@ -77,6 +80,7 @@ class ControlConfig:
     iqn_prefix: str = DEFAULT_IQN_PREFIX
     trash_days: float = TRASH_DAYS_DEFAULT
     audit_days: float = AUDIT_DAYS_DEFAULT
+    http_requests_per_s: float = REQUESTS_PER_S_DEFAULT
     set_aside_database: bool = False
 
 
@@ -167,7 +171,8 @@ class Control:
             http_urls=config.http_urls,
         )
         tickets = Tickets(store.derived_key("page tickets"))
-        return Gate(make_app(nas, authenticator), authenticator, tickets, site_loader(nas, site))
+        pace = Pace(config.http_requests_per_s, time.monotonic)
+        return Gate(make_app(nas, authenticator, pace), authenticator, tickets, site_loader(nas, site), pace)
 
     def _certificate(self) -> CertificateFiles:
         config = self._config
@@ -247,7 +252,11 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> N
         return
 
     def readable() -> None:
-        if not os.read(0, 4096):
+        try:
+            ended = not os.read(0, 4096)
+        except ConnectionResetError:  # a supervisor that died before it had read everything
+            ended = True
+        if ended:
             loop.remove_reader(0)
             stop()
 
@@ -260,6 +269,13 @@ async def _run(config: ControlConfig, make_engine: Callable[[str], Engine], admi
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, control.stop)
     _watch_stdin(loop, control.stop)
+    heart = Heartbeat()
+
+    def beat() -> None:
+        heart.beat()
+        loop.call_later(BEAT_S, beat)
+
+    beat()
     await control.run()
 
 
@@ -293,7 +309,7 @@ def main() -> None:
 
     # Taken out of the environment, so that no child process inherits it.
     admin_password = os.environ.pop(ADMIN_PASSWORD_VARIABLE, "")
-    sys.exit(run(parse_config(sys.argv[1]), EmbeddedEngine, admin_password))
+    end(run(parse_config(sys.argv[1]), EmbeddedEngine, admin_password))
 
 
 if __name__ == "__main__":

@@ -80,6 +80,9 @@ def serve(
         "iqn_prefix": settings.iqn_prefix,
         "trash_days": settings.trash_days,
         "audit_days": settings.audit_days,
+        "http_requests_per_s": settings.http_requests_per_s,
+        "data_silence_s": settings.data_silence_s,
+        "control_silence_s": settings.control_silence_s,
         "limits": settings.limits,
         "set_aside_database": settings.set_aside_database,
     }

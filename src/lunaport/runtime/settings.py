@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -24,6 +24,8 @@ from lunaport.model.name import DEFAULT_IQN_PREFIX, is_iqn_prefix
 
 HTTP_PORT: Final = 8080
 HTTPS_PORT: Final = 8443
+SILENCE_S_MIN: Final = 5.0
+"""More than two signs of life of a process (`runtime.heartbeat`)."""
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
@@ -38,6 +40,15 @@ def _split(value: object) -> object:
 
 
 Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1, max_length=32)]
+
+
+def _silence(value: float) -> float:
+    if 0 < value < SILENCE_S_MIN:
+        raise ValueError(f"is less than {SILENCE_S_MIN:g}; right would be 0 for never, or more")
+    return value
+
+
+Silence = Annotated[float, Field(ge=0, le=86400), AfterValidator(_silence)]
 
 
 class Settings(BaseSettings):
@@ -60,6 +71,9 @@ class Settings(BaseSettings):
     initiator_sessions: Annotated[int, Field(ge=1, le=32768)] = 64
     address_connections: Annotated[int, Field(ge=1, le=32768)] = 2048
     memory_mib: Annotated[int, Field(ge=64, le=1 << 20)] = 256
+    http_requests_per_s: Annotated[float, Field(ge=0, le=1e6)] = 200
+    data_silence_s: Silence = 60
+    control_silence_s: Silence = 120
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
     set_aside_database: bool = False

@@ -13,6 +13,7 @@ It does not validate requests (the SCSI edge does), knows nothing of block sizes
 
 import errno
 import fcntl
+import math
 import os
 import stat
 import threading
@@ -83,6 +84,7 @@ def open_file(
             can_unmap=not read_only and can_punch(fd, status.st_size),
             can_anchor=not read_only and can_tell_anchors(fd),
             in_memory=is_in_memory(fd),
+            at_once=_answers_at_once(fd),
             clock=clock,
         )
     except BlockingIOError as error:
@@ -94,6 +96,18 @@ def open_file(
     except StorageError:
         os.close(fd)
         raise
+
+
+def _answers_at_once(fd: int) -> bool:
+    """Whether the page cache answers: a file system that refuses RWF_NOWAIT asks a server, or a program (FUSE), which
+    may take as long as it likes. One in memory refuses it too, and never waits."""
+    try:
+        os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        return error.errno != errno.EOPNOTSUPP or is_in_memory(fd)
+    return True
 
 
 class FileDevice:
@@ -109,6 +123,7 @@ class FileDevice:
         can_anchor: bool = False,
         in_memory: bool,
         clock: Callable[[], float],
+        at_once: bool = True,
     ) -> None:
         self._fd = fd
         self._path = path
@@ -120,9 +135,9 @@ class FileDevice:
         self._can_zero = True
         self._in_memory = in_memory
         self._read_flags = 0 if in_memory else os.RWF_NOWAIT
-        self._can_read_now = True
+        self._can_read_now = at_once
         self._clock = clock
-        self._inline_from = clock()
+        self._inline_from = clock() if at_once else math.inf
         self._flush_lock = threading.Lock()
         self._flushes_started = 0
         self._flushes_done = 0
@@ -199,6 +214,7 @@ class FileDevice:
         # small writes fast, so they are done inline. They can wait in two cases, and both are kept off the event loop:
         # a page that is written in part and is not in the cache has to be read first (asked for beforehand), and a
         # writer that dirties pages faster than the disk takes them is put to sleep by the kernel (noticed afterwards).
+        # Where no page cache answers, nothing is ever done inline.
         if self._failure:
             raise DeviceError(DeviceFault.FLUSH_FAILED, self._failure)
         started = self._clock()

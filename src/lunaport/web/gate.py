@@ -11,6 +11,7 @@ import importlib.resources
 import math
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final
@@ -23,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lunaport.model.user import Actor
 from lunaport.service.actor import CURRENT, SCOPE_KEY
 from lunaport.service.auth import Authenticator, BusyError, ThrottledError
+from lunaport.service.pace import Pace
 from lunaport.web.headers import (
     THEME_COOKIE,
     cookie_name,
@@ -52,8 +54,11 @@ MakeSite = Callable[["Gate"], Awaitable[ASGIApp]]
 class Gate:
     """The outermost ASGI application. `load`: makes the site when it is first wanted."""
 
-    def __init__(self, api: ASGIApp, authenticator: Authenticator, tickets: Tickets, load: MakeSite) -> None:
+    def __init__(
+        self, api: ASGIApp, authenticator: Authenticator, tickets: Tickets, load: MakeSite, pace: Pace | None = None
+    ) -> None:
         self._api = api
+        self._pace = pace or Pace(0, time.monotonic)
         self._authenticator = authenticator
         self._tickets = tickets
         self._load = load
@@ -78,6 +83,11 @@ class Gate:
             return
         secure = scope.get("scheme") in {"https", "wss"}
         headers = Headers(scope=scope)
+        wait_s = math.ceil(self._pace.take(_address(scope)))
+        if wait_s and scope["type"] == "http":
+            response = Response("Too many requests from your address.", 429, {"Retry-After": str(wait_s)})
+            await response(scope, receive, send)
+            return
         if scope["type"] == "websocket":
             await self._handle_socket(scope, receive, send, headers, secure=secure)
             return

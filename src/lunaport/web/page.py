@@ -185,5 +185,5 @@ async def open_page(site: Site, request: Request, title: str, place: str) -> Pag
     theme = request.cookies.get(THEME_COOKIE, "")
     ui.dark_mode({"dark": True, "light": False}.get(theme))
     page = Page(site, request, ticket, actor)
-    page.main = frame.draw(actor, place, theme)
+    page.main = frame.draw(actor, place)
     return page

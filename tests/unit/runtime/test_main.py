@@ -57,6 +57,9 @@ def test_options(tmp_path: Path) -> None:
         "iqn_prefix": "iqn.2026-11.io.lunaport",
         "trash_days": 14,
         "audit_days": 365,
+        "http_requests_per_s": 200,
+        "data_silence_s": 60,
+        "control_silence_s": 120,
         "limits": load_settings({}).limits,
         "set_aside_database": False,
     }

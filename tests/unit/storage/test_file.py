@@ -189,6 +189,29 @@ def test_file_system_that_cannot_say_whether_it_blocks(device: FileDevice, monke
     assert read(device, 0, 512) == bytes(512)
 
 
+def test_a_file_system_that_asks_somebody_else_is_never_used_inline(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FUSE and some network file systems refuse RWF_NOWAIT: nobody knows how long they take."""
+    path = tmp_path / "disk.img"
+    path.write_bytes(bytes(SIZE))
+    preadv = os.preadv
+
+    def refuse(fd: int, buffers: list[bytearray], offset: int, flags: int = 0) -> int:
+        if flags:
+            raise OSError(errno.EOPNOTSUPP, "")
+        return preadv(fd, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", refuse)
+    monkeypatch.setattr(module, "is_in_memory", lambda _: False)
+    device = open_file(str(path), clock)
+    assert device.write_now(0, [view(bytes(4096))]) == 0
+    assert device.read_now(0, [view(bytes(512))]) == 0
+    device.write(0, [view(b"x" * 4096)])
+    assert read(device, 0, 4096) == b"x" * 4096
+    device.close()
+
+
 def test_a_file_in_memory_never_waits(clock: Clock) -> None:
     fd = os.memfd_create("disk", os.MFD_CLOEXEC)
     os.ftruncate(fd, SIZE)

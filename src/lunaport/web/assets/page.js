@@ -44,7 +44,8 @@
     }
     const theme = event.target.closest("[data-theme]");
     if (theme) {
-      document.cookie = `lunaport-theme=${theme.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
+      const other = document.body.classList.contains("body--dark") ? "light" : "dark";
+      document.cookie = `lunaport-theme=${other}; path=/; max-age=31536000; samesite=lax`;
       location.reload();
     }
   });
