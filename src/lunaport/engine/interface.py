@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from lunaport.engine.unit_state import ReservationReport, WorkReport
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
@@ -263,6 +265,15 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryUse:
+    """What a process holds of data under way: now, at most so far, and at most whatever comes (docs/limits.md)."""
+
+    held_bytes: int = 0
+    peak_bytes: int = 0
+    limit_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineCounters:
     """`total` holds discovery, unknown targets, and targets that are gone too. Targets that never were used are left
     out."""
@@ -271,6 +282,8 @@ class EngineCounters:
     targets: dict[str, Counters] = field(default_factory=dict)
     pids: dict[str, int] = field(default_factory=dict)
     """Its processes by name."""
+    memory: dict[str, MemoryUse] = field(default_factory=dict)
+    """Of those of them that serve initiators."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,6 +432,12 @@ class Engine(Protocol):
 
     async def refused_logins(self) -> Sequence[RefusedLogin]:
         """The last logins that were refused, the newest first."""
+
+    async def reservations(self, target: str) -> Sequence[ReservationReport]:
+        """The LUNs of a target that are reserved or have registrations; none where it is not served."""
+
+    async def work(self) -> Sequence[WorkReport]:
+        """What is under way that takes long."""
 
     async def counters(self) -> EngineCounters:
         """What was done since the engine started."""
