@@ -25,6 +25,9 @@ from lunaport.model.name import DEFAULT_IQN_PREFIX, is_iqn_prefix
 HTTP_PORT: Final = 8080
 HTTPS_PORT: Final = 8443
 
+MEMORY_MIB_MIN: Final = 64
+DATA_PROCESSES_MAX: Final = 16
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
@@ -59,7 +62,8 @@ class Settings(BaseSettings):
     target_sessions: Annotated[int, Field(ge=1, le=32768)] = 1024
     initiator_sessions: Annotated[int, Field(ge=1, le=32768)] = 64
     address_connections: Annotated[int, Field(ge=1, le=32768)] = 2048
-    memory_mib: Annotated[int, Field(ge=64, le=1 << 20)] = 256
+    memory_mib: Annotated[int, Field(ge=MEMORY_MIB_MIN, le=1 << 20)] = 256
+    data_processes: Annotated[int, Field(ge=1, le=DATA_PROCESSES_MAX)] = 1
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
     set_aside_database: bool = False
@@ -102,9 +106,10 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> dict[str, int]:
-        """What initiators may take of the data process (docs/limits.md)."""
-        names = ("sessions", "target_sessions", "initiator_sessions", "address_connections", "memory_mib")
-        return {name: getattr(self, name) for name in names}
+        """What initiators may take of each data process (docs/limits.md). Memory is divided, down to what one needs."""
+        names = ("sessions", "target_sessions", "initiator_sessions", "address_connections")
+        memory_mib = max(MEMORY_MIB_MIN, self.memory_mib // self.data_processes)
+        return {name: getattr(self, name) for name in names} | {"memory_mib": memory_mib}
 
     @property
     def http_addresses(self) -> tuple[HostPort, ...]:

@@ -32,6 +32,7 @@ REASONS: Final = {
     "blocked": "it is blocked",
     "draining": "the share, or the NAS, is being drained",
     "service_off": "the service is switched off",
+    "busy": "too many logins wait for the share",
     "protocol_error": "it broke the protocol",
 }
 

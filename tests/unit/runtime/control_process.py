@@ -8,4 +8,4 @@ from tests.unit.service.engine_double import EngineDouble
 
 if __name__ == "__main__":
     password = os.environ.pop(ADMIN_PASSWORD_VARIABLE, "")
-    sys.exit(run(parse_config(sys.argv[1]), lambda _: EngineDouble(), password))
+    sys.exit(run(parse_config(sys.argv[1]), lambda *_: EngineDouble(), password))

@@ -42,6 +42,7 @@ def test_options(tmp_path: Path) -> None:
     options = became(
         "--data-dir", str(tmp_path), "--http", "127.0.0.1:1", "--portal", "127.0.0.1", "--portal", "[::1]:2",
         "--log-level", "debug", "--log-format", "json",
+        "--data-processes", "3",
         "--https", "::1", "--https-certificate", "/c.pem", "--https-key", "/k.pem", "--plain-http",
     )  # fmt: skip
     assert options == {
@@ -57,7 +58,8 @@ def test_options(tmp_path: Path) -> None:
         "iqn_prefix": "iqn.2026-11.io.lunaport",
         "trash_days": 14,
         "audit_days": 365,
-        "limits": load_settings({}).limits,
+        "limits": load_settings({"data_processes": 3}).limits,
+        "data_processes": 3,
         "set_aside_database": False,
     }
 
