@@ -32,7 +32,7 @@ def full(stage: Stage) -> Result:
     nas = stage.start()
     memory = stage.mount_memory(stage.folder / "small", "24M")
     share = nas.create("full", size="16M", volume=stage.volume(memory))
-    writer = stage.writer(share)
+    writer, running = stage.writer(share), stage.fio()
     writer.wait_for(20)
     ballast = memory / "ballast"
     fill(ballast)
@@ -43,9 +43,11 @@ def full(stage: Stage) -> Result:
     writer.wait_for(20)
     writer.stop()
     seen = _refused(writer, NO_SPACE)
+    ios = running.finish()
     return Result(
         tried="a volume filled by somebody else, and emptied again",
-        saw=f"{seen} (data protect, space allocation failed); writes went on in the same session afterwards",
+        saw=f"{seen} (data protect, space allocation failed); writes went on in the same session afterwards;"
+        f" on another disk: {ios}, none failed",
         told=f"problem {problem}; event disk_error",
         kept=f"{writer.verify()} blocks right",
     )
@@ -56,7 +58,7 @@ def truncated(stage: Stage) -> Result:
     nas = stage.start()
     share = nas.create("cut", size="17M")
     path = nas.file_of(share)
-    writer = stage.writer(share)
+    writer, running = stage.writer(share), stage.fio()
     writer.wait_for(20)
     half = share.size_bytes // 2
     os.truncate(path, half)
@@ -66,6 +68,7 @@ def truncated(stage: Stage) -> Result:
     stage.told("disk_failed")
     writer.stop()
     seen = _refused(writer, WRITE_ERROR)
+    ios = running.finish()
     after = [block for block, version in writer.record.confirmed.items() if version > cut_at + 1]
     record = writer.record
     # What lay behind the cut is gone, and nobody can bring it back: the rest has to be there, and what came later.
@@ -84,7 +87,7 @@ def truncated(stage: Stage) -> Result:
     stage.wait_for_no_problem("disk")
     return Result(
         tried="a file cut to its half, and made whole again",
-        saw=f"{seen} (medium error) for all writes; reads of what is left work",
+        saw=f"{seen} (medium error) for all writes; reads of what is left work; on another disk: {ios}, none failed",
         told=f"problem {problem}; event disk_failed; when it was whole again it was served again by itself",
         kept=f"{kept} blocks before the cut right; {len(after)} writes confirmed after it",
     )
@@ -95,7 +98,7 @@ def removed(stage: Stage) -> Result:
     nas = stage.start()
     share = nas.create("removed", size="18M")
     path = nas.file_of(share)
-    writer = stage.writer(share)
+    writer, running = stage.writer(share), stage.fio()
     writer.wait_for(20)
     path.unlink()
     gone_at = writer.record.count
@@ -104,12 +107,14 @@ def removed(stage: Stage) -> Result:
     stage.told("disk_failed")
     writer.stop()
     seen = _refused(writer, WRITE_ERROR)
+    ios = running.finish()
     confirmed = writer.record.count - gone_at
     assert confirmed <= 1, f"{confirmed} writes were confirmed into a file that nobody has"
     kept = writer.verify()
     return Result(
         tried="a file removed",
-        saw=f"{seen} (medium error) for all writes; reads work as long as the NAS runs",
+        saw=f"{seen} (medium error) for all writes; reads work as long as the NAS runs;"
+        f" on another disk: {ios}, none failed",
         told=f"problem {problem}; event disk_failed",
         kept=f"{kept} blocks can still be read; no write was confirmed once it was gone",
     )
@@ -120,7 +125,7 @@ def read_only(stage: Stage) -> Result:
     nas = stage.start()
     disk = FailingDisk(stage)
     share = nas.create("frozen", size="4M", volume=stage.volume(disk.at))
-    writer = stage.writer(share)
+    writer, running = stage.writer(share), stage.fio()
     writer.wait_for(20)
     with disk.failing("erofs"):
         writer.wait_for_refusal()
@@ -129,9 +134,11 @@ def read_only(stage: Stage) -> Result:
     writer.wait_for(20)
     writer.stop()
     seen = _refused(writer, READ_ONLY)
+    ios = running.finish()
     return Result(
         tried="a file system that turns read-only and back",
-        saw=f"{seen} (data protect, write protected); writes went on in the same session afterwards",
+        saw=f"{seen} (data protect, write protected); writes went on in the same session afterwards;"
+        f" on another disk: {ios}, none failed",
         told=f"problem {problem}; event disk_error",
         kept=f"{writer.verify()} blocks right",
     )
@@ -142,7 +149,7 @@ def failing_reads(stage: Stage) -> Result:
     nas = stage.start()
     disk = FailingDisk(stage)
     share = nas.create("unreadable", size="4M", volume=stage.volume(disk.at))
-    writer = stage.writer(share)
+    writer, running = stage.writer(share), stage.fio()
     writer.wait_for(20)
     writer.stop()
     reader = Writer(share, name="reader")
@@ -156,9 +163,11 @@ def failing_reads(stage: Stage) -> Result:
         problem = stage.wait_for_problem("medium read")
         stage.told("disk_error")
     seen = _refused(reader, READ_ERROR)
+    ios = running.finish()
     return Result(
         tried="EIO on read, 5 reads",
-        saw=f"{seen} (medium error, unrecovered read error); afterwards reads work",
+        saw=f"{seen} (medium error, unrecovered read error); afterwards reads work;"
+        f" on another disk: {ios}, none failed",
         told=f"problem {problem}; event disk_error",
         kept=f"{writer.verify()} blocks right",
     )
@@ -169,7 +178,7 @@ def failing_writes(stage: Stage) -> Result:
     nas = stage.start()
     disk = FailingDisk(stage)
     share = nas.create("unwritable", size="4M", volume=stage.volume(disk.at))
-    writer = stage.writer(share)
+    writer, running = stage.writer(share), stage.fio()
     writer.wait_for(20)
     with disk.failing("eio-write"):
         writer.wait_for_refusal()
@@ -178,9 +187,11 @@ def failing_writes(stage: Stage) -> Result:
     writer.wait_for(20)
     writer.stop()
     seen = _refused(writer, WRITE_ERROR)
+    ios = running.finish()
     return Result(
         tried="EIO on write",
-        saw=f"{seen} (medium error, write error); afterwards writes went on in the same session",
+        saw=f"{seen} (medium error, write error); afterwards writes went on in the same session;"
+        f" on another disk: {ios}, none failed",
         told=f"problem {problem}; event disk_error",
         kept=f"{writer.verify()} blocks right",
     )
@@ -192,7 +203,7 @@ def failing_flushes(stage: Stage) -> Result:
     disk = FailingDisk(stage)
     share = nas.create("unflushable", size="4M", volume=stage.volume(disk.at))
     (disk.flags / "volatile").touch()
-    writer = stage.writer(share)
+    writer, running = stage.writer(share), stage.fio()
     writer.wait_for(20)
     with disk.failing("eio-fsync"):
         writer.wait_for_refusal()
@@ -203,6 +214,7 @@ def failing_flushes(stage: Stage) -> Result:
     assert writer.record.count == count, "a flush that failed was made a success of"
     writer.stop()
     seen = _refused(writer, WRITE_ERROR)
+    ios = running.finish()
     _restart(stage, share)
     kept = writer.verify()
     again = writer.again()
@@ -210,7 +222,8 @@ def failing_flushes(stage: Stage) -> Result:
     again.stop()
     return Result(
         tried="EIO on one fsync",
-        saw=f"{seen} (medium error) for every write from then on, until the NAS was restarted",
+        saw=f"{seen} (medium error) for every write from then on, until the NAS was restarted;"
+        f" on another disk: {ios}, none failed",
         told=f"problem {problem}; event disk_failed",
         kept=f"{kept} blocks right after the restart",
     )
@@ -221,7 +234,7 @@ def stalled(stage: Stage) -> Result:
     nas = stage.start()
     disk = FailingDisk(stage)
     slow, other = nas.create("slow", size="4M", volume=stage.volume(disk.at)), nas.create("quick", size="5M")
-    stuck, quick = stage.writer(slow), stage.writer(other)
+    stuck, quick, running = stage.writer(slow), stage.writer(other), stage.fio()
     stuck.wait_for(10)
     assert disk.process is not None
     length_s = 30.0 if stage.thorough else 3.0
@@ -237,11 +250,13 @@ def stalled(stage: Stage) -> Result:
     took = time.monotonic() - began
     stuck.stop()
     quick.stop()
+    ios = running.finish()
     assert during > 10, f"{during} writes of another disk in {length_s} s"
     return Result(
         tried=f"a disk's file system that does not answer for {length_s:g} s",
         saw=f"of this disk: commands took {stuck.record.longest_gap_s:.0f} s ({stuck.seen()} refused);"
-        f" of another one: {during} synchronized writes meanwhile, longest pause {quick.record.longest_gap_s:.1f} s",
+        f" of another one: {during} synchronized writes meanwhile, longest pause {quick.record.longest_gap_s:.1f} s,"
+        f" and {ios}, none failed",
         told=f"problem {problem}" if problem else f"nothing: it was over after {took:.0f} s",
-        kept=f"{stuck.verify() + quick.verify()} blocks right",
+        kept=f"{stuck.verify() + quick.verify()} blocks right, fio's too",
     )

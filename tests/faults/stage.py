@@ -25,6 +25,10 @@ from tests.system.test_load import errors
 from tests.system.wire import InitiatorError
 
 VOLUMES = "/api/v1/volumes"
+FIO_SIZE = "32M"
+READ_BACK_BYTES = 1 << 20
+TOLD_TO_END = 128
+"""Exit code of fio after a signal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +99,12 @@ class Stage:
         self.undo.callback(writer.enough.set)
         return writer
 
-    def fio(self, share: Share, runtime_s: int, *options: str) -> "Fio":
-        """fio at work: it writes and verifies for so long."""
-        running = Fio(share, runtime_s, *options)
+    def fio(self, volume: str = "default") -> "Fio":
+        """fio at work on a share of its own: it writes and verifies until `finish`."""
+        running = Fio(self.nas, self.nas.create("fio", size=FIO_SIZE, volume=volume))
         self.undo.callback(running.process.kill)
         # It comes back by itself once it has a session, and not before.
-        wait_until(lambda: self.nas.sessions(share), timeout_s=60, what="fio's login")
+        wait_until(lambda: self.nas.sessions(running.share), timeout_s=60, what="fio's login")
         return running
 
     def told(self, kind: str, *, timeout_s: float = 20) -> str:
@@ -177,26 +181,43 @@ class Stage:
 
 
 class Fio:
-    """fio with libiscsi, which comes back by itself when it loses its session."""
+    """fio with libiscsi: it reads back what it wrote all along, and comes back by itself when it loses its session."""
 
-    def __init__(self, share: Share, runtime_s: int, *options: str) -> None:
-        self.runtime_s = runtime_s
+    def __init__(self, nas: Nas, share: Share) -> None:
+        self.nas = nas
+        self.share = share
         command = fio(
             share.url(),
-            "--rw=randwrite", "--bs=4k", "--iodepth=8", f"--size={share.size_bytes}", "--time_based",
-            f"--runtime={runtime_s}", "--verify=crc32c", "--verify_fatal=1", "--output-format=json", *options,
+            "--rw=randwrite", "--bs=4k", f"--size={share.size_bytes}", "--time_based", "--runtime=86400",
+            "--verify=crc32c", "--verify_fatal=1", "--verify_backlog=64", "--output-format=json",
         )  # fmt: skip
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            restore_signals=False,  # a connection that the NAS has closed is an error for libiscsi, and no SIGPIPE
         )
 
-    def finish(self) -> int:
-        """Wait for its end: no error, and every block it read back was right; returns how many writes it did."""
-        printed, _ = self.process.communicate(timeout=self.runtime_s + 120)
-        assert self.process.returncode == 0, printed[-3000:]
+    def finish(self) -> str:
+        """End it: no error, and every block it read back was right; returns how much it did."""
+        assert self.process.poll() is None, f"it ended with {self.process.poll()}: {self.process.communicate()[0]}"
+        wait_until(self._has_read_back, timeout_s=60, what="something that fio reads back")
+        self.process.send_signal(signal.SIGINT)
+        printed, _ = self.process.communicate(timeout=120)
+        assert self.process.returncode in (0, TOLD_TO_END), printed[-3000:]
         assert errors(printed) == 0
         job = json.loads(printed[printed.index("{") :])["jobs"][0]
-        return int(job["write"]["total_ios"])
+        written, verified = int(job["write"]["total_ios"]), int(job["read"]["total_ios"])
+        assert verified > 0, f"{written} writes, and nothing was read back"
+        return f"{written} writes of fio, {verified} of them read back"
+
+    def _has_read_back(self) -> bool:
+        try:
+            return any(session["bytes_read"] > READ_BACK_BYTES for session in self.nas.sessions(self.share))
+        except httpx.TransportError:
+            return True  # nobody tells; what fio prints at its end does
 
 
 class FailingDisk:

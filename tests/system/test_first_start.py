@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from manual.blocks import blocks, fits
 
 from tests.system.nas import SHARES, free_port, kill_session, session_pids, wait_until
 from tests.system.peers import ROOT
@@ -69,10 +70,13 @@ def test_make_run_tells_the_first_password_once_and_stops_cleanly(tmp_path: Path
         with running(make, log) as process:
             wait_until(lambda: answers(http_port, ""), timeout_s=60, what="an answer")
             wait_until(partial(says, log, f":{http_port}"), timeout_s=10, what="the address")
-            printed = re.search(r"(?i)password\W+(\S+)", log.read_text())
+            printed = re.search(r"Password: (\S+)", log.read_text())
             if start == 1:
                 assert printed, log.read_text()
                 assert "admin" in log.read_text()
+                shown = next(block.text for block in blocks(ROOT / "docs" / "first-share.md") if block.kind == "text")
+                for line in shown.replace(":8080", f":{http_port}").replace("127.0.0.1:3260", "...").splitlines():
+                    assert any(fits(line, each) for each in log.read_text().splitlines()), line
                 password = printed[1]
             else:
                 assert password not in log.read_text()

@@ -56,7 +56,8 @@ def test_several_luns_of_different_kinds(nas: Nas) -> None:
 
 
 @pytest.mark.peer
-def test_initiators_find_every_lun(nas: Nas) -> None:
+def test_initiators_find_every_lun(start_nas: StartNas) -> None:
+    nas = start_nas()  # of its own: iscsi-ls wants every disk of the NAS to be ready
     target = make(nas, "found", {"lun": 2, "size_bytes": 1 << 20}, {"lun": 5, "size_bytes": 2 << 20})
     found = output_of("iscsi-ls", "--show-luns", f"iscsi://{nas.hosts[0]}:{nas.port}")
     mine = found.partition(target)[2].partition("Target:")[0]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.system.conftest import StartNas
 from tests.system.initiator import Initiator
-from tests.system.nas import wait_until
+from tests.system.nas import Nas, wait_until
 
 MIB = 1 << 20
 VOLUME_MIB = 24
@@ -18,6 +18,7 @@ SCARCE = (6, 0x38, 0x07)
 NO_SPACE = (7, 0x27, 0x07)
 TEST_UNIT_READY = bytes(6)
 UNMAP_ALL = bytes.fromhex("0016 0010 00000000 0000000000000000 0000F000 00000000")
+DEALLOCATED, ANCHORED = 1, 2
 PROVISIONING_LOG = bytes.fromhex("4D 00 4C 00 00 0000 00FF 00")
 
 
@@ -74,3 +75,38 @@ def test_a_thin_volume_that_gets_full(start_nas: StartNas, volume: Path) -> None
         unmap = session.command(bytes.fromhex("42 00 00 00 00 00 00 0018 00"), data_out=UNMAP_ALL)
         assert unmap.status == 0
         assert write(session, 1, 11) is None, "space that is given back is there for the others"
+
+
+def test_space_that_is_anchored_is_there(start_nas: StartNas) -> None:
+    """UNMAP with ANCHOR takes space on the file system, which stays over a restart; UNMAP gives it back."""
+    nas = start_nas()
+    share = nas.create("anchored", size="64M")
+    whole = bytes.fromhex("0016 0010 00000000 0000000000000000 00020000 00000000")
+    with Initiator(share.host, share.port, target=share.iqn) as session:
+        if not session.command(bytes.fromhex("12 01 B2 00 08 00"), data_in=8).data[5] & 0x02:
+            pytest.skip("the file system does not tell anchored space")
+        assert session.command(bytes.fromhex("42 01 00 00 00 00 00 0018 00"), data_out=whole).status == 0
+        assert status_of_block_0(session) == (0x20000, ANCHORED)
+        assert used_bytes(nas) >= 64 * MIB
+        assert write(session, 0, 5) is None
+        assert status_of_block_0(session) == (5 * 2048, ANCHORED)
+    nas.kill("data")
+    nas.wait_healthy(timeout_s=20)
+    with Initiator(share.host, share.port, target=share.iqn) as session:
+        assert status_of_block_0(session) == (5 * 2048, ANCHORED)
+        assert session.read(5 * 2048, 1) == b"x" * 512
+        assert session.command(bytes.fromhex("42 00 00 00 00 00 00 0018 00"), data_out=whole).status == 0
+        assert status_of_block_0(session) == (0x20000, DEALLOCATED)
+        assert used_bytes(nas) < MIB
+
+
+def status_of_block_0(session: Initiator) -> tuple[int, int]:
+    """What GET LBA STATUS tells of the first run: its blocks and their provisioning status."""
+    data = session.command(bytes.fromhex("9E 12 0000000000000000 00000018 00 00"), data_in=24).data
+    return int.from_bytes(data[16:20]), data[20]
+
+
+def used_bytes(nas: Nas) -> int:
+    """What the file of the only disk takes of the file system."""
+    (file,) = (path for path in nas.files() if path.suffix == ".img")
+    return file.stat().st_blocks * 512

@@ -19,6 +19,7 @@ from lunaport.model.errors import DatabaseFailedError, Fault, InvalidError
 from lunaport.service.auth import Authenticator
 from lunaport.service.errors import ServiceError
 from lunaport.service.nas import Nas
+from lunaport.service.pace import Pace
 
 _HTTP_FAULTS = {404: Fault.NOT_FOUND, 405: Fault.METHOD_NOT_ALLOWED}
 
@@ -98,6 +99,6 @@ def make_api(nas: Nas) -> FastAPI:
     return app
 
 
-def make_app(nas: Nas, authenticator: Authenticator) -> ASGIApp:
+def make_app(nas: Nas, authenticator: Authenticator, pace: Pace | None = None) -> ASGIApp:
     """The whole application, as a server runs it."""
-    return Guard(make_api(nas), authenticator)
+    return Guard(make_api(nas), authenticator, pace)

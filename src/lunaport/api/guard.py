@@ -1,4 +1,5 @@
-"""What every request passes before a route sees it: who is it, does he speak for himself, may he, is the body small.
+"""What every request passes before a route sees it: does he ask too often, who is it, does he speak for himself, may
+he, is the body small.
 
 In this order, so that an unknown caller makes the NAS hold nothing. Refused bodies are read to a bounded end and thrown
 away: a caller who is still sending gets to see the answer. Beyond that the connection closes with the answer. Images of
@@ -12,6 +13,7 @@ import base64
 import binascii
 import logging
 import math
+import time
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,12 +21,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lunaport.api.answers import NAS_PREFIX, RequestError, answer, refuse
+from lunaport.api.answers import NAS_PREFIX, RequestError, answer, is_nas, refuse
 from lunaport.api.permissions import IMAGES, SAFE_METHODS, needed_role
 from lunaport.model.errors import DatabaseFailedError, Fault
 from lunaport.model.user import Actor, Role
-from lunaport.service.actor import CURRENT
+from lunaport.service.actor import CURRENT, SCOPE_KEY
 from lunaport.service.auth import Authenticator, BusyError, ThrottledError
+from lunaport.service.pace import REQUESTS_PER_S_DEFAULT, Pace
 
 LOG = logging.getLogger(__name__)
 
@@ -142,9 +145,10 @@ def replay(body: bytes, receive: Receive) -> Receive:
 class Guard:
     """The outermost ASGI application."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, pace: Pace | None = None) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._pace = pace or Pace(REQUESTS_PER_S_DEFAULT, time.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection scope."""
@@ -177,6 +181,7 @@ class Guard:
         response: Response
         try:
             headers = Headers(scope=scope)
+            self._check_pace(path, address_of(scope))
             actor = await self._check_caller(scope, headers)
             check_origin(scope["method"], headers)
             if not is_public(path):
@@ -203,11 +208,25 @@ class Guard:
         finally:
             CURRENT.reset(before)
 
+    def _check_pace(self, path: str, address: str) -> None:
+        """Raise RequestError when the address asks too often."""
+        wait_s = math.ceil(self._pace.take(address))
+        if not wait_s:
+            return
+        if self._pace.is_news(address):
+            LOG.warning("too many requests from %s: it has to wait", address)
+        fault = Fault.BUSY if is_nas(path) else Fault.THROTTLED
+        message = f"too many requests from your address; try again in {wait_s} s"
+        raise refuse(fault, message, headers={"Retry-After": str(wait_s)})
+
     async def _check_caller(self, scope: Scope, headers: Headers) -> Actor:
         """Who asks. Raises RequestError unless he is known, or the path is public."""
         if is_public(scope["path"]):
             return NOBODY
-        address = str(scope["client"][0]) if scope.get("client") else ""
+        known = scope.get(SCOPE_KEY)
+        if isinstance(known, Actor):
+            return known
+        address = address_of(scope)
         header = headers.get("authorization", "")
         credentials, token = parse_basic(header), parse_bearer(header)
         if credentials is None and token is None:
@@ -227,7 +246,8 @@ class Guard:
             ) from None
         except ThrottledError as error:
             wait_s = math.ceil(error.wait_s)
-            LOG.warning("too many wrong passwords from %s: it has to wait %d s", address, wait_s)
+            if self._pace.is_news(address):
+                LOG.warning("too many wrong passwords from %s: it has to wait %d s", address, wait_s)
             raise refuse(
                 Fault.THROTTLED,
                 f"too many wrong passwords; try again in {wait_s} s",
@@ -241,6 +261,11 @@ class Guard:
             )
             raise refuse(Fault.UNAUTHORIZED, message, headers=_CHALLENGE)
         return actor
+
+
+def address_of(scope: Scope) -> str:
+    """Where a request comes from."""
+    return str(scope["client"][0]) if scope.get("client") else ""
 
 
 def check_role(actor: Actor, method: str, path: str) -> None:

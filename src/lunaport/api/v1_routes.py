@@ -13,7 +13,7 @@ _TEXTS: Final = {
     409: "Something is in the way; `blockers` names it.",
     412: "It has changed since you read it (If-Match).",
     413: "The body is larger than 1 MiB (a configuration as a whole: 36 MiB).",
-    429: "Too many wrong passwords; Retry-After says how long to wait.",
+    429: "Too many wrong passwords, or too many requests; Retry-After says how long to wait.",
     422: "Fields are wrong; every one is named.",
     500: "The engine failed.",
     503: "The engine is starting, or the NAS is busy; try again.",

@@ -37,7 +37,7 @@ def add_status_routes(router: APIRouter, nas: Nas) -> None:
         "/health",
         tags=["health"],
         operation_id="get_health",
-        responses={503: {"model": v1.HealthOut, "description": "Nothing is served."}},
+        responses=errors(429) | {503: {"model": v1.HealthOut, "description": "Nothing is served."}},
     )
     async def get_health(response: Response) -> v1.HealthOut:
         """Whether the NAS serves. Needs no password and tells no names."""

@@ -39,11 +39,12 @@ class DeviceError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """A run of bytes that is all mapped or all unmapped."""
+    """A run of bytes that is all mapped or all unmapped: it reads as zeros, and is anchored if space is kept for it."""
 
     offset: int
     length: int
     mapped: bool
+    anchored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,10 @@ class BlockDevice(Protocol):
     @property
     def can_unmap(self) -> bool:
         """Whether `unmap` gives space back (VPD B2 LBPU, LBPME)."""
+
+    @property
+    def can_anchor(self) -> bool:
+        """Whether `extents` tells the space without data that `write_zeroes` leaves (VPD B2 ANC_SUP)."""
 
     def read_now(self, offset: int, buffers: Sequence[Buffer]) -> int:
         """Fill `buffers` from `offset` as far as that needs no waiting; returns the bytes filled, 0 if it would block.
@@ -100,7 +105,7 @@ class BlockDevice(Protocol):
         """Make the range read as zeros while its space stays allocated where that is possible. Blocks."""
 
     def extents(self, offset: int, length: int) -> list[Extent]:
-        """The mapped and unmapped runs that cover the range, in order. Blocks."""
+        """The mapped, anchored and other runs that cover the range, in order. Blocks."""
 
     def space(self) -> Space:
         """The space behind the device now. Blocks. Raises DeviceError."""

@@ -28,6 +28,10 @@ class Filter:
     def can_unmap(self) -> bool:
         return self._device.can_unmap
 
+    @property
+    def can_anchor(self) -> bool:
+        return self._device.can_anchor
+
     def read_now(self, offset: int, buffers: Sequence[Buffer]) -> int:
         return self._device.read_now(offset, buffers)
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from lunaport.blockdev.device import Buffer, Extent, Space
 
 PAGE_BYTES = 4096
+_NOTHING, _MAPPED, _ANCHORED = b"\0", b"\1", b"\2"
+"""What a page is."""
 
 
 class MemoryDevice:
@@ -18,7 +20,7 @@ class MemoryDevice:
 
     def __init__(self, size_bytes: int, *, can_unmap: bool = True) -> None:
         self._data = bytearray(size_bytes)
-        self._mapped = bytearray(-(-size_bytes // PAGE_BYTES))
+        self._pages = bytearray(-(-size_bytes // PAGE_BYTES))
         self._can_unmap = can_unmap
 
     @property
@@ -29,10 +31,14 @@ class MemoryDevice:
     def can_unmap(self) -> bool:
         return self._can_unmap
 
+    @property
+    def can_anchor(self) -> bool:
+        return self._can_unmap
+
     def grow(self, size_bytes: int) -> None:
         """Make the device larger; what is new reads as zeros. A size not larger than now changes nothing."""
         self._data.extend(bytes(max(0, size_bytes - len(self._data))))
-        self._mapped.extend(bytes(-(-len(self._data) // PAGE_BYTES) - len(self._mapped)))
+        self._pages.extend(bytes(-(-len(self._data) // PAGE_BYTES) - len(self._pages)))
 
     def read_now(self, offset: int, buffers: Sequence[Buffer]) -> int:
         position = offset
@@ -68,33 +74,33 @@ class MemoryDevice:
     def unmap(self, offset: int, length: int) -> None:
         end = offset + length
         self._zero(offset, end)
-        first, last = -(-offset // PAGE_BYTES), end // PAGE_BYTES
-        if end == len(self._data):
-            last = len(self._mapped)
-        if first < last:
-            self._mapped[first:last] = bytes(last - first)
+        self._set_whole_pages(offset, end, _NOTHING)
 
     def write_zeroes(self, offset: int, length: int) -> None:
-        self._zero(offset, offset + length)
-        self._map(offset, offset + length)
+        end = offset + length
+        self._zero(offset, end)
+        self._map(offset, end)
+        if self._can_unmap:
+            self._set_whole_pages(offset, end, _ANCHORED)
 
     def extents(self, offset: int, length: int) -> list[Extent]:
         extents: list[Extent] = []
         end = offset + length
         start = offset
         while start < end:
-            mapped = self._mapped[start // PAGE_BYTES]
             page = start // PAGE_BYTES
-            while page < len(self._mapped) and self._mapped[page] == mapped and page * PAGE_BYTES < end:
+            kind = self._pages[page]
+            while page < len(self._pages) and self._pages[page] == kind and page * PAGE_BYTES < end:
                 page += 1
             stop = min(end, page * PAGE_BYTES)
-            extents.append(Extent(offset=start, length=stop - start, mapped=bool(mapped)))
+            mapped, anchored = kind == _MAPPED[0], kind == _ANCHORED[0]
+            extents.append(Extent(offset=start, length=stop - start, mapped=mapped, anchored=anchored))
             start = stop
         return extents
 
     def space(self) -> Space:
-        used_bytes = sum(self._mapped) * PAGE_BYTES
-        total_bytes = len(self._mapped) * PAGE_BYTES
+        used_bytes = (len(self._pages) - self._pages.count(_NOTHING)) * PAGE_BYTES
+        total_bytes = len(self._pages) * PAGE_BYTES
         return Space(used_bytes=used_bytes, free_bytes=total_bytes - used_bytes, total_bytes=total_bytes)
 
     def close(self) -> None:
@@ -112,4 +118,11 @@ class MemoryDevice:
     def _map(self, start: int, end: int) -> None:
         if start < end:
             first, last = start // PAGE_BYTES, -(-end // PAGE_BYTES)
-            self._mapped[first:last] = b"\x01" * (last - first)
+            self._pages[first:last] = _MAPPED * (last - first)
+
+    def _set_whole_pages(self, start: int, end: int, kind: bytes) -> None:
+        first, last = -(-start // PAGE_BYTES), end // PAGE_BYTES
+        if end == len(self._data):
+            last = len(self._pages)
+        if first < last:
+            self._pages[first:last] = kind * (last - first)

@@ -16,6 +16,10 @@ class ReadOnlyDevice(Filter):
     def can_unmap(self) -> bool:
         return False
 
+    @property
+    def can_anchor(self) -> bool:
+        return False
+
     def write_now(self, offset: int, buffers: Sequence[Buffer]) -> int:
         raise _refused()
 

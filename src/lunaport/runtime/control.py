@@ -27,12 +27,15 @@ from lunaport.engine.interface import Engine, EngineError
 from lunaport.model.address import ISCSI_PORT, HostPort, parse_host_port
 from lunaport.model.errors import DatabaseFailedError, InvalidError
 from lunaport.model.name import DEFAULT_IQN_PREFIX
+from lunaport.model.secret import new_secret
 from lunaport.model.user import ADMIN
 from lunaport.model.volume import DEFAULT_VOLUME
 from lunaport.runtime import logs
 from lunaport.runtime.addresses import interface_addresses
 from lunaport.runtime.allocator import return_memory
 from lunaport.runtime.certificate import CertificateError, CertificateFiles, check_files, make_certificate, own_names
+from lunaport.runtime.ending import end
+from lunaport.runtime.heartbeat import BEAT_S, Heartbeat
 from lunaport.runtime.isns import IsnsRegistrar
 from lunaport.runtime.notify import notify
 from lunaport.runtime.web_server import make_servers
@@ -41,6 +44,7 @@ from lunaport.service.auth import Argon2Hasher, Authenticator
 from lunaport.service.context import AUDIT_DAYS_DEFAULT, TRASH_DAYS_DEFAULT, Context, NasConfig
 from lunaport.service.errors import ServiceError
 from lunaport.service.nas import Nas
+from lunaport.service.pace import REQUESTS_PER_S_DEFAULT, Pace
 from lunaport.store.errors import StoreError
 from lunaport.store.store import SqlStore, open_store
 from lunaport.web.gate import Gate
@@ -56,7 +60,6 @@ VOLUMES_FOLDER: Final = "volumes"
 CERTIFICATE_FOLDER: Final = "https"
 ENGINE_RETRY_S: Final = 0.25
 TIDY_INTERVAL_S: Final = 3600.0
-PASSWORD_BYTES: Final = 12
 LARGE_BLOCK_BYTES: Final = 256 * 1024
 
 
@@ -80,6 +83,7 @@ class ControlConfig:
     iqn_prefix: str = DEFAULT_IQN_PREFIX
     trash_days: float = TRASH_DAYS_DEFAULT
     audit_days: float = AUDIT_DAYS_DEFAULT
+    http_requests_per_s: float = REQUESTS_PER_S_DEFAULT
     set_aside_database: bool = False
 
 
@@ -171,7 +175,8 @@ class Control:
             http_urls=config.http_urls,
         )
         tickets = Tickets(store.derived_key("page tickets"))
-        return Gate(make_app(nas, authenticator), authenticator, tickets, site_loader(nas, site))
+        pace = Pace(config.http_requests_per_s, time.monotonic)
+        return Gate(make_app(nas, authenticator, pace), authenticator, tickets, site_loader(nas, site), pace)
 
     def _certificate(self) -> CertificateFiles:
         config = self._config
@@ -221,7 +226,7 @@ class Control:
         """
         if await store.has_users():
             return
-        password = self._admin_password or secrets.token_urlsafe(PASSWORD_BYTES)
+        password = self._admin_password or new_secret()
         if not self._admin_password:
             _say(f"First start. User: {ADMIN}   Password: {password}   (printed only once)")
         await authenticator.make_admin(password, time.time())
@@ -251,7 +256,11 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> N
         return
 
     def readable() -> None:
-        if not os.read(0, 4096):
+        try:
+            ended = not os.read(0, 4096)
+        except ConnectionResetError:  # a supervisor that died before it had read everything
+            ended = True
+        if ended:
             loop.remove_reader(0)
             stop()
 
@@ -267,6 +276,13 @@ async def _run(config: ControlConfig, make_engine: MakeEngine, admin_password: s
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, control.stop)
     _watch_stdin(loop, control.stop)
+    heart = Heartbeat()
+
+    def beat() -> None:
+        heart.beat()
+        loop.call_later(BEAT_S, beat)
+
+    beat()
     await control.run()
 
 
@@ -300,7 +316,7 @@ def main() -> None:
 
     # Taken out of the environment, so that no child process inherits it.
     admin_password = os.environ.pop(ADMIN_PASSWORD_VARIABLE, "")
-    sys.exit(run(parse_config(sys.argv[1]), EmbeddedEngine, admin_password))
+    end(run(parse_config(sys.argv[1]), EmbeddedEngine, admin_password))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from lunaport.engine.embedded.nas import Nas
 from lunaport.engine.embedded.neighbour import Place
 from lunaport.runtime import logs
 from lunaport.runtime.allocator import return_memory
+from lunaport.runtime.ending import end
+from lunaport.runtime.heartbeat import BEAT_S, Heartbeat
 
 log = structlog.get_logger()
 
@@ -64,12 +66,20 @@ def main() -> None:
         signal.signal(number, lambda *_: None)
     loop.register(signals_read.fileno(), lambda _: stop("it was told to"), READABLE)
     loop.register(sys.stdin.fileno(), lambda _: stop("the supervisor is gone"), READABLE)
+    heart = Heartbeat(sys.stdin.fileno())
+
+    def beat() -> None:
+        heart.beat()
+        loop.call_later(BEAT_S, beat)
+
+    beat()
     # Everything made so far stays: the collector need not look at it again.
     gc.collect()
     gc.freeze()
     loop.run()
     nas.close()
     loop.close()
+    end(0)
 
 
 def raise_descriptor_limit() -> int:

@@ -1,4 +1,4 @@
-"""The supervisor: starts control and data, starts again whichever dies, ends all when told to.
+"""The supervisor: starts control and data, starts again whichever dies or hangs, ends all when told to.
 
 It holds what must outlive them: the lock on the data directory, the HTTP sockets (requests wait in their queue while
 control restarts), the sockets on which data hears control, and the lines between the data processes (logins wait in
@@ -6,9 +6,9 @@ them while one restarts). It serves nothing itself and knows no desired state. A
 started when control first connects to its socket.
 """
 
-import errno
-import fcntl
+import contextlib
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -23,9 +23,20 @@ from typing import Final
 import msgspec
 import structlog
 
-from lunaport.model.address import HostPort, is_loopback, parse_host_port
 from lunaport.runtime import logs
-from lunaport.runtime.notify import notify
+from lunaport.runtime.heartbeat import BEAT_S
+from lunaport.runtime.holdings import (
+    HTTP_PORT,
+    HTTPS_PORT,
+    SupervisorError,
+    http_url,
+    is_local,
+    listen_control,
+    listen_http,
+    lock_data_directory,
+    make_pair,
+)
+from lunaport.runtime.notify import notify, watchdog_s
 
 log = structlog.get_logger()
 
@@ -33,15 +44,13 @@ STOP_TIMEOUT_S: Final = 8.0
 HEALTHY_AFTER_S: Final = 2.0
 """A process that lived this long is started again at once; one that did not waits longer each time."""
 RESTART_PAUSE_S_MAX: Final = 5.0
-HTTP_BACKLOG: Final = 512
-HTTP_PORT: Final = 8080
-HTTPS_PORT: Final = 8443
+LATE_S: Final = 3 * BEAT_S
+"""A supervisor that looks so late was stopped or had no processor itself: nobody's silence of that time counts."""
+LAST_WORDS_S: Final = 2.0
+"""How long a process that hangs has to write down where, before SIGKILL."""
+PATIENCE_DOUBLINGS_MAX: Final = 4
 EXIT_CONFIGURATION: Final = 78
 """Exit code of a process that cannot work with what it was given: starting it again would not help (sysexits.h)."""
-
-
-class SupervisorError(Exception):
-    """The NAS cannot start; the text says why and what would help."""
 
 
 @dataclass(slots=True)
@@ -51,8 +60,16 @@ class Child:
     name: str
     command: Sequence[str] | Callable[[], Sequence[str]]
     pass_fds: Sequence[int]
+    silence_s: float = 0.0
+    """For how long it may give no sign of life; 0: for ever. Doubled each time it hung: a slow disk is no reason to
+    be killed over and over."""
     wanted: socket.socket | None = None
     process: subprocess.Popen[bytes] | None = None
+    line: socket.socket | None = None
+    """The other end of its standard input: what it reads ends when we do, and it says here that it lives."""
+    heard: float = 0.0
+    hung: int = 0
+    doomed: float | None = None
     pidfd: int = -1
     started: float = 0.0
     due: float | None = None
@@ -62,25 +79,47 @@ class Child:
     def start(self, now: float) -> None:
         """Start it in a process group of its own: Ctrl-C is for the supervisor."""
         command = self.command() if callable(self.command) else self.command
-        self.process = subprocess.Popen(  # noqa: S603 - the command is our own interpreter and module
-            command, stdin=subprocess.PIPE, pass_fds=self.pass_fds, process_group=0
-        )
+        self.line, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(  # noqa: S603 - the command is our own interpreter and module
+                command, stdin=theirs.fileno(), pass_fds=self.pass_fds, process_group=0
+            )
+        self.line.setblocking(False)
         self.pidfd = os.pidfd_open(self.process.pid)
-        self.started = now
-        self.due = None
+        self.started = self.heard = now
+        self.due = self.doomed = None
 
     def ended(self, now: float) -> int:
         """Take note of its end; it is due again after a pause that grows while it dies young. Returns its exit code."""
         assert self.process is not None
         code = self.process.wait()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
+        if self.line is not None:
+            self.line.close()
+            self.line = None
         os.close(self.pidfd)
         self.process = None
         young = now - self.started < HEALTHY_AFTER_S
         self.pause_s = min(max(0.1, self.pause_s * 2), RESTART_PAUSE_S_MAX) if young else 0.0
         self.due = now + (self.pause_s if young and self.pause_s > 0.1 else 0.0)
         return code
+
+    def hear(self, now: float) -> bool:
+        """Take a sign of life; False when there will be no more."""
+        assert self.line is not None
+        try:
+            said = self.line.recv(64)
+        except BlockingIOError:
+            return True
+        except OSError:
+            said = b""
+        if said:
+            self.heard = now
+        return bool(said)
+
+    def hangs(self, now: float) -> bool:
+        """Whether it was silent for too long."""
+        patience_s = self.silence_s * 2 ** min(self.hung, PATIENCE_DOUBLINGS_MAX)
+        return bool(self.silence_s) and self.process is not None and now - self.heard > patience_s
 
 
 @dataclass(slots=True)
@@ -91,6 +130,8 @@ class Supervisor:
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     stopping: bool = False
     exit_code: int = 0
+    looked: float = 0.0
+    systemd_due: float = 0.0
 
     def run(self) -> int:
         """Run until told to stop; returns the exit code."""
@@ -101,6 +142,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
         self.selector.register(signals_read, selectors.EVENT_READ, None)
+        self.looked = time.monotonic()
         for child in self.children:
             if child.wanted is None:
                 self._start(child)
@@ -111,6 +153,8 @@ class Supervisor:
                 if key.data is None:
                     signals_read.recv(64)
                     self.stopping = True
+                elif key.fileobj is key.data.line:
+                    self._hear(key.data)
                 elif key.fileobj is key.data.wanted:
                     self.selector.unregister(key.data.wanted)
                     key.data.wanted = None
@@ -120,6 +164,7 @@ class Supervisor:
             for child in self.children:
                 if child.due is not None and child.due <= time.monotonic() and not self.stopping:
                     self._start(child)
+            self._look(time.monotonic())
         notify("STOPPING=1")
         self._stop_all(signals_read)
         signal.set_wakeup_fd(-1)
@@ -130,10 +175,44 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         child.start(time.monotonic())
+        assert child.line is not None
         self.selector.register(child.pidfd, selectors.EVENT_READ, child)
+        self.selector.register(child.line, selectors.EVENT_READ, child)
+
+    def _hear(self, child: Child) -> None:
+        assert child.line is not None
+        if not child.hear(time.monotonic()):
+            self.selector.unregister(child.line)
+
+    def _forget(self, child: Child) -> None:
+        """It has ended: nothing more comes of it."""
+        self.selector.unregister(child.pidfd)
+        with contextlib.suppress(KeyError):  # its line may have ended before
+            self.selector.unregister(child.line or -1)
+
+    def _look(self, now: float) -> None:
+        """See who hangs, and tell systemd that we do not."""
+        late, self.looked = now - self.looked > LATE_S, now
+        for child in self.children:
+            if late:
+                child.heard = now
+            if child.doomed is None and child.hangs(now):
+                child.doomed = now + LAST_WORDS_S
+                child.hung += 1
+                log.error("process hangs and is killed", process=child.name, silent_s=round(now - child.heard))
+                self._signal(child, signal.SIGABRT)
+            elif child.doomed is not None and child.doomed <= now:
+                self._signal(child, signal.SIGKILL)
+        if now >= self.systemd_due and watchdog_s():
+            notify("WATCHDOG=1")
+            self.systemd_due = now + watchdog_s() / 3
+
+    def _signal(self, child: Child, number: signal.Signals) -> None:
+        if child.process is not None:
+            child.process.send_signal(number)
 
     def _ended(self, child: Child) -> None:
-        self.selector.unregister(child.pidfd)
+        self._forget(child)
         code = child.ended(time.monotonic())
         if code == EXIT_CONFIGURATION and not child.restarts:
             self.stopping = True
@@ -144,8 +223,13 @@ class Supervisor:
             log.error("process ended and is started again", process=child.name, exit_code=code)
 
     def _timeout_s(self) -> float | None:
+        now = time.monotonic()
         due = [child.due for child in self.children if child.due is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        if any(child.silence_s for child in self.children):
+            due.append(now + BEAT_S)
+        if watchdog_s():
+            due.append(self.systemd_due)
+        return max(0.0, min(due) - now) if due else None
 
     def _stop_all(self, signals_read: socket.socket) -> None:
         """SIGTERM to all, SIGKILL to those that do not end in time, or at a second signal."""
@@ -162,8 +246,10 @@ class Supervisor:
                 if key.data is None:
                     signals_read.recv(64)
                     deadline = 0.0
+                elif key.fileobj is key.data.line:
+                    self._hear(key.data)
                 else:
-                    self.selector.unregister(key.data.pidfd)
+                    self._forget(key.data)
                     key.data.ended(time.monotonic())
                     running.remove(key.data)
         for child in running:
@@ -188,6 +274,9 @@ class SupervisorOptions(msgspec.Struct, kw_only=True, frozen=True):
     iqn_prefix: str
     trash_days: float
     audit_days: float
+    http_requests_per_s: float
+    data_silence_s: float
+    control_silence_s: float
     limits: dict[str, int] = {}
     """For the data process, which knows what they mean."""
     set_aside_database: bool = False
@@ -213,7 +302,7 @@ def run(options: SupervisorOptions) -> int:
     control_sockets = [listen_control(f"{folder}/{name}") for name in names]
     lines = {number: make_pair() for number in range(1, options.data_processes)}
     logging = {"log_level": options.log_level, "log_format": options.log_format}
-    data = data_children(control_sockets, lines, {"limits": options.limits, **logging})
+    data = data_children(control_sockets, lines, {"limits": options.limits, **logging}, options.data_silence_s)
     control = {
         "data_dir": options.data_dir,
         "http_fds": {scheme: [sock.fileno() for sock in group] for scheme, group in sockets.items()},
@@ -225,6 +314,7 @@ def run(options: SupervisorOptions) -> int:
         "iqn_prefix": options.iqn_prefix,
         "trash_days": options.trash_days,
         "audit_days": options.audit_days,
+        "http_requests_per_s": options.http_requests_per_s,
         "set_aside_database": options.set_aside_database,
         **logging,
     }
@@ -234,12 +324,16 @@ def run(options: SupervisorOptions) -> int:
         return command("control", control | {"engine_running": running})
 
     http_fds = [sock.fileno() for sock in http_sockets]
-    supervisor = Supervisor([*data, Child("control", control_command, [directory_fd, *http_fds])])
+    # Their memory holds secrets: a core file would too.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    children = [*data, Child("control", control_command, [directory_fd, *http_fds], options.control_silence_s)]
+    supervisor = Supervisor(children)
     try:
         return supervisor.run()
     finally:
         for name in names:
-            Path(data_dir, name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the next start replaces it
+                Path(data_dir, name).unlink()
         for sock in (*control_sockets, *http_sockets, *(end for pair in lines.values() for end in pair)):
             sock.close()
         os.close(directory_fd)
@@ -250,6 +344,7 @@ def data_children(
     control_sockets: Sequence[socket.socket],
     lines: Mapping[int, tuple[socket.socket, socket.socket]],
     options: Mapping[str, object],
+    silence_s: float,
 ) -> list[Child]:
     """The data processes. `lines`: both ends of the line between process 0 and each other."""
     children = []
@@ -265,6 +360,7 @@ def data_children(
                 f"data-{number}" if number else "data",
                 command("data", {"control_fd": sock.fileno(), **place, **options}),
                 [sock.fileno(), *(end.fileno() for end in ends.values())],
+                silence_s,
                 wanted=sock if number else None,
             )
         )
@@ -272,72 +368,15 @@ def data_children(
 
 
 def command(process: str, options: Mapping[str, object]) -> list[str]:
-    """The command line of a child."""
-    return [sys.executable, "-m", f"lunaport.runtime.{process}", msgspec.json.encode(options).decode()]
-
-
-def lock_data_directory(data_dir: Path) -> int:
-    """Make the data directory and lock it: one NAS a directory. Returns the descriptor that holds the lock."""
-    try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise SupervisorError(f"the data directory {data_dir} cannot be used: {error.strerror}") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        raise SupervisorError(f"another Lunaport serves the data directory {data_dir} already") from None
-    return fd
-
-
-def is_local(address: str) -> bool:
-    """Whether HOST[:PORT] is reached from this machine only."""
-    return is_loopback(parse_host_port(address, HTTP_PORT).host)
-
-
-def listen_http(address: str, default_port: int) -> socket.socket:
-    """Open a listening HTTP or HTTPS socket on HOST:PORT."""
-    where = parse_host_port(address, default_port)
-    sock: socket.socket | None = None
-    try:
-        family, kind, protocol, _, bind_to = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)[0]
-        sock = socket.socket(family, kind, protocol)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(bind_to)
-        sock.listen(HTTP_BACKLOG)
-    except OSError as error:
-        if sock is not None:
-            sock.close()
-        hint = "; another program listens there" if error.errno == errno.EADDRINUSE else ""
-        raise SupervisorError(f"HTTP cannot listen on {address}: {error.strerror}{hint}") from error
-    return sock
-
-
-def http_url(sock: socket.socket, scheme: str) -> str:
-    """The address of a listening socket as a browser takes it."""
-    host, port = sock.getsockname()[:2]
-    return f"{scheme}://{HostPort(host=host, port=port)}"
-
-
-def make_pair() -> tuple[socket.socket, socket.socket]:
-    """Both ends of the line between two data processes, which carries whole messages in order."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-
-
-def listen_control(path: str) -> socket.socket:
-    """Open the listening Unix socket between control and data; only this user may connect."""
-    Path(path).unlink(missing_ok=True)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        sock.bind(path)
-    finally:
-        os.umask(before)
-    sock.listen(8)
-    return sock
+    """The command line of a child. Ended because it hangs, it writes down where (faulthandler)."""
+    return [
+        sys.executable,
+        "-X",
+        "faulthandler",
+        "-m",
+        f"lunaport.runtime.{process}",
+        msgspec.json.encode(options).decode(),
+    ]
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The command table: every command that there is; the rows that optical drives alone have are in `optical_commands`.
 
 What is not here is INVALID COMMAND OPERATION CODE. The bytes are the CDB usage data: a bit that is 0 has to be 0 in a
-CDB. So protection information, group numbers, anchoring, power conditions, NACA and the like are refused by the table
+CDB. So protection information, group numbers, power conditions, NACA and the like are refused by the table
 alone.
 """
 
@@ -408,7 +408,7 @@ _MEDIUM = (
         recommended_timeout_s=_LONG_S,
     ),
     Command(
-        usage=_usage("42 00 00 00 00 00 00 FF FF 00"),
+        usage=_usage("42 01 00 00 00 00 00 FF FF 00"),
         handler=provisioning.unmap,
         ordering=Ordering.WRITES,
         writes=True,
@@ -416,14 +416,14 @@ _MEDIUM = (
         recommended_timeout_s=_LONG_S,
     ),
     Command(
-        usage=_usage("41 08 FF FF FF FF 00 FF FF 00"),
+        usage=_usage("41 18 FF FF FF FF 00 FF FF 00"),
         handler=provisioning.write_same_10,
         ordering=Ordering.WRITES,
         writes=True,
         recommended_timeout_s=_LONG_S,
     ),
     Command(
-        usage=_usage("93 09 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
+        usage=_usage("93 19 FF FF FF FF FF FF FF FF FF FF FF FF 00 00"),
         handler=provisioning.write_same_16,
         ordering=Ordering.WRITES,
         writes=True,

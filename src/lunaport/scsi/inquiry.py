@@ -72,7 +72,7 @@ _UGAVALID = 0x80000000
 _NON_ROTATING = 1
 _WABEREQ, _WACEREQ = 0x40, 0x10
 """After SANITIZE, blocks can be read without being written first (SBC-3 6.6.2)."""
-_LBPU, _LBPWS, _LBPWS10, _LBPRZ = 0x80, 0x40, 0x20, 0x04
+_LBPU, _LBPWS, _LBPWS10, _LBPRZ, _ANC_SUP = 0x80, 0x40, 0x20, 0x04, 0x02
 _THIN = 2
 
 
@@ -193,8 +193,8 @@ def _vpd_page(nexus: Nexus, unit: LogicalUnit, page: int) -> bytes:
             after_erasure = (_WABEREQ if unit.thin else 0) | (_WACEREQ if unit.erase_key else 0)
             data = struct.pack(">HxB56x", _NON_ROTATING, after_erasure)
         case VpdPage.LOGICAL_BLOCK_PROVISIONING:
-            exponent = RESOURCE_UNIT_SHIFT - unit.shift
-            data = bytes((exponent, _LBPU | _LBPWS | _LBPWS10 | _LBPRZ, _THIN, 0)) if unit.thin else bytes(4)
+            ways = _LBPU | _LBPWS | _LBPWS10 | _LBPRZ | (_ANC_SUP if unit.can_anchor else 0)
+            data = bytes((RESOURCE_UNIT_SHIFT - unit.shift, ways, _THIN, 0)) if unit.thin else bytes(4)
         case _:
             raise ScsiError(invalid_field_in_cdb(2))
     return _PAGE_HEADER.pack(device_type_of(unit), page, len(data)) + data

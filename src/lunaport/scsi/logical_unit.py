@@ -130,7 +130,7 @@ class LogicalUnit:
         erase_journal: "Journal | None" = None,
         erase_key: Callable[[], None] | None = None,
         ejected: bool = False,
-        keep_ejected: Callable[[bool], None] | None = None,
+        keep_ejected: Callable[[Callable[[], bool]], None] | None = None,
         drive: OpticalDrive | None = None,
         low_space_percent: int = 0,
     ) -> None:
@@ -142,7 +142,7 @@ class LogicalUnit:
         `erase_journal`: where SANITIZE puts down what it has to go on with after a restart. `erase_key`: makes all data
         unreadable, durably, by destroying the key it is encrypted with (blocks; raises DeviceError); None: it is not
         encrypted.
-        `ejected`: the medium is out. `keep_ejected`: keeps that over a restart (blocks; raises DeviceError).
+        `ejected`: the medium is out. `keep_ejected`: keeps it over a restart (blocks; raises DeviceError).
         `drive`: it is an optical drive, whose blocks are those of a CD.
         `low_space_percent`: initiators of a thin unit are told when no more than this of the space is free; 0: never.
         """
@@ -223,6 +223,16 @@ class LogicalUnit:
     def write_protected(self) -> bool:
         """Whether commands that change the medium are refused."""
         return self.read_only or self.modes.write_protect
+
+    @property
+    def can_anchor(self) -> bool:
+        """Whether space can be kept for blocks that hold no data (ANC_SUP)."""
+        return self.thin and self.bare_device.can_anchor
+
+    @property
+    def tray_open(self) -> bool:
+        """Whether somebody took the medium out, or opened the tray of the drive."""
+        return self.ejected if self.drive is None else self.drive.tray_open
 
     @property
     def absence(self) -> Sense:

@@ -35,16 +35,19 @@ _UNMAP_DESCRIPTOR = struct.Struct(">QI4x")
 _STATUS_HEADER = struct.Struct(">I4x")
 _STATUS_DESCRIPTOR = struct.Struct(">QIB3x")
 _STATUS_BLOCKS_MAX = 0xFFFFFFFF
-_MAPPED, _DEALLOCATED = 0x0, 0x1
+_MAPPED, _DEALLOCATED, _ANCHORED = 0x0, 0x1, 0x2
 
-_UNMAP = 0x08
-_UNMAP_BIT = 3
+_UNMAP, _UNMAP_BIT = 0x08, 3
+_ANCHOR, _ANCHOR_BIT = 0x10, 4
 _NDOB = 0x01
 
 
 def unmap(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     if not unit.thin:
         raise ScsiError(invalid_opcode())
+    anchor = bool(task.cdb[1])
+    if anchor and not unit.can_anchor:
+        raise ScsiError(invalid_field_in_cdb(1, 0))
     unit.check_writable()
     length = int.from_bytes(task.cdb[7:9])
     if length == 0:
@@ -56,7 +59,7 @@ def unmap(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
         start = min((offset for offset, _ in extents), default=0)
         end = max((offset + size for offset, size in extents), default=0)
         span = Span(start, end - start, writes=True)
-        run(nexus, unit, task, lambda: _unmap_all(unit.device, task, extents), over=span)
+        run(nexus, unit, task, lambda: _unmap_all(unit.device, task, extents, anchor=anchor), over=span)
 
     collect(nexus, unit, task, length, then)
 
@@ -86,11 +89,11 @@ def parse_unmap(parameters: bytes, unit: LogicalUnit) -> list[tuple[int, int]]:
     return extents
 
 
-def _unmap_all(device: BlockDevice, task: Task, extents: list[tuple[int, int]]) -> None:
+def _unmap_all(device: BlockDevice, task: Task, extents: list[tuple[int, int]], *, anchor: bool) -> None:
     for offset, length in extents:
         if task.aborted:
             return
-        device.unmap(offset, length)
+        (device.write_zeroes if anchor else device.unmap)(offset, length)
 
 
 def write_same_10(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
@@ -107,6 +110,8 @@ def _write_same(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: in
     unit.check_writable()
     if flags & _UNMAP and not unit.thin:
         raise ScsiError(invalid_field_in_cdb(1, _UNMAP_BIT))
+    if flags & _ANCHOR and not (flags & _UNMAP and unit.can_anchor):
+        raise ScsiError(invalid_field_in_cdb(1, _ANCHOR_BIT))
     check_extent(unit, task.cdb[0], lba, blocks, WRITE_SAME_BYTES_MAX >> unit.shift)
     if blocks == 0:
         # To the end of the medium; a thin one says in VPD page B0 that it does not take that (WSNZ).
@@ -120,7 +125,7 @@ def _write_same(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: in
             nexus,
             unit,
             task,
-            lambda: _fill(unit.device, task, offset, length, block, unmap=bool(flags & _UNMAP)),
+            lambda: _fill(unit.device, task, offset, length, block, unmap=flags & (_UNMAP | _ANCHOR) == _UNMAP),
             over=Span(offset, length, writes=True),
         )
 
@@ -134,7 +139,7 @@ def _write_same(nexus: Nexus, unit: LogicalUnit, task: Task, flags: int, lba: in
 
 
 def _fill(device: BlockDevice, task: Task, offset: int, length: int, block: bytes, *, unmap: bool) -> None:
-    """Blocks may only be unmapped where they then read as what was to be written: as zeros."""
+    """Blocks may only be unmapped where they then read as what was to be written: as zeros. Else those are anchored."""
     if any(block):
         chunk = memoryview(block * (min(length, WORK_BYTES) // len(block)))
         for start in range(offset, offset + length, WORK_BYTES):
@@ -160,8 +165,7 @@ def get_lba_status(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     def answer() -> None:
         runs = block_runs(found, unit)[: max(1, min(room, LBA_STATUS_DESCRIPTORS_MAX))]
         data = b"".join(
-            _STATUS_DESCRIPTOR.pack(start, min(blocks, _STATUS_BLOCKS_MAX), _MAPPED if mapped else _DEALLOCATED)
-            for start, blocks, mapped in runs
+            _STATUS_DESCRIPTOR.pack(start, min(blocks, _STATUS_BLOCKS_MAX), status) for start, blocks, status in runs
         )
         header = _STATUS_HEADER.pack(len(data) + _STATUS_HEADER.size - 4)
         send(task, header + data, allocation_length)
@@ -169,31 +173,31 @@ def get_lba_status(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
     run(nexus, unit, task, work, answer=answer)
 
 
-def block_runs(extents: list[Extent], unit: LogicalUnit) -> list[tuple[int, int, bool]]:
-    """Extents as (LBA, blocks, mapped), joined where neighbours are alike; a block with any space counts as mapped.
+def block_runs(extents: list[Extent], unit: LogicalUnit) -> list[tuple[int, int, int]]:
+    """Extents as (LBA, blocks, provisioning status), joined where neighbours are alike; mixed blocks count as mapped.
 
     A run that is longer than a descriptor can say is the last.
     """
-    runs: list[tuple[int, int, bool]] = []
+    runs: list[tuple[int, int, int]] = []
     done = extents[0].offset >> unit.shift if extents else 0
 
-    def add(end: int, *, mapped: bool) -> None:
+    def add(end: int, status: int) -> None:
         nonlocal done
         if end <= done:
             return
-        if runs and runs[-1][2] == mapped:
+        if runs and runs[-1][2] == status:
             start, _, _ = runs.pop()
-            runs.append((start, end - start, mapped))
+            runs.append((start, end - start, status))
         else:
-            runs.append((done, end - done, mapped))
+            runs.append((done, end - done, status))
         done = end
 
     for extent in extents:
         end = extent.offset + extent.length
         if extent.mapped:
-            add(-(-end >> unit.shift), mapped=True)
+            add(-(-end >> unit.shift), _MAPPED)
         else:
-            add(-(-extent.offset >> unit.shift), mapped=True)
-            add(end >> unit.shift, mapped=False)
+            add(-(-extent.offset >> unit.shift), _MAPPED)
+            add(end >> unit.shift, _ANCHORED if extent.anchored else _DEALLOCATED)
     long = next((index for index, (_, blocks, _) in enumerate(runs) if blocks > _STATUS_BLOCKS_MAX), len(runs))
     return runs[: long + 1]

@@ -97,7 +97,7 @@ def start_stop_unit(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
         if flushes:
             unit.device.flush()
         if keep is not None:
-            keep(not start)
+            keep(lambda: unit.tray_open)
 
     if not flushes and keep is None:
         task.good()

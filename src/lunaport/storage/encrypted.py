@@ -106,6 +106,10 @@ class EncryptedDevice:
     def can_unmap(self) -> bool:
         return self._device.can_unmap
 
+    @property
+    def can_anchor(self) -> bool:
+        return self._device.can_anchor
+
     def read_now(self, offset: int, buffers: Sequence[Buffer]) -> int:
         length = sum(map(len, buffers))
         if length > NOW_BYTES_MAX:

@@ -13,6 +13,7 @@ It does not validate requests (the SCSI edge does), knows nothing of block sizes
 
 import errno
 import fcntl
+import math
 import os
 import stat
 import threading
@@ -21,12 +22,11 @@ from collections.abc import Callable, Sequence
 from lunaport.blockdev.device import BlockDevice, Buffer, DeviceError, DeviceFault, Extent, Space
 from lunaport.storage import attributes, intent
 from lunaport.storage.errors import StorageError, storage_error
+from lunaport.storage.extents import can_tell_anchors, extents_of
 from lunaport.storage.fallocate import can_punch, is_in_memory, punch_hole, zero_range
 from lunaport.storage.health import Errors, displaced, harm
 from lunaport.storage.reopen import reopen_for_writing
 
-EXTENTS_MAX = 4096
-"""`extents` calls the rest of a range mapped after so many runs: always a legal answer, and it bounds the walk."""
 IOV_MAX = 1024
 """Buffers a single preadv or pwritev takes (limits.h)."""
 SLOW_WRITE_S = 0.02
@@ -82,7 +82,9 @@ def open_file(
             path=path,
             size_bytes=status.st_size if size_bytes is None else size_bytes,
             can_unmap=not read_only and can_punch(fd, status.st_size),
+            can_anchor=not read_only and can_tell_anchors(fd),
             in_memory=is_in_memory(fd),
+            at_once=_answers_at_once(fd),
             clock=clock,
         )
     except BlockingIOError as error:
@@ -96,11 +98,32 @@ def open_file(
         raise
 
 
+def _answers_at_once(fd: int) -> bool:
+    """Whether the page cache answers: a file system that refuses RWF_NOWAIT asks a server, or a program (FUSE), which
+    may take as long as it likes. One in memory refuses it too, and never waits."""
+    try:
+        os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        return error.errno != errno.EOPNOTSUPP or is_in_memory(fd)
+    return True
+
+
 class FileDevice:
     """A `BlockDevice` on an open, locked file descriptor, which it owns. Made by `open_file`."""
 
     def __init__(
-        self, fd: int, *, path: str, size_bytes: int, can_unmap: bool, in_memory: bool, clock: Callable[[], float]
+        self,
+        fd: int,
+        *,
+        path: str,
+        size_bytes: int,
+        can_unmap: bool,
+        can_anchor: bool = False,
+        in_memory: bool,
+        clock: Callable[[], float],
+        at_once: bool = True,
     ) -> None:
         self._fd = fd
         self._path = path
@@ -108,12 +131,13 @@ class FileDevice:
         self._intent_lock = threading.Lock()
         self._size_bytes = size_bytes
         self._can_unmap = can_unmap
+        self._can_anchor = can_anchor
         self._can_zero = True
         self._in_memory = in_memory
         self._read_flags = 0 if in_memory else os.RWF_NOWAIT
-        self._can_read_now = True
+        self._can_read_now = at_once
         self._clock = clock
-        self._inline_from = clock()
+        self._inline_from = clock() if at_once else math.inf
         self._flush_lock = threading.Lock()
         self._flushes_started = 0
         self._flushes_done = 0
@@ -127,6 +151,10 @@ class FileDevice:
     @property
     def can_unmap(self) -> bool:
         return self._can_unmap
+
+    @property
+    def can_anchor(self) -> bool:
+        return self._can_anchor
 
     def grow(self, size_bytes: int) -> None:
         """Make file and device larger, durably; a size not larger than now changes nothing.
@@ -148,6 +176,7 @@ class FileDevice:
         try:
             reopen_for_writing(self._fd, self._path)
             self._can_unmap = can_punch(self._fd, os.fstat(self._fd).st_size)
+            self._can_anchor = can_tell_anchors(self._fd)
         except OSError as error:
             raise self._write_error(error) from error
 
@@ -185,6 +214,7 @@ class FileDevice:
         # small writes fast, so they are done inline. They can wait in two cases, and both are kept off the event loop:
         # a page that is written in part and is not in the cache has to be read first (asked for beforehand), and a
         # writer that dirties pages faster than the disk takes them is put to sleep by the kernel (noticed afterwards).
+        # Where no page cache answers, nothing is ever done inline.
         if self._failure:
             raise DeviceError(DeviceFault.FLUSH_FAILED, self._failure)
         started = self._clock()
@@ -292,21 +322,10 @@ class FileDevice:
         return True
 
     def extents(self, offset: int, length: int) -> list[Extent]:
-        extents: list[Extent] = []
-        position, end = offset, offset + length
-        while position < end:
-            if len(extents) == EXTENTS_MAX:
-                extents.append(Extent(offset=position, length=end - position, mapped=True))
-                break
-            data = self._seek(position, os.SEEK_DATA, end)
-            if data > position:
-                extents.append(Extent(offset=position, length=data - position, mapped=False))
-            else:
-                hole = self._seek(position, os.SEEK_HOLE, end)
-                extents.append(Extent(offset=position, length=hole - position, mapped=True))
-                data = hole
-            position = data
-        return extents
+        try:
+            return extents_of(self._fd, offset, length, anchors=self._can_anchor)
+        except OSError as error:
+            raise self._read_error(error) from error
 
     def space(self) -> Space:
         try:
@@ -392,15 +411,6 @@ class FileDevice:
             chunk = min(len(_ZEROS), end - position)
             self.write(position, [_ZEROS[:chunk]])
             position += chunk
-
-    def _seek(self, position: int, whence: int, end: int) -> int:
-        """The next data or hole from `position`, at most `end`. The descriptor's own position is used by nobody."""
-        try:
-            return min(os.lseek(self._fd, position, whence), end)
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # no data behind `position`
-                return end
-            raise self._read_error(error) from error
 
 
 def _after(views: list[Buffer], moved: int) -> list[Buffer]:

@@ -20,6 +20,7 @@ from lunaport.store.errors import DatabaseUnusableError
 from lunaport.store.opening import connect as connect
 from lunaport.store.opening import open_engine
 from lunaport.store.tables import REVISION
+from lunaport.store.writable import READ_ONLY, check_writable
 
 LOG = logging.getLogger(__name__)
 
@@ -51,15 +52,16 @@ def _in_words(failure: str) -> str:
     return f"the configuration database cannot be used ({failure}); {help_}. Disks go on being served"
 
 
-_PASSING: Final = ("locked", "busy", "full")
-"""In failures that are over as soon as somebody else lets go, or makes room."""
+_PASSING: Final = ("locked", "busy", "full", READ_ONLY)
+"""In failures that are over as soon as somebody else lets go, makes room, or makes it writable."""
 
 
 class Database:
     """The open database. Use `open_database`."""
 
-    def __init__(self, engine: Engine, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, engine: Engine, thread: ThreadPoolExecutor, witness: Path | None = None) -> None:
         self._engine = engine
+        self._witness = witness
         self._thread = thread
         self._is_open = True
         self._failure = ""
@@ -95,10 +97,12 @@ class Database:
         return result
 
     def _check_there(self) -> None:
-        """A file that is gone must not become a new, empty one."""
+        """A file that is gone must not become a new, empty one; one that cannot be written is not touched."""
         path = self._engine.url.database
         if path and self._failure and not Path(path).exists():
             raise sqlite3.OperationalError("the file is missing")
+        if path:
+            check_writable(Path(path), self._witness)
 
     async def check(self) -> None:
         """See whether the file is whole, and after a failure whether it can be written: that alone ends a failure.
@@ -119,12 +123,15 @@ class Database:
         self._thread.shutdown(wait=False)
 
 
-async def open_database(path: Path) -> Database:
-    """Open, check and migrate. Raises StoreError with a message for the administrator."""
+async def open_database(path: Path, witness: Path | None = None) -> Database:
+    """Open, check and migrate. Raises StoreError with a message for the administrator.
+
+    `witness`: another file in the same place, which tells whether its file system takes writes.
+    """
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
     try:
-        engine = await asyncio.get_running_loop().run_in_executor(thread, open_engine, path)
+        engine = await asyncio.get_running_loop().run_in_executor(thread, open_engine, path, witness)
     except BaseException:
         thread.shutdown(wait=False)
         raise
-    return Database(engine, thread)
+    return Database(engine, thread, witness)

@@ -18,12 +18,14 @@ from lunaport.model.volume import DEFAULT_VOLUME
 from lunaport.store.errors import DatabaseBrokenError, DatabaseBusyError, DatabaseNewerError, StoreError
 from lunaport.store.migrate import known_revision, migrate
 from lunaport.store.tables import IDENTITY, METADATA, REVISION, SERVICE, VOLUME
+from lunaport.store.writable import check_writable
 
 BUSY_TIMEOUT_S: Final = 5.0
 SET_ASIDE_OPTION: Final = "--set-aside-database"
 _BESIDE: Final = ("-wal", "-shm", "-journal")
 """What SQLite lays beside the file; `-wal` can hold what was committed last."""
 _DRAFT: Final = ".new"
+_MAY_NOT_WRITE: Final = "; this user has to be able to write to it and to its directory"
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -53,8 +55,12 @@ def connect(path: Path, *, look: bool = False) -> Engine:
     return engine
 
 
-def open_engine(path: Path) -> Engine:
+def open_engine(path: Path, witness: Path | None = None) -> Engine:
     """Make the database where there is none, else check and migrate it. Raises StoreError for the administrator."""
+    try:
+        check_writable(path, witness)
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"cannot open the database {path}: {error}{_MAY_NOT_WRITE}") from error
     try:
         if not path.exists():
             _make(path)
@@ -70,7 +76,7 @@ def open_engine(path: Path) -> Engine:
             raise DatabaseBusyError(
                 f"the database {path} is held by another process (fuser {path} tells which); end that, and start again"
             ) from error
-        hint = "; this user has to be able to write to it and to its directory" if "readonly" in reason else ""
+        hint = _MAY_NOT_WRITE if "readonly" in reason else ""
         raise StoreError(f"cannot open the database {path}: {reason}{hint}") from error
     except DatabaseError as error:
         broken = DatabaseBrokenError(f"cannot use the database {path}: {error.orig}; nothing was changed")

@@ -399,14 +399,14 @@ async def open_store(
         raise StoreError(f"cannot read or make {key_path}: {error.strerror}") from error
     box = SecretBox(key, random_bytes)
     try:
-        database = await open_database(database_path)
+        database = await open_database(database_path, key_path)
     except DatabaseBrokenError as error:
         if not replace_broken:
             raise
         kept = set_aside(database_path, clock())
         LOG.warning("%s", error)
         LOG.warning("the broken database is kept as %s; the NAS starts with an EMPTY configuration", kept)
-        database = await open_database(database_path)
+        database = await open_database(database_path, key_path)
     try:
         await database.run(lambda c: _check_key(c, box))
     except KeyWrongError:

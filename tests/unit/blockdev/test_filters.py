@@ -28,7 +28,7 @@ def call_all(device: BlockDevice) -> None:
 def test_filter_passes_everything_on() -> None:
     calls: list[Call] = []
     device = Filter(TraceFilter(MemoryDevice(8192), calls.append))
-    assert (device.size_bytes, device.can_unmap) == (8192, True)
+    assert (device.size_bytes, device.can_unmap, device.can_anchor) == (8192, True, True)
     call_all(device)
     assert calls == [
         Call(operation="write", offset=0, length=512),

@@ -59,9 +59,12 @@ def test_write_zeroes_keeps_space() -> None:
     device = MemoryDevice(2 * PAGE_BYTES)
     device.write_zeroes(0, PAGE_BYTES)
     assert device.extents(512, PAGE_BYTES) == [
-        Extent(offset=512, length=PAGE_BYTES - 512, mapped=True),
+        Extent(offset=512, length=PAGE_BYTES - 512, mapped=False, anchored=True),
         Extent(offset=PAGE_BYTES, length=512, mapped=False),
     ]
+    assert device.space().used_bytes == PAGE_BYTES
+    device.write_zeroes(PAGE_BYTES, 512)
+    assert device.extents(PAGE_BYTES, 512) == [Extent(offset=PAGE_BYTES, length=512, mapped=True)], "a part of a page"
 
 
 def test_grow() -> None:
@@ -116,4 +119,4 @@ def test_extents_cover_every_range_and_unmapped_is_zero(steps: list[tuple[str, i
             assert not any(read(device, extent.offset, extent.length))
         position += extent.length
     assert position == size - 100
-    assert all(one.mapped != two.mapped for one, two in pairwise(extents))
+    assert all((one.mapped, one.anchored) != (two.mapped, two.anchored) for one, two in pairwise(extents))

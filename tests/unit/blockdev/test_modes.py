@@ -18,6 +18,7 @@ def test_read_only() -> None:
     memory = MemoryDevice(8192)
     device = ReadOnlyDevice(memory)
     assert not device.can_unmap
+    assert not device.can_anchor
     for change in (
         lambda: device.write_now(0, [data()]),
         lambda: device.write(0, [data()]),

@@ -71,6 +71,9 @@ def test_the_password_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"sessions": 0}, "sessions: "),
         ({"target_sessions": 32769}, "target_sessions: "),
         ({"memory_mib": 63}, "memory_mib: "),
+        ({"http_requests_per_s": -1}, "http_requests_per_s: "),
+        ({"data_silence_s": 4.9}, "data_silence_s: is less than 5; right would be 0 for never, or more"),
+        ({"control_silence_s": 1e6}, "control_silence_s: "),
     ],
 )
 def test_wrong_ones(given: dict[str, object], words: str) -> None:

@@ -13,17 +13,14 @@ from pathlib import Path
 import pytest
 
 from lunaport.runtime import supervisor
-from lunaport.runtime.supervisor import (
-    EXIT_CONFIGURATION,
-    Child,
-    Supervisor,
+from lunaport.runtime.holdings import (
     SupervisorError,
-    data_children,
     listen_control,
     listen_http,
     lock_data_directory,
     make_pair,
 )
+from lunaport.runtime.supervisor import EXIT_CONFIGURATION, Child, Supervisor, data_children
 
 
 @pytest.fixture(autouse=True)
@@ -144,9 +141,89 @@ def test_children_see_the_end_of_their_input_when_the_supervisor_is_gone() -> No
     child = Child("x", python("import sys; sys.stdin.read(); sys.exit(7)"), [])
     child.start(now=0)
     assert child.process is not None
-    assert child.process.stdin is not None
-    child.process.stdin.close()
+    assert child.line is not None
+    child.line.close()
     assert child.ended(now=0) == 7
+
+
+BEATS = (
+    "import socket, time; line = socket.socket(fileno=0)\nfor _ in range({count}): line.send(b'.'); time.sleep(0.05)"
+)
+
+
+def test_one_that_hangs_is_killed_and_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one falls silent after some signs of life; the other goes on giving them."""
+    monkeypatch.setattr(supervisor, "BEAT_S", 0.05)
+    monkeypatch.setattr(supervisor, "LATE_S", 60.0)
+    monkeypatch.setattr(supervisor, "LAST_WORDS_S", 0.2)
+    mark, deaf = tmp_path / "mark", "import signal; signal.signal(6, signal.SIG_IGN)"
+    silent = f"{append_line(mark)}; {deaf}\n{BEATS.format(count=10)}\ntime.sleep(60)"
+    hung = Child("x", python(silent), [], silence_s=2.0)
+    lively = Child("y", python(BEATS.format(count=10_000)), [], silence_s=30.0)
+    stopper = when(lambda: lines(mark) == 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    watching = Supervisor([hung, lively])
+    assert watching.run() == 0
+    stopper.join()
+    assert (hung.hung, hung.restarts) == (1, 1)
+    assert (lively.hung, lively.restarts) == (0, 0)
+
+
+def test_patience_doubles_to_its_maximum() -> None:
+    child = Child("x", python("import time; time.sleep(60)"), [], silence_s=10.0)
+    child.start(now=100.0)
+    try:
+        for number, patience_s in enumerate([10, 20, 40, 80, 160, 160]):
+            child.hung = number
+            assert not child.hangs(100.0 + patience_s)
+            assert child.hangs(100.1 + patience_s)
+        child.silence_s = 0
+        assert not child.hangs(1e9), "it may be silent for ever"
+    finally:
+        assert child.process is not None
+        child.process.kill()
+        child.ended(now=101.0)
+    child.silence_s = 10.0
+    assert not child.hangs(1e9), "who does not run does not hang"
+
+
+def test_a_supervisor_that_was_stopped_blames_nobody() -> None:
+    child = Child("x", python("import time; time.sleep(60)"), [], silence_s=10.0)
+    watching = Supervisor([child])
+    child.start(now=100.0)
+    watching.looked = 100.0
+    try:
+        watching._look(10_000.0)
+        assert (child.hung, child.heard) == (0, 10_000.0)
+        for late_s in range(1, 11):
+            watching._look(10_000.0 + late_s)
+        assert child.hung == 0
+        watching._look(10_010.5)
+        assert (child.hung, child.doomed) == (1, 10_010.5 + supervisor.LAST_WORDS_S)
+    finally:
+        assert child.process is not None
+        child.process.kill()
+        child.ended(now=10_011.0)
+        watching.selector.close()
+
+
+def test_systemd_is_told_that_the_supervisor_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "300000")
+        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+        told: list[bytes] = []
+
+        def stop() -> None:
+            told.extend(systemd.recv(100) for _ in range(3))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        stopper = threading.Thread(target=stop)
+        stopper.start()
+        assert Supervisor([Child("x", python("import time; time.sleep(60)"), [])]).run() == 0
+        stopper.join()
+    assert told == [b"WATCHDOG=1"] * 3
 
 
 def test_one_nas_a_data_directory(tmp_path: Path) -> None:
@@ -218,9 +295,10 @@ def test_a_command_is_made_anew_for_each_start() -> None:
 def test_every_data_process_has_a_line_to_the_first() -> None:
     sockets = [socket.socket(socket.AF_UNIX) for _ in range(3)]
     lines_ = {number: make_pair() for number in (1, 2)}
-    children = data_children(sockets, lines_, {"log_level": "info"})
+    children = data_children(sockets, lines_, {"log_level": "info"}, 60)
     assert [child.name for child in children] == ["data", "data-1", "data-2"]
     assert [child.wanted for child in children] == [None, *sockets[1:]]
+    assert {child.silence_s for child in children} == {60}
     ends = {number: (pair[0].fileno(), pair[1].fileno()) for number, pair in lines_.items()}
     assert [set(child.pass_fds) for child in children] == [
         {sockets[0].fileno(), ends[1][0], ends[2][0]},

@@ -134,8 +134,8 @@ def test_block_device_characteristics() -> None:
 
 
 def test_logical_block_provisioning() -> None:
-    # space is counted in 2^11 blocks; LBPU, LBPWS, LBPWS10, LBPRZ; thin
-    assert inquire(Bench(), 0xB2) == bytes.fromhex("0B E4 02 00")
+    # space is counted in 2^11 blocks; LBPU, LBPWS, LBPWS10, LBPRZ, ANC_SUP; thin
+    assert inquire(Bench(), 0xB2) == bytes.fromhex("0B E6 02 00")
     assert inquire(Bench(thin=False), 0xB2) == bytes(4)
 
 

@@ -64,7 +64,7 @@ class Drive(Bench):
             read_only=True,
             removable=removable,
             default_modes=Modes(write_cache=False),
-            keep_ejected=self.kept.append,
+            keep_ejected=lambda ejected: self.kept.append(ejected()),
             drive=OpticalDrive(has_medium=loaded),
         )
         self.target = ScsiTarget({0: self.unit})
@@ -370,7 +370,7 @@ def test_an_initiator_ejects_and_loads() -> None:
 def test_a_removable_disk_keeps_what_was_done_with_it() -> None:
     bench = Bench(removable=True)
     kept: list[bool] = []
-    bench.unit.keep_ejected = kept.append
+    bench.unit.keep_ejected = lambda ejected: kept.append(ejected())
     for cdb in ("1B 00 00 00 02 00", "1B 00 00 00 02 00", "1B 00 00 00 03 00"):
         assert bench.run(cdb).status == 0
     assert kept == [True, False]

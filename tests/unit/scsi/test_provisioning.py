@@ -108,8 +108,58 @@ def test_unmap_bounds() -> None:
     assert task.sense[12:18] == bytes.fromhex("2600 00 80 0020")  # the number of blocks of the second descriptor
 
 
-def test_unmap_refuses_anchor_and_thick_units() -> None:
-    assert Bench().run("42 01 00000000 00 0000 00").field_pointer == (1, 0)
+class WithoutAnchors(Filter):
+    """On a file system that does not tell space without data from none."""
+
+    can_anchor = False
+
+
+def test_anchored_blocks_read_as_zeros_and_keep_their_space() -> None:
+    bench = full()
+    used = bench.memory.space().used_bytes
+    parameters = unmap_list((8, 8), (32, 8))
+    anchor = unmap_cdb(parameters).replace(b"\x42\0", b"\x42\1")
+    assert bench.run(anchor, data_out=parameters).status == Status.GOOD
+    assert status_of(bench, 0)[:4] == [(0, 8, 0), (8, 8, 2), (16, 16, 0), (32, 8, 2)]
+    assert bench.memory.space().used_bytes == used
+    assert bench.run("28 00 00000008 00 0008 00", expected_length=4096).data == bytes(4096)
+    # A write maps; UNMAP without ANCHOR gives the space back; UNMAP with it takes space where there was none.
+    assert bench.run("2A 00 00000008 00 0008 00", data_out=b"w" * 4096).status == Status.GOOD
+    parameters = unmap_list((32, 8))
+    assert bench.run(unmap_cdb(parameters), data_out=parameters).status == Status.GOOD
+    assert status_of(bench, 0)[:3] == [(0, 32, 0), (32, 8, 1), (40, 2008, 0)]
+    assert bench.run(b"\x42\1" + unmap_cdb(parameters)[2:], data_out=parameters).status == Status.GOOD
+    assert status_of(bench, 32)[0] == (32, 8, 2)
+
+
+@pytest.mark.parametrize("cdb", ["41 18 00000008 00 0008 00", "93 18 0000000000000008 00000008 00 00"])
+def test_write_same_with_anchor(cdb: str) -> None:
+    bench = full()
+    assert bench.run(cdb, data_out=bytes(512)).status == Status.GOOD
+    assert status_of(bench, 0)[:3] == [(0, 8, 0), (8, 8, 2), (16, 2032, 0)]
+    assert bench.run(cdb, data_out=b"y" * 512).status == Status.GOOD
+    assert status_of(bench, 0) == [(0, 2048, 0)]
+
+
+def test_space_that_cannot_be_anchored_is_told() -> None:
+    rule = FaultRule(operation="write_zeroes", fault=DeviceFault.NO_SPACE)
+    bench = Bench(FaultFilter(MemoryDevice(SIZE), rule))
+    parameters = unmap_list((0, 8))
+    task = bench.run(b"\x42\1" + unmap_cdb(parameters)[2:], data_out=parameters)
+    assert (task.sense[2] & 0x0F, task.sense_code) == (7, 0x2707)
+
+
+@pytest.mark.parametrize(
+    "cdb", ["42 01 00000000 00 0000 00", "41 18 00000000 00 0001 00", "93 19 0000000000000000 00000001 00 00"]
+)
+def test_anchor_is_refused_where_nobody_could_tell_it(cdb: str) -> None:
+    bench = Bench(WithoutAnchors(MemoryDevice(SIZE)))
+    assert bench.run(cdb, data_out=bytes(512)).field_pointer == ((1, 0) if cdb[0:2] == "42" else (1, 4))
+    assert bench.run("12 01 B2 00 08 00").data[5] & 0x02 == 0
+    assert Bench().run("12 01 B2 00 08 00").data[5] & 0x02
+
+
+def test_unmap_refuses_thick_units() -> None:
     assert Bench(thin=False).run("42 00 00000000 00 0000 00").sense_code == 0x2000
     assert Bench(MemoryDevice(SIZE, can_unmap=False)).run("42 00 00000000 00 0000 00").sense_code == 0x2000
 
@@ -207,7 +257,7 @@ def test_an_abort_stops_between_two_steps(cdb: str, data: bytes) -> None:
         ("93 00 0000000000000000 00000000 00 00", 0x2400, (10, None)),
         ("41 00 000007FF 00 0002 00", 0x2100, None),
         ("93 01 0000000000000800 00000000 00 00", 0x2100, None),
-        ("41 10 00000000 00 0001 00", 0x2400, (1, 4)),  # ANCHOR
+        ("41 10 00000000 00 0001 00", 0x2400, (1, 4)),  # ANCHOR without UNMAP
         ("41 01 00000000 00 0001 00", 0x2400, (1, 0)),  # NDOB exists in the 16-byte command only
     ],
 )
@@ -269,15 +319,15 @@ def test_lba_status_tells_which_blocks_have_space() -> None:
     assert bench.run("9E 12 0000000000000800 00000018 00 00").sense_code == 0x2100
 
 
-@given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1), st.sampled_from([512, 4096]))
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 2)), min_size=1), st.sampled_from([512, 4096]))
 def test_runs_of_blocks_cover_everything_and_call_no_data_unmapped(
-    runs: list[tuple[int, bool]], block_size_bytes: int
+    runs: list[tuple[int, int]], block_size_bytes: int
 ) -> None:
     bench = Bench(block_size_bytes=block_size_bytes)
     extents: list[Extent] = []
     offset = 0
-    for length, mapped in runs:
-        extents.append(Extent(offset=offset, length=length * 512, mapped=mapped))
+    for length, status in runs:
+        extents.append(Extent(offset=offset, length=length * 512, mapped=status == 0, anchored=status == 2))
         offset += length * 512
     found = block_runs(extents, bench.unit)
     position = 0
@@ -288,7 +338,14 @@ def test_runs_of_blocks_cover_everything_and_call_no_data_unmapped(
         if extent.mapped:
             for byte in (extent.offset, extent.offset + extent.length - 1):
                 block = byte // block_size_bytes
-                assert any(mapped for lba, blocks, mapped in found if lba <= block < lba + blocks)
+                assert any(status == 0 for lba, blocks, status in found if lba <= block < lba + blocks)
+    for lba, blocks, status in found:
+        for extent in extents if status else []:
+            inside = (
+                extent.offset < (lba + blocks) * block_size_bytes
+                and lba * block_size_bytes < extent.offset + extent.length
+            )
+            assert not inside or extent.anchored == (status == 2)
     assert all(a[2] != b[2] for a, b in pairwise(found))
 
 

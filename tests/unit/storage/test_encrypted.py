@@ -74,6 +74,7 @@ def test_zeros_that_are_written_are_no_hole_and_holes_are_zeros() -> None:
     device.unmap(4096, 512)
     assert content(device) == bytes(SIZE)
     assert device.can_unmap
+    assert device.can_anchor
 
 
 def test_what_waits_below_waits_here_and_long_ones_never_hold_up_the_loop() -> None:

@@ -17,7 +17,7 @@ from lunaport.blockdev.memory import MemoryDevice
 from lunaport.storage import fallocate
 from lunaport.storage import file as module
 from lunaport.storage.errors import StorageError
-from lunaport.storage.file import BACK_OFF_S, EXTENTS_MAX, IOV_MAX, SLOW_WRITE_S, FileDevice, open_file
+from lunaport.storage.file import BACK_OFF_S, IOV_MAX, SLOW_WRITE_S, FileDevice, open_file
 
 SIZE = 1 << 20
 
@@ -187,6 +187,29 @@ def test_file_system_that_cannot_say_whether_it_blocks(device: FileDevice, monke
     assert device.read_now(0, [view(bytes(512))]) == 0
     assert len(asked) == 1
     assert read(device, 0, 512) == bytes(512)
+
+
+def test_a_file_system_that_asks_somebody_else_is_never_used_inline(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FUSE and some network file systems refuse RWF_NOWAIT: nobody knows how long they take."""
+    path = tmp_path / "disk.img"
+    path.write_bytes(bytes(SIZE))
+    preadv = os.preadv
+
+    def refuse(fd: int, buffers: list[bytearray], offset: int, flags: int = 0) -> int:
+        if flags:
+            raise OSError(errno.EOPNOTSUPP, "")
+        return preadv(fd, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", refuse)
+    monkeypatch.setattr(module, "is_in_memory", lambda _: False)
+    device = open_file(str(path), clock)
+    assert device.write_now(0, [view(bytes(4096))]) == 0
+    assert device.read_now(0, [view(bytes(512))]) == 0
+    device.write(0, [view(b"x" * 4096)])
+    assert read(device, 0, 4096) == b"x" * 4096
+    device.close()
 
 
 def test_a_file_in_memory_never_waits(clock: Clock) -> None:
@@ -374,14 +397,6 @@ def test_write_zeroes_keeps_the_size(device: FileDevice, path: Path) -> None:
     device.write_zeroes(0, 0)
     assert read(device, 0, SIZE) == b"x" * 100 + bytes(70000) + b"x" * (SIZE - 70100)
     assert path.stat().st_size == SIZE
-
-
-def test_extents_are_bounded(device: FileDevice, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Data and holes take turns byte by byte; the rest counts as mapped."""
-    monkeypatch.setattr(os, "lseek", lambda _fd, at, whence: at + (at % 2 if whence == os.SEEK_DATA else 1))
-    extents = device.extents(0, SIZE)
-    assert len(extents) == EXTENTS_MAX + 1
-    assert extents[-1] == Extent(offset=EXTENTS_MAX, length=SIZE - EXTENTS_MAX, mapped=True)
 
 
 def test_grow(device: FileDevice, path: Path) -> None:

@@ -26,7 +26,7 @@ from lunaport.engine.embedded.assignment import (
 )
 from lunaport.engine.embedded.images import list_images, receive_image, remove_image
 from lunaport.engine.embedded.line import Line
-from lunaport.engine.embedded.merging import Totals, merge_refused, merge_status
+from lunaport.engine.embedded.merging import Totals, merge_refused, merge_status, merge_work
 from lunaport.engine.embedded.news import News
 from lunaport.engine.interface import (
     Change,
@@ -45,6 +45,7 @@ from lunaport.engine.interface import (
     StorageError,
     VolumeUsage,
 )
+from lunaport.engine.unit_state import ReservationReport, WorkReport
 
 log = structlog.get_logger()
 
@@ -206,6 +207,17 @@ class EmbeddedEngine:
         """See `Engine.refused_logins`."""
         replies = await self._ask(messages.ListRefusedLogins(), messages.RefusedLogins)
         return merge_refused(reply.refused for reply in replies)
+
+    async def reservations(self, target: str) -> Sequence[ReservationReport]:
+        """See `Engine.reservations`."""
+        if target not in self.process_of:
+            return []
+        line = self.lines[self.process_of[target]]
+        return (await line.expect(messages.GetReservations(target), messages.Reservations)).reservations
+
+    async def work(self) -> Sequence[WorkReport]:
+        """See `Engine.work`."""
+        return merge_work([reply.work for reply in await self._ask(messages.GetWork(), messages.Work, attempts=1)])
 
     async def counters(self) -> EngineCounters:
         """See `Engine.counters`."""

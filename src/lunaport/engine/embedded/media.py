@@ -43,7 +43,7 @@ def change_medium(disk: "Disk", spec: LunSpec, finish: Finish) -> None:
             opened.append(open_image(spec.image, time.monotonic))
         elif spec.medium_out:
             disk.device.flush()
-        disk.tray.save(False)
+        disk.tray.save(lambda: False)
 
     def done(error: BaseException | None) -> None:
         if error is not None:
@@ -88,6 +88,6 @@ def report_medium(disk: "Disk", *, request_eject: bool) -> MediumReport | None:
         unit.drive.tell(unit.preventing, MediaEvent.EJECT_REQUEST)
     return MediumReport(
         loaded=not unit.ejected,
-        tray_open=unit.ejected if unit.drive is None else unit.drive.tray_open,
+        tray_open=unit.tray_open,
         locked_by=tuple(sorted({nexus.id.initiator_port.partition(",i,")[0] for nexus in unit.preventing})),
     )

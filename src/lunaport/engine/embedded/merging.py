@@ -15,6 +15,7 @@ from lunaport.engine.interface import (
     RefusedLogin,
     Trouble,
 )
+from lunaport.engine.unit_state import WORK_MAX, WorkReport
 
 
 def add_counters(all_of: Iterable[Counters]) -> Counters:
@@ -99,6 +100,14 @@ def merge_status(all_of: Sequence[EngineStatus]) -> EngineStatus:
 def merge_refused(all_of: Iterable[Iterable[RefusedLogin]]) -> list[RefusedLogin]:
     """All of them, the newest first."""
     return sorted((refused for each in all_of for refused in each), key=lambda refused: refused.at, reverse=True)
+
+
+def merge_work(all_of: Sequence[Sequence[WorkReport]]) -> list[WorkReport]:
+    """Draining the NAS is one piece of work, with the sessions of all."""
+    drains = [work for each in all_of for work in each if work.kind == "drain" and not work.target]
+    others = [work for each in all_of for work in each if work.kind != "drain" or work.target]
+    whole = [replace(drains[0], sessions=sum(drain.sessions for drain in drains))] if drains else []
+    return [*whole, *others][:WORK_MAX]
 
 
 def _add_words(all_of: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -4,6 +4,8 @@ It counts for one insertion: when the medium is put in or taken out by the admin
 """
 
 import json
+import threading
+from collections.abc import Callable
 
 import structlog
 
@@ -18,6 +20,7 @@ class Tray:
 
     def __init__(self, path: str, insertion: int) -> None:
         self._companion = Companion(path, TRAY)
+        self._saving = threading.Lock()
         self.insertion = insertion
 
     def load(self) -> bool:
@@ -29,7 +32,11 @@ class Tray:
             log.warning("whether the medium is out cannot be read: it is in", reason=str(error))
             return False
 
-    def save(self, ejected: bool) -> None:
-        """Put it down. Raises DeviceError."""
-        document = json.dumps({"insertion": self.insertion, "ejected": True}).encode()
-        self._companion.save(document if ejected else None)
+    def save(self, ejected: Callable[[], bool]) -> None:
+        """Put down how it stands. Raises DeviceError.
+
+        Several may come at once, in any order: it is asked when their turn has come, so the last one has it right.
+        """
+        with self._saving:
+            document = json.dumps({"insertion": self.insertion, "ejected": True}).encode()
+            self._companion.save(document if ejected() else None)

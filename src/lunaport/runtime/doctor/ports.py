@@ -11,8 +11,8 @@ from typing import Final
 from lunaport.model.address import HostPort, parse_host_port
 from lunaport.runtime.doctor.configuration import Configuration
 from lunaport.runtime.doctor.findings import Finding, error, ok, warning
+from lunaport.runtime.holdings import SupervisorError, listen_http
 from lunaport.runtime.settings import HTTPS_PORT, Settings
-from lunaport.runtime.supervisor import SupervisorError, listen_http
 
 TIMEOUT_S: Final = 3.0
 ANSWER_BYTES_MAX: Final = 1 << 16

@@ -12,7 +12,7 @@ from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.nas import Nas
 from lunaport.engine.embedded.neighbour import Place
 from lunaport.engine.interface import DesiredState, PortalSpec
-from lunaport.runtime.supervisor import make_pair
+from lunaport.runtime.holdings import make_pair
 from tests.unit.engine.embedded.test_line import DataProcess, free_port
 
 HOST = "127.0.0.1"

@@ -25,7 +25,7 @@ from lunaport.engine.embedded.channel import (
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.transport import LOGIN_RECEIVE_BYTES
 from lunaport.iscsi import limits
-from lunaport.runtime.supervisor import make_pair
+from lunaport.runtime.holdings import make_pair
 
 NUMBER = (1 << 63) - 1
 HOST = "[" + "f" * 39 + "%" + "i" * 15 + "]"

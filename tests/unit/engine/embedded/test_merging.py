@@ -2,7 +2,14 @@
 
 from dataclasses import fields, replace
 
-from lunaport.engine.embedded.merging import Totals, add_counters, merge_counters, merge_refused, merge_status
+from lunaport.engine.embedded.merging import (
+    Totals,
+    add_counters,
+    merge_counters,
+    merge_refused,
+    merge_status,
+    merge_work,
+)
 from lunaport.engine.interface import (
     TROUBLES_MAX,
     Counters,
@@ -12,6 +19,7 @@ from lunaport.engine.interface import (
     RefusedLogin,
     Trouble,
 )
+from lunaport.engine.unit_state import WORK_MAX, WorkReport
 
 ONE = Counters(
     reads=1, writes=2, others=3, bytes_read=4, bytes_written=5, latency=(1, 2), latency_s=0.5,
@@ -114,3 +122,14 @@ def test_refused_logins_are_in_order() -> None:
         RefusedLogin(at=at, reason="r", detail="", initiator="", target="", address="", portal="") for at in (1, 2, 3)
     )
     assert merge_refused([[third, first], [second]]) == [third, second, first]
+
+
+def test_draining_the_nas_is_one_piece_of_work() -> None:
+    copy, sanitize = WorkReport(kind="copy", target="a", lun=0), WorkReport(kind="sanitize", target="b", lun=1)
+    one = WorkReport(kind="drain", target="a", sessions=1)
+    merged = merge_work(
+        [[WorkReport(kind="drain", sessions=2), copy, one], [WorkReport(kind="drain", sessions=3), sanitize]]
+    )
+    assert merged == [WorkReport(kind="drain", sessions=5), copy, one, sanitize]
+    assert merge_work([[copy], [sanitize]]) == [copy, sanitize]
+    assert len(merge_work([[copy] * WORK_MAX, [sanitize]])) == WORK_MAX
