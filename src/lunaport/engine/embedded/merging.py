@@ -52,6 +52,7 @@ def merge_counters(all_of: Sequence[EngineCounters]) -> EngineCounters:
         total=add_counters(each.total for each in all_of),
         targets={name: add_counters(found) for name, found in by_name.items()},
         pids={name: pid for each in all_of for name, pid in each.pids.items()},
+        memory={name: memory for each in all_of for name, memory in each.memory.items()},
     )
 
 

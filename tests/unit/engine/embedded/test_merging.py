@@ -15,6 +15,7 @@ from lunaport.engine.interface import (
     Counters,
     EngineCounters,
     EngineStatus,
+    MemoryUse,
     PortalReport,
     RefusedLogin,
     Trouble,
@@ -42,15 +43,17 @@ def test_every_counter_is_added_up() -> None:
 
 
 def test_targets_stand_side_by_side() -> None:
+    use = MemoryUse(held_bytes=1, peak_bytes=2, limit_bytes=3)
     merged = merge_counters(
         [
-            EngineCounters(total=ONE, targets={"a": ONE}, pids={"data": 1}),
-            EngineCounters(total=TWO, targets={"b": TWO, "a": TWO}, pids={"data-1": 2}),
+            EngineCounters(total=ONE, targets={"a": ONE}, pids={"data": 1}, memory={"data": use}),
+            EngineCounters(total=TWO, targets={"b": TWO, "a": TWO}, pids={"data-1": 2}, memory={"data-1": use}),
         ]
     )
     assert merged.total == add_counters([ONE, TWO])
     assert merged.targets == {"a": add_counters([ONE, TWO]), "b": add_counters([TWO])}
     assert merged.pids == {"data": 1, "data-1": 2}
+    assert merged.memory == {"data": use, "data-1": use}
 
 
 def test_the_total_does_not_fall_when_one_process_begins_anew() -> None:
