@@ -143,8 +143,8 @@ def test_a_text_is_one_step_of_a_path() -> None:
         (
             "https://nas",
             (
-                "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Hostname mismatch, certificate is not valid"
-                " for 'nas'. (_ssl.c:992)"
+                "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Hostname mismatch, certificate is not"
+                " valid for 'nas'. (_ssl.c:992)"
             ),
             "is for other names: certificate is not valid for 'nas'.",
             "--url",
