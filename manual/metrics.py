@@ -20,7 +20,6 @@ def metrics_page() -> str:
     """The page."""
     whole = [*metrics.build_metrics(), *metrics.status_metrics(EngineStatus(available=True)), *counters("lunaport_")]
     other = [
-        *metrics.memory_metrics({}),
         *metrics.volume_metrics(()),
         *metrics.isns_metrics(()),
         *metrics.process_metrics({}),

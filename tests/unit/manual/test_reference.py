@@ -70,6 +70,8 @@ def test_every_metric_with_its_labels() -> None:
     assert "| `lunaport_isns_state` | gauge | `server`, `state` |" in page
     for name in re.findall(r'Family\("(lunaport_\w+)"', Path(metrics.__file__).read_text()):
         assert f"`{name}" in page, f"{name}: manual/metrics.py does not ask for it"
+    listed = re.findall(r"^\| `(lunaport_\w+)` \|", page, re.MULTILINE)
+    assert len(listed) == len(set(listed)) > 40
     alerts = (ROOT / "monitoring" / "alerts.yml").read_text()
     for name in set(re.findall(r"\blunaport_\w+", alerts)):
         assert f"`{name.removesuffix('_bucket')}`" in page
