@@ -67,6 +67,16 @@ def nas_in(base: Path | None, settings: dict[str, str]) -> Iterator[Nas]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def data_pids(nas: Nas) -> list[int]:
+    """The processes that serve initiators."""
+    return [pid for pid, role in nas.pids().items() if kind_of(role) == "data"]
+
+
+def kind_of(role: str) -> str:
+    """Of the data processes, however many there are, `data`; or else the role itself."""
+    return role.partition("-")[0]
+
+
 def in_memory() -> Path | None:
     """Where files lie in memory, if anywhere."""
     return MEMORY if MEMORY.is_dir() else None

@@ -12,13 +12,12 @@ from lunaport.blockdev.device import DeviceFault
 from lunaport.engine.embedded.addresses import format_address
 from lunaport.engine.embedded.disk import Disk
 from lunaport.engine.embedded.journal import Journal
-from lunaport.engine.embedded.portals import Portals
+from lunaport.engine.embedded.portals_elsewhere import AnyPortals
 from lunaport.engine.embedded.targets import Target, TargetTable
 from lunaport.engine.interface import Trouble
 
 QUIET_S: Final = 60.0
 """Errors of a disk are over when none came for so long."""
-TROUBLES_MAX: Final = 256
 LOST: Final = "its reservations cannot be read, so it lets nobody in until they are replaced"
 
 DiskKey = tuple[str, int]
@@ -86,7 +85,7 @@ class Failures:
         self.stalled = ""
         self.since: dict[tuple[str, str], float] = {}
 
-    def tell(self, portals: Portals, targets: TargetTable, names: Collection[str] | None = None) -> None:
+    def tell(self, portals: AnyPortals, targets: TargetTable, names: Collection[str] | None = None) -> None:
         """Compare with what is now. `names`: look at these targets only, of thousands, as they were just changed."""
         self._tell_portals(portals)
         table = targets.targets
@@ -102,7 +101,7 @@ class Failures:
         self._tell_errors(found.failing, names)
         self._tell_lost(table, found.lost)
 
-    def _tell_portals(self, portals: Portals) -> None:
+    def _tell_portals(self, portals: AnyPortals) -> None:
         failed = {format_address(*key): failure.reason for key, failure in portals.errors.items()}
         listening = {format_address(*key) for key in portals.listening}
         for address in failed.keys() - self.portals.keys():
