@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CACHE := .cache
-CODE := src tests bench
+CODE := src tests bench manual
 
 # How to start the NAS with `make run`, e.g. make run SERVE='--http 0.0.0.0:8080 --portal 0.0.0.0:3260'
 SERVE ?=
@@ -71,7 +71,7 @@ format: setup-dev ## put the code in its form
 	$(BIN)/ruff format $(CODE)
 
 docs: setup-dev ## the manual, as pages in build/site
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 peers: ## the real initiators, as far as this machine can have them
 	@sh tests/system/install-peers.sh

@@ -15,8 +15,14 @@ OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 TIMEOUT_MS = 15_000
 HTTP_OK = 200
 SERIOUS = {"serious", "critical"}
-EXPECTED = ("the server responded with a status of 401", "the server responded with a status of 429")
-"""What Chromium says on its console when a login is wrong."""
+FOCUSED = """() => {
+  const e = document.activeElement;
+  const labels = [...(e.labels || []), e.closest("label")].map((each) => each?.innerText);
+  return [e.ariaLabel, e.innerText, ...labels];
+}"""
+"""What the element that has the focus may be called by."""
+EXPECTED = tuple(f"the server responded with a status of {status}" for status in (401, 422, 429))
+"""What Chromium says on its console when a login, or a file that is sent, is refused."""
 
 
 @contextmanager
@@ -34,10 +40,14 @@ def chromium() -> Iterator[Browser]:
 class Visitor:
     """One who looks at the page of a NAS. What the browser complains of, or asks elsewhere for, fails `check`."""
 
-    def __init__(self, browser: Browser, nas: Nas, *, width: int = 1360, height: int = 900, dark: bool = False) -> None:
-        self.url = f"http://127.0.0.1:{nas.http_port}"
+    def __init__(
+        self, browser: Browser, nas: Nas, *, width: int = 1360, height: int = 900, dark: bool = False, url: str = ""
+    ) -> None:
+        self.url = url or f"http://127.0.0.1:{nas.http_port}"
         self.context: BrowserContext = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            ignore_https_errors=True,  # the certificate that the NAS makes is its own
         )
         self.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=self.url)
         self.context.set_default_timeout(TIMEOUT_MS)
@@ -116,6 +126,18 @@ class Visitor:
             for each in found["violations"]
             if each["impact"] in SERIOUS
         ]
+
+    def in_dialog(self, name: str) -> None:
+        """Press a button of the dialog."""
+        self.page.get_by_role("dialog").get_by_role("button", name=name, exact=True).last.click()
+
+    def tab_to(self, name: str, *, presses_max: int = 80) -> None:
+        """Go on with the Tab key to what has this name, or text."""
+        for _ in range(presses_max):
+            self.page.keyboard.press("Tab")
+            if name in self.page.evaluate(FOCUSED):
+                return
+        raise AssertionError(f"Tab does not lead to {name}")
 
     def check(self) -> None:
         """Nothing was complained of, and nothing came from anywhere else."""

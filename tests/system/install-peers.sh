@@ -14,6 +14,9 @@ need qemu-img qemu-utils
 need mke2fs e2fsprogs
 need qemu-system-x86_64 qemu-system-x86 seabios
 need curl curl
+need jq jq
+need zsh zsh
+need fish fish
 need xorriso xorriso
 need grub-mkrescue grub-common grub-pc-bin
 need fusermount3 fuse3

@@ -1,9 +1,8 @@
-"""The command line against a real NAS, as people and scripts use it; and every example of docs/cli.md."""
+"""The command line against a real NAS, as people and scripts use it."""
 
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from tests.system.secret_search import remember, search, typed
 from tests.system.test_portals import loopback
 from tests.system.wire import LoginError
 
-PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 Lunaport = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -350,20 +348,6 @@ def test_https_with_the_certificate_of_the_nas(start_nas: StartNas, tmp_path: Pa
     certificate = next(nas.data_dir.glob("https/*.pem"))
     certificate = nas.data_dir / "https" / "certificate.pem"
     assert "no targets" in printed(run(nas, "--ca", str(certificate), "target", "list", folder=tmp_path, **url))
-
-
-def test_the_examples_of_the_page(start_nas: StartNas, tmp_path: Path) -> None:
-    """Every line that starts with `$ lunaport` does what it says: it succeeds, in the order of the page."""
-    nas = start_nas()
-    (tmp_path / "secret.txt").write_text("alice-secret-1\n")
-    (tmp_path / "new-secret.txt").write_text("alice-secret-2\n")
-    (tmp_path / "passphrase.txt").write_text("correct horse battery\n")
-    (tmp_path / "debian.iso").write_bytes(bytes(64 * 2048))
-    examples = re.findall(r"^\$ (lunaport .+)$", PAGE.read_text(), re.MULTILINE)
-    assert len(examples) > 10
-    for example in examples:
-        done = run(nas, *shlex.split(example)[1:], folder=tmp_path)
-        assert done.returncode == 0, f"{example}\n{done.stderr}"
 
 
 def test_volumes_from_taken_to_forgotten(lunaport: Lunaport, tmp_path: Path) -> None:

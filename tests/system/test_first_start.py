@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from manual.blocks import blocks, fits
 
 from tests.system.nas import SHARES, free_port, kill_session, session_pids, wait_until
 from tests.system.peers import ROOT
@@ -73,6 +74,9 @@ def test_make_run_tells_the_first_password_once_and_stops_cleanly(tmp_path: Path
             if start == 1:
                 assert printed, log.read_text()
                 assert "admin" in log.read_text()
+                shown = next(block.text for block in blocks(ROOT / "docs" / "first-share.md") if block.kind == "text")
+                for line in shown.replace(":8080", f":{http_port}").replace("127.0.0.1:3260", "...").splitlines():
+                    assert any(fits(line, each) for each in log.read_text().splitlines()), line
                 password = printed[1]
             else:
                 assert password not in log.read_text()

@@ -1,6 +1,5 @@
 """The page in a real browser, in front of a real NAS with real initiators."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,8 +26,6 @@ PLACES = {
     "/audit": "Audit",
     "/settings": "Settings",
 }
-OPENS_S = 1.5
-PHONE = 390
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +77,9 @@ def test_from_the_first_login_to_a_disk_that_grows_under_load(
             "() => !/write 0 B/.test(document.querySelector('svg[aria-label^=\"Throughput\"]').ariaLabel)"
         )
         assert "write" in str(written.get_attribute("aria-label"))
+        line = "document.querySelector('svg[aria-label^=\"Throughput\"] polyline').getAttribute('points')"
+        before = page.evaluate(line)
+        page.wait_for_function(f"(before) => {line} !== before", arg=before)
         visitor.press("Grow")
         visitor.fill("New size", "192M")
         page.get_by_role("dialog").get_by_role("button", name="Grow", exact=True).click()
@@ -150,6 +150,11 @@ def test_each_role_sees_and_does_what_it_may(browser: Browser, nas: Nas) -> None
     assert page.get_by_role("link", name="Audit").count() == 0
     visitor.open("/audit", "Audit")
     expect(page.get_by_text("The audit log needs the role admin")).to_be_visible()
+    (share,) = [each for each in nas.shares() if each["target"].endswith(":page-roles")]
+    visitor.open(f"/shares/{share['id']}", "page-roles")
+    expect(page.get_by_role("button", name="Connect to it")).to_be_visible()
+    for name in ("Edit", "Grow", "Drain", "Delete", "Change access", "Add a disk"):
+        assert page.get_by_role("button", name=name, exact=True).count() == 0
     visitor.press("Log out")
     page.wait_for_url("**/login")
     visitor.log_in("page-operator", "password-of-it")
@@ -168,30 +173,35 @@ def test_each_role_sees_and_does_what_it_may(browser: Browser, nas: Nas) -> None
     visitor.check()
 
 
-@pytest.mark.parametrize(("width", "dark"), [(390, False), (820, True), (1360, False)])
-def test_every_page_is_there_for_everybody(browser: Browser, nas: Nas, width: int, dark: bool) -> None:
+@pytest.mark.parametrize("width", [390, 768, 1440])
+def test_every_page_is_there_for_everybody(browser: Browser, nas: Nas, width: int) -> None:
     share = nas.create(f"page-axe-{width}", size="1M")
-    visitor = Visitor(browser, nas, width=width, dark=dark)
+    visitor = Visitor(browser, nas, width=width)
     visitor.page.goto(f"{visitor.url}/login")
-    assert visitor.serious() == []
+    seen_by_all(visitor, "the login")
     visitor.log_in()
     visitor.see("Overview")
     for path, title in (PLACES | {f"/shares/{share.id}": f"page-axe-{width}"}).items():
-        started = time.monotonic()
         page = visitor.open(path, title)
-        took = time.monotonic() - started
-        assert visitor.serious() == [], path
-        assert took < 2 * OPENS_S, f"{path} took {took:.1f} s on a machine that may be busy"
+        seen_by_all(visitor, path)
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{path} is {wide} pixels wider than the screen"
     visitor.open("/shares", "Shares")
     visitor.press("New share")
     expect(visitor.page.get_by_label("Name", exact=True)).to_be_focused()
+    visitor.page.get_by_role("button", name='Expand "Access, digests, limits"').click()
+    visitor.page.get_by_role("button", name='Expand "Kind of disk"').click()
     visitor.page.wait_for_timeout(500)  # it fades in
-    if width > PHONE:
-        # On a phone axe sees through the lower part of the dialog; the colours are the same.
-        assert visitor.serious() == [], "the dialog"
+    seen_by_all(visitor, "the dialog")
     visitor.check()
+
+
+def seen_by_all(visitor: Visitor, what: str) -> None:
+    """axe finds nothing serious, neither in light nor in dark colours."""
+    for scheme in ("dark", "light"):
+        visitor.page.emulate_media(color_scheme=scheme)
+        visitor.page.wait_for_function(f"matchMedia('(prefers-color-scheme: {scheme})').matches")
+        assert visitor.serious() == [], f"{what}, {scheme}"
 
 
 def test_strangers_get_the_login_and_nothing_else(nas: Nas) -> None:

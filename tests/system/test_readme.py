@@ -3,12 +3,15 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
+from manual.blocks import blocks, pages
 
 from tests.system.conftest import StartNas
 from tests.system.nas import PASSWORD
 from tests.system.peers import ROOT, output_of, require
+from tests.vm.machine import HOST, SCRIPTS, Guest, parse_runs
 
 
 def command(word: str) -> str:
@@ -49,15 +52,46 @@ def test_the_image_goes_in_as_written(start_nas: StartNas) -> None:
     output_of(*words)
 
 
+@pytest.mark.peer
+def test_linux_logs_in_as_written(start_nas: StartNas, tmp_path: Path) -> None:
+    """The kernel's initiator is told what README.md, access.md and connect.md say, with the values of this NAS."""
+    nas = start_nas(hosts=(HOST,))
+    alice = {"enabled": True, "username": "alice", "password": "alice-secret-1"}
+    mutual = {"enabled": True, "username": "nas", "password": "nas-secret-123"}
+    first = nas.create("vm-disk", size="64M", header_digest=True, one_way_chap=alice, mutual_chap=mutual)
+    second = nas.create("other", size="32M", one_way_chap=alice)
+    here = f"{HOST}:{nas.port}"
+
+    def lines(page: str, iqn: str) -> str:
+        text = next(each.text for each in blocks(ROOT / page) if each.text.startswith("iscsiadm"))
+        for shown in ("127.0.0.1:3260", "192.0.2.10:3260"):
+            text = text.replace(shown, here)
+        return text.replace("TARGET", iqn).replace(first.iqn, iqn).replace("CHAP-SECRET", "alice-secret-1").strip()
+
+    variables = {
+        "DISCOVERY": lines("docs/access.md", ""),
+        "README": lines("README.md", first.iqn),
+        "CONNECT": lines("docs/connect.md", second.iqn),
+    }
+    with Guest(SCRIPTS / "guest-manual.sh", variables, tmp_path) as guest:
+        console = guest.finish(timeout_s=180)
+    runs = parse_runs(console)
+    assert {name: each.code for name, each in runs.items()} == dict.fromkeys(
+        ("discovery", "readme", "one", "connect", "two", "leave"), 0
+    ), console
+    for share in (first, second):
+        assert f"{here},1 {share.iqn}" in runs["discovery"].text
+
+
 def test_every_link_leads_somewhere() -> None:
-    for page in ("README.md", "docs/development.md"):
-        text = (ROOT / page).read_text()
-        for link in re.findall(r"\]\(([^)]+)\)", text):
-            assert ((ROOT / page).parent / link).exists(), f"{page} links to {link}"
+    for page in [*pages(), *(ROOT / name for name in ("ARCHITECTURE.md", "CONFORMANCE.md", "CHANGELOG.md"))]:
+        for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+            written = link.startswith(("reference-", "https://"))  # by `make docs`
+            assert written or (page.parent / link).exists(), f"{page.name} links to {link}"
 
 
 def test_every_make_target_in_the_documentation_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for page in ("README.md", "docs/development.md"):
-        named = set(re.findall(r"make ([a-z-]+)", (ROOT / page).read_text()))
+    for page in pages():
+        named = set(re.findall(r"(?:`|^|&& )make ([a-z-]+)", page.read_text(), re.MULTILINE))
         assert named - {"help"} <= targets, page

@@ -25,7 +25,7 @@ from lunaport.api.answers import NAS_PREFIX, RequestError, answer, is_nas, refus
 from lunaport.api.permissions import IMAGES, SAFE_METHODS, needed_role
 from lunaport.model.errors import DatabaseFailedError, Fault
 from lunaport.model.user import Actor, Role
-from lunaport.service.actor import CURRENT
+from lunaport.service.actor import CURRENT, SCOPE_KEY
 from lunaport.service.auth import Authenticator, BusyError, ThrottledError
 from lunaport.service.pace import REQUESTS_PER_S_DEFAULT, Pace
 
@@ -223,6 +223,9 @@ class Guard:
         """Who asks. Raises RequestError unless he is known, or the path is public."""
         if is_public(scope["path"]):
             return NOBODY
+        known = scope.get(SCOPE_KEY)
+        if isinstance(known, Actor):
+            return known
         address = address_of(scope)
         header = headers.get("authorization", "")
         credentials, token = parse_basic(header), parse_bearer(header)

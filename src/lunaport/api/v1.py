@@ -25,6 +25,7 @@ from lunaport.api.v1_targets import add_target_routes
 from lunaport.api.v1_trash import RestoreIn, add_trash_routes
 from lunaport.api.v1_users import PasswordIn, TokenIn, UserIn, UserPatch, add_own_routes, add_user_routes
 from lunaport.api.v1_volumes import add_volume_routes
+from lunaport.api.v1_work import add_work_routes
 from lunaport.service.nas import Nas
 
 PREFIX: Final = "/api/v1"
@@ -46,6 +47,7 @@ def v1_router(nas: Nas) -> APIRouter:
     add_block_routes(router, nas)
     add_event_routes(router, nas)
     add_status_routes(router, nas)
+    add_work_routes(router, nas)
     add_user_routes(router, nas)
     add_own_routes(router, nas)
     add_audit_routes(router, nas)

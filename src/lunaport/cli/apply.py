@@ -10,9 +10,10 @@ import typer
 from lunaport.cli import config, targets
 from lunaport.cli.context import AsJson, TargetName, command, connected
 from lunaport.cli.errors import CliError, Exit
+from lunaport.cli.progress import working
 
 SIGNS: Final = {"create": "+", "update": "~", "delete": "-"}
-File = Annotated[str, typer.Option("--file", "-f", help="What shall be, as YAML; - is standard input.")]
+File = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="What shall be, as YAML; - is standard input.")]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")]
 
 
@@ -50,9 +51,12 @@ def show_config(context: typer.Context, as_json: AsJson = False) -> None:
 def export_target(
     context: typer.Context,
     target: TargetName,
-    file: Annotated[str, typer.Argument(help="Where to; - is standard output.")] = "-",
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - is standard output.")] = "-",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of YAML.")] = False,
 ) -> None:
     """One target, as `target import` and `apply` take it. Secrets are left out."""
+    import json
+
     from lunaport.cli.lookup import find_target
     from lunaport.cli.yaml_file import format_document
 
@@ -60,7 +64,8 @@ def export_target(
         name = find_target(client, target)["name"]
         document = client.call("GET", "/config")
     wanted = [each for each in document["targets"] if each["name"] == name]
-    text = format_document({"version": document["version"], "targets": wanted})
+    found = {"version": document["version"], "targets": wanted}
+    text = json.dumps(found, indent=2) + "\n" if as_json else format_document(found)
     if file == "-":
         sys.stdout.write(text)
         return
@@ -74,7 +79,7 @@ def export_target(
 @command
 def import_target(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(help="What `target export` wrote; - is standard input.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What `target export` wrote; - is standard input.")],
     plan: PlanOnly = False,
     as_json: AsJson = False,
 ) -> None:
@@ -94,7 +99,7 @@ def send(
     if only_targets and others:
         raise CliError(Exit.USAGE, f"FILE: holds more than targets ({others}); lunaport apply takes it")
     parameters = {"plan": "true" if plan else "false", "prune": "true" if prune else "false"}
-    with connected(context) as client:
+    with connected(context) as client, working("Comparing" if plan else "Applying"):
         report = client.call("PUT", "/config", document, parameters=parameters)
     if as_json:
         print_json(report)

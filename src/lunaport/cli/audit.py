@@ -12,11 +12,13 @@ from lunaport.cli.errors import CliError, Exit
 app: Final = group("audit", "Who changed what, when, from where.")
 
 OPTIONS: Final = {name: f"--{name}" for name in ("limit", "since", "until", "format")}
-User = Annotated[str | None, typer.Option(help="Only what this user asked for.")]
-Subject = Annotated[str | None, typer.Option(help="Only what is about exactly this, such as 'target iqn...'.")]
-Action = Annotated[str | None, typer.Option(help="Only these actions, such as delete_target.")]
-Since = Annotated[str | None, typer.Option(help="Not before this, such as 2030-01-31T12:00:00Z.")]
-Until = Annotated[str | None, typer.Option(help="Before this.")]
+User = Annotated[str | None, typer.Option(metavar="NAME", help="Only what this user asked for.")]
+Subject = Annotated[
+    str | None, typer.Option(metavar="SUBJECT", help="Only what is about exactly this, such as 'target iqn...'.")
+]
+Action = Annotated[str | None, typer.Option(metavar="ACTION", help="Only these actions, such as delete_target.")]
+Since = Annotated[str | None, typer.Option(metavar="TIME", help="Not before this, such as 2030-01-31T12:00:00Z.")]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Before this.")]
 
 
 @app.command("list")
@@ -28,7 +30,7 @@ def list_audit(
     action: Action = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option(help="So many entries at most, the newest ones.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="COUNT", help="So many entries at most, the newest ones.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """The newest entries."""
@@ -60,8 +62,8 @@ def list_audit(
 @command
 def export(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(help="Where to; - is standard output.")],
-    form: Annotated[str, typer.Option("--format", help="ndjson (JSON lines) or csv.")] = "ndjson",
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - is standard output.")],
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="ndjson (JSON lines) or csv.")] = "ndjson",
     user: User = None,
     subject: Subject = None,
     action: Action = None,

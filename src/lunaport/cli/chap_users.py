@@ -21,7 +21,10 @@ SecretFile = Annotated[
 ]
 KeepOld = Annotated[
     str | None,
-    typer.Option(help="How long the secret of before is taken too: 30m, 2h, 7d, or a time with its zone. [not at all]"),
+    typer.Option(
+        metavar="TIME",
+        help="How long the secret of before is taken too: 30m, 2h, 7d, or a time with its zone. [not at all]",
+    ),
 ]
 
 
@@ -41,7 +44,8 @@ def set_user(
     user: Name,
     secret_file: SecretFile = None,
     initiator: Annotated[
-        list[str] | None, typer.Option(help="For whom it is: a full name or a pattern; repeatable. '*': all.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="For whom it is: a full name or a pattern; repeatable. '*': all."),
     ] = None,
     keep_old: KeepOld = None,
     as_json: AsJson = False,

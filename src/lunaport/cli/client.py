@@ -31,8 +31,11 @@ _CODES: Final = {
 class Client:
     """A NAS, as a context. `transport` stands in for the network in tests."""
 
-    def __init__(self, connection: Connection, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, connection: Connection, transport: httpx.BaseTransport | None = None, *, timeout_s: float = TIMEOUT_S
+    ) -> None:
         self.connection = connection
+        self._timeout_s = timeout_s
         try:
             verify = trust(connection)
         except (OSError, ssl.SSLError) as error:
@@ -42,7 +45,7 @@ class Client:
                 base_url=connection.url,
                 auth=None if connection.token else (connection.user, connection.password),
                 headers={"Authorization": f"Bearer {connection.token}"} if connection.token else {},
-                timeout=TIMEOUT_S,
+                timeout=timeout_s,
                 verify=verify,
                 trust_env=False,
                 transport=transport,
@@ -95,13 +98,16 @@ class Client:
                 json=body,
                 params=dict(parameters),
                 headers=dict(headers),
-                timeout=CONFIG_TIMEOUT_S if path.startswith("/config") else TIMEOUT_S,
+                timeout=CONFIG_TIMEOUT_S if path.startswith("/config") else self._timeout_s,
             )
         except httpx.ConnectError as error:
             raise CliError(Exit.UNREACHABLE, *self._unreachable(error)) from error
         except (httpx.TransportError, httpx.InvalidURL, UnicodeError) as error:
             reason = str(error) or type(error).__name__
-            raise CliError(Exit.UNREACHABLE, f"{self.connection.url} does not answer: {reason}") from error
+            lines = [f"{self.connection.url} does not answer: {reason}"]
+            if isinstance(error, httpx.RemoteProtocolError) and self.connection.url.startswith("http:"):
+                lines.append(f"if it speaks HTTPS there, --url is https:{self.connection.url.removeprefix('http:')}")
+            raise CliError(Exit.UNREACHABLE, *lines) from error
         if response.is_success:
             return response
         raise self._error(response, options)
@@ -132,12 +138,24 @@ class Client:
             wanted["cursor"] = page["next_cursor"]
 
     def _unreachable(self, error: httpx.ConnectError) -> list[str]:
-        url = self.connection.url
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        url, text = self.connection.url, str(error)
+        if "mismatch" in text:
+            return [
+                f"the certificate of {url} is for other names: {text.partition('mismatch, ')[2].partition(' (')[0]}",
+                "use a name or address that it is for in --url; the NAS puts those of its machine into its own",
+            ]
+        if "certificate has expired" in text:
+            return [f"the certificate of {url} has expired", "give the NAS another one; lunaport doctor looks at it"]
+        if "CERTIFICATE_VERIFY_FAILED" in text:
             return [
                 f"the certificate of {url} is not trusted",
-                "give its file with --ca; the NAS prints where it lies when it starts",
+                (
+                    "if the NAS made it itself: copy its file (https/certificate.pem of its data directory; it prints"
+                    " where it lies when it starts) and give it with --ca, LUNAPORT_CA or a profile"
+                ),
             ]
+        if url.startswith("https:") and "SSL" in text:
+            return [f"{url} does not speak HTTPS: {text}", f"perhaps --url is http:{url.removeprefix('https:')}"]
         return [f"{url} does not answer: {error}", "is the NAS running there? --url says where it is"]
 
     def _json(self, response: httpx.Response) -> Any:

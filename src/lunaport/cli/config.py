@@ -11,6 +11,7 @@ import typer
 from lunaport.cli.connection import read_secret
 from lunaport.cli.context import AsJson, command, connected, group
 from lunaport.cli.errors import CliError, Exit
+from lunaport.cli.progress import working
 
 app: Final = group("config", "Everything that is configured, as a whole.")
 
@@ -33,25 +34,26 @@ PassphraseFile = Annotated[
 @command
 def export_backup(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(help="Where to; - is standard output.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - is standard output.")],
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Save everything that is configured, secrets too, in one encrypted file. Not the data of the disks."""
     passphrase = find_passphrase(passphrase_file, twice=True)
-    with connected(context) as client:
+    with connected(context) as client, working("Saving"):
         backup = client.call("POST", "/config/export", {"passphrase": passphrase}, options=OPTIONS)
     text = json.dumps(backup, indent=1) + "\n"
     if file == "-":
         sys.stdout.write(text)
     else:
         write_whole(Path(file), text)
+        typer.echo(f"Saved in {file}; only its passphrase opens it.", err=True)
 
 
 @app.command("import")
 @command
 def import_backup(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(help="What `config export` wrote; - is standard input.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What `config export` wrote; - is standard input.")],
     passphrase_file: PassphraseFile = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be, and change nothing.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="In place of what is configured there.")] = False,
@@ -71,7 +73,7 @@ def import_backup(
         "missing": "create" if create_missing else "wait",
         "plan": plan,
     }
-    with connected(context) as client:
+    with connected(context) as client, working("Reading the backup" if plan else "Restoring"):
         report = client.call("POST", "/config/import", body, options=OPTIONS)
     if as_json:
         print_json(report)

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 import typer
 
+from lunaport.cli.completion import complete_kind
 from lunaport.cli.context import AsJson, TargetName, command, connected
 from lunaport.cli.errors import CliError, Exit
 from lunaport.cli.lookup import find_target
@@ -17,9 +18,14 @@ def connect(
     target: TargetName,
     kind: Annotated[
         str,
-        typer.Option("--for", metavar="KIND", help="linux, windows, vmware, qemu, kubernetes, ipxe, macos, or all."),
+        typer.Option(
+            "--for",
+            metavar="KIND",
+            autocompletion=complete_kind,
+            help="linux, windows, vmware, qemu, kubernetes, ipxe, macos, or all.",
+        ),
     ] = DEFAULT,
-    host: Annotated[str, typer.Option(help="Where initiators reach the NAS. [its first portal]")] = "",
+    host: Annotated[str, typer.Option(metavar="HOST", help="Where initiators reach the NAS. [its first portal]")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Print what to type on an initiator, ready to be copied. Notes go to standard error."""

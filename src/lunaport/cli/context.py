@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
+from lunaport.cli.completion import complete_target
 from lunaport.cli.connection import Given, find_connection
 from lunaport.cli.errors import CliError, Exit
 
@@ -22,7 +23,12 @@ if TYPE_CHECKING:  # loaded when a command runs
 Parameters = ParamSpec("Parameters")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as API v1 answers it.")]
-TargetName = Annotated[str, typer.Argument(metavar="TARGET", help="Its full name, what follows the colon, or its id.")]
+TargetName = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET", help="Its full name, what follows the colon, or its id.", autocompletion=complete_target
+    ),
+]
 
 
 @contextmanager

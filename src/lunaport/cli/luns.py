@@ -30,15 +30,15 @@ KIND_OPTIONS: Final = {
 """What the fields of a kind of LUN are called on the command line."""
 OPTIONS: Final = {"lun": "--lun", "size_bytes": "SIZE", "volume": "--volume", **KIND_OPTIONS}
 Number = Annotated[int, typer.Argument(metavar="LUN", help="Its number.")]
-BlockSize = Annotated[int | None, typer.Option(help="512 or 4096 bytes. [512]")]
-PhysicalBlockSize = Annotated[int | None, typer.Option(help="512 to 65536 bytes. [4096]")]
+BlockSize = Annotated[int | None, typer.Option(metavar="BYTES", help="512 or 4096 bytes. [512]")]
+PhysicalBlockSize = Annotated[int | None, typer.Option(metavar="BYTES", help="512 to 65536 bytes. [4096]")]
 ReadOnly = Annotated[bool, typer.Option("--read-only", help="Initiators may only read.")]
 Removable = Annotated[bool, typer.Option("--removable", help="Initiators may eject and load the medium.")]
 WriteThrough = Annotated[bool, typer.Option("--write-through", help="Every write is durable before it is answered.")]
 NoUnmap = Annotated[bool, typer.Option("--no-unmap", help="It looks fully provisioned; no space is given back.")]
-Vendor = Annotated[str | None, typer.Option(help="What INQUIRY says: 1 to 8 characters.")]
-Product = Annotated[str | None, typer.Option(help="What INQUIRY says: 1 to 16 characters.")]
-Serial = Annotated[str | None, typer.Option(help="Up to 36 characters. [its uuid]")]
+Vendor = Annotated[str | None, typer.Option(metavar="TEXT", help="What INQUIRY says: 1 to 8 characters.")]
+Product = Annotated[str | None, typer.Option(metavar="TEXT", help="What INQUIRY says: 1 to 16 characters.")]
+Serial = Annotated[str | None, typer.Option(metavar="TEXT", help="Up to 36 characters. [its uuid]")]
 Encrypted = Annotated[bool, typer.Option("--encrypted", help="Its data lies encrypted on the disk.")]
 
 
@@ -92,12 +92,13 @@ def add(
     context: typer.Context,
     target: TargetName,
     size: Annotated[
-        str, typer.Argument(help="Bytes, or with a unit: 10G, 10GiB (2^30), 10GB (10^9). Not for a drive.")
+        str,
+        typer.Argument(metavar="SIZE", help="Bytes, or with a unit: 10G, 10GiB (2^30), 10GB (10^9). Not for a drive."),
     ] = "",
     cdrom: Annotated[bool, typer.Option("--cdrom", help="A CD-ROM drive instead of a disk.")] = False,
-    image: Annotated[str | None, typer.Option(help="The image that shall lie in the drive.")] = None,
-    lun: Annotated[int | None, typer.Option(help="Its number. [the lowest free one]")] = None,
-    volume: Annotated[str | None, typer.Option(help="The volume it lies on. [default]")] = None,
+    image: Annotated[str | None, typer.Option(metavar="IMAGE", help="The image that shall lie in the drive.")] = None,
+    lun: Annotated[int | None, typer.Option(metavar="NUMBER", help="Its number. [the lowest free one]")] = None,
+    volume: Annotated[str | None, typer.Option(metavar="VOLUME", help="The volume it lies on. [default]")] = None,
     block_size: BlockSize = None,
     physical_block_size: PhysicalBlockSize = None,
     read_only: ReadOnly = False,
@@ -137,7 +138,9 @@ def edit(
     context: typer.Context,
     target: TargetName,
     lun: Number,
-    size: Annotated[str | None, typer.Option(help="The new size, such as 20G; or +5G for so much more.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="The new size, such as 20G; or +5G for so much more.")
+    ] = None,
     read_only: Annotated[
         bool | None, typer.Option("--read-only/--writable", help="Whether initiators may only read.")
     ] = None,
@@ -174,7 +177,9 @@ def insert(
     context: typer.Context,
     target: TargetName,
     lun: Number,
-    image: Annotated[str, typer.Argument(help="The image; not for a removable disk, which has its own medium.")] = "",
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help="The image; not for a removable disk, which has its own medium.")
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="Also when an initiator keeps the present one in.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -209,13 +214,17 @@ def remove(
     target: TargetName,
     lun: Number,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Take a LUN off its target. Its disk stays in the volume's trash for some days."""
+    from lunaport.cli.output import print_done
+
     with connected(context) as client:
         found = find_target(client, target)
         find_lun(client, found, lun)
         confirm(f"Remove LUN {lun} of {found['name']}, in use or not?", yes=yes)
         client.call("DELETE", f"/targets/{found['id']}/luns/{lun}")
+    print_done(f"Removed LUN {lun} of {found['name']}.", as_json=as_json)
 
 
 def find_lun(client: "Client", target: Any, number: int) -> Any:

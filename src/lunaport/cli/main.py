@@ -8,6 +8,7 @@ from lunaport import __version__
 from lunaport.cli import apply, audit, config, images, portals, service, sessions, targets, users, volumes
 from lunaport.cli.connect import connect
 from lunaport.cli.connection import Given
+from lunaport.cli.examples import add_examples
 from lunaport.cli.top import top
 
 
@@ -30,24 +31,33 @@ def make_app() -> typer.Typer:
     def lunaport(
         context: typer.Context,
         url: Annotated[
-            str, typer.Option(envvar="LUNAPORT_URL", show_default=False, help="The NAS. [http://127.0.0.1:8080]")
+            str,
+            typer.Option(
+                metavar="URL", envvar="LUNAPORT_URL", show_default=False, help="The NAS. [http://127.0.0.1:8080]"
+            ),
         ] = "",
         user: Annotated[
-            str, typer.Option(envvar="LUNAPORT_USER", show_default=False, help="Who you are to it. [admin]")
+            str,
+            typer.Option(metavar="NAME", envvar="LUNAPORT_USER", show_default=False, help="Who you are to it. [admin]"),
         ] = "",
         password_file: Annotated[
             str,
-            typer.Option(metavar="FILE", show_default=False, help="Your password; or LUNAPORT_PASSWORD, or a profile."),
+            typer.Option(metavar="FILE", show_default=False, help="Your password is its first line."),
         ] = "",
         ca: Annotated[
             str,
             typer.Option(
-                metavar="FILE", envvar="LUNAPORT_CA", show_default=False, help="The certificate to trust with https."
+                metavar="FILE",
+                envvar="LUNAPORT_CA",
+                show_default=False,
+                help="A certificate to trust, such as that which the NAS made for itself.",
             ),
         ] = "",
         profile: Annotated[
             str,
-            typer.Option(envvar="LUNAPORT_PROFILE", show_default=False, help="A table of the file of profiles."),
+            typer.Option(
+                metavar="NAME", envvar="LUNAPORT_PROFILE", show_default=False, help="A table of your file of profiles."
+            ),
         ] = "",
         version: Annotated[
             bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
@@ -64,4 +74,5 @@ def make_app() -> typer.Typer:
     app.command("apply")(apply.apply)
     app.command()(connect)
     app.command()(top)
+    add_examples(app)
     return app

@@ -38,6 +38,11 @@ def print_record(fields: Mapping[str, object]) -> None:
         sys.stdout.write(f"{name:<{width}}  {plain(value)}\n")
 
 
+def print_done(text: str, *, as_json: bool) -> None:
+    """What has been done, where the NAS has nothing to answer; for scripts an empty document."""
+    sys.stdout.write("{}\n" if as_json else f"{plain(text)}\n")
+
+
 def plain(value: object) -> str:
     """A value as text without control characters."""
     if value is None:

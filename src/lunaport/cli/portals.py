@@ -6,6 +6,7 @@ import typer
 
 from lunaport.cli.context import AsJson, command, connected, group
 from lunaport.cli.errors import CliError, Exit
+from lunaport.cli.progress import wait_for
 
 app: Final = group("portal", "Where initiators come in.")
 
@@ -14,7 +15,7 @@ Address = Annotated[
     str,
     typer.Argument(metavar="PORTAL", help="HOST[:PORT]: an address, [::] or 0.0.0.0 for all, or a name. [port 3260]"),
 ]
-Group = Annotated[int | None, typer.Option(help="Portal group, 1 to 65535. [1 for a new portal]")]
+Group = Annotated[int | None, typer.Option(metavar="NUMBER", help="Portal group, 1 to 65535. [1 for a new portal]")]
 
 
 @app.command("list")
@@ -36,9 +37,15 @@ def list_portals(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command()
 @command
-def add(context: typer.Context, portal: Address, group: Group = None, as_json: AsJson = False) -> None:
+def add(
+    context: typer.Context,
+    portal: Address,
+    group: Group = None,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Wait so long until it listens.")] = 0,
+    as_json: AsJson = False,
+) -> None:
     """Listen on an address too; one that is not there is listened on as soon as it comes."""
-    put(context, portal, group, as_json=as_json)
+    put(context, portal, group, wait_s=wait, as_json=as_json)
 
 
 @app.command()
@@ -46,7 +53,7 @@ def add(context: typer.Context, portal: Address, group: Group = None, as_json: A
 def edit(
     context: typer.Context,
     portal: Address,
-    group: Annotated[int, typer.Option(help="Portal group, 1 to 65535.")],
+    group: Annotated[int, typer.Option(metavar="NUMBER", help="Portal group, 1 to 65535.")],
     as_json: AsJson = False,
 ) -> None:
     """Put a portal into another group, for logins to come."""
@@ -59,37 +66,53 @@ def edit(
 
 @app.command()
 @command
-def remove(context: typer.Context, portal: Address) -> None:
+def remove(context: typer.Context, portal: Address, as_json: AsJson = False) -> None:
     """Listen on an address no more. Sessions stay."""
     from lunaport.cli.client import segment
+    from lunaport.cli.output import print_done
 
     with connected(context) as client:
         client.call("DELETE", f"/portals/{segment(portal)}", options=OPTIONS)
+    print_done(f"{full(portal)} does not listen any more.", as_json=as_json)
 
 
 @app.command()
 @command
 def reset(context: typer.Context, as_json: AsJson = False) -> None:
     """Have the portals of lunaport serve --portal again."""
-    from lunaport.cli.output import print_json
+    from lunaport.cli.output import print_done, print_json
 
     with connected(context) as client:
         answer = client.call("DELETE", "/portals", options=OPTIONS)
-    if as_json:
+    if as_json and answer is not None:
         print_json(answer)
+    else:
+        print_done("The portals are those of lunaport serve --portal again.", as_json=as_json)
 
 
-def put(context: typer.Context, portal: str, group: int | None, *, as_json: bool) -> None:
-    """Listen on an address, in this group."""
+def put(context: typer.Context, portal: str, group: int | None, *, as_json: bool, wait_s: float = 0) -> None:
+    """Listen on an address, in this group; wait until it does. Raises CliError."""
     from lunaport.cli.client import segment
     from lunaport.cli.output import print_json
 
     with connected(context) as client:
-        answer = client.call("PUT", f"/portals/{segment(portal)}", {"group": group}, options=OPTIONS)
+        path = f"/portals/{segment(portal)}"
+        answer = client.call("PUT", path, {"group": group}, options=OPTIONS)
+        if wait_s and not answer["listening"]:
+            answer = wait_for(
+                lambda: next(
+                    each for each in client.call("GET", "/portals")["items"] if each["portal"] == answer["portal"]
+                ),
+                lambda seen: seen["listening"],
+                wait_s,
+                f"Waiting for {answer['portal']}",
+            )
     if as_json:
         print_json(answer)
     else:
         typer.echo(f"{answer['portal']} in group {answer['group']} {state(answer)}.")
+    if wait_s and not answer["listening"]:
+        raise CliError(Exit.TIMEOUT, f"after {wait_s:g} s {answer['portal']} does not listen")
 
 
 def full(portal: str) -> str:

@@ -33,13 +33,21 @@ def add(
     context: typer.Context,
     target: TargetName,
     initiator: Annotated[
-        list[str] | None, typer.Option(help="A full name, or a pattern with * and ?; repeatable. [any]")
+        list[str] | None, typer.Option(metavar="NAME", help="A full name, or a pattern with * and ?; repeatable. [any]")
     ] = None,
-    network: Annotated[list[str] | None, typer.Option(help="Such as 192.0.2.0/24; repeatable. [any]")] = None,
-    portal_group: Annotated[list[int] | None, typer.Option(help="By which it comes; repeatable. [any]")] = None,
+    network: Annotated[
+        list[str] | None, typer.Option(metavar="NETWORK", help="Such as 192.0.2.0/24; repeatable. [any]")
+    ] = None,
+    portal_group: Annotated[
+        list[int] | None, typer.Option(metavar="NUMBER", help="The portal group by which it comes; repeatable. [any]")
+    ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="It may only read.")] = False,
-    lun: Annotated[list[int] | None, typer.Option(help="A LUN that is there for it; repeatable. [all]")] = None,
-    at: Annotated[int | None, typer.Option(min=1, help="Its place among the rules. [the last]")] = None,
+    lun: Annotated[
+        list[int] | None, typer.Option(metavar="NUMBER", help="A LUN that is there for it; repeatable. [all]")
+    ] = None,
+    at: Annotated[
+        int | None, typer.Option(metavar="NUMBER", min=1, help="Its place among the rules. [the last]")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a rule. With the first one, everybody else is kept out, at once."""
@@ -64,7 +72,7 @@ def add(
 def remove(
     context: typer.Context,
     target: TargetName,
-    number: Annotated[int, typer.Argument(min=1, help="As lunaport target rule list shows it.")],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="As lunaport target rule list shows it.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, if it is the last rule.")] = False,
     as_json: AsJson = False,
 ) -> None:

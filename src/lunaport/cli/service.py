@@ -9,6 +9,7 @@ from lunaport.cli.connection import read_secret
 from lunaport.cli.context import AsJson, command, connected, group
 from lunaport.cli.duration import parse_until
 from lunaport.cli.errors import CliError, Exit
+from lunaport.cli.progress import wait_for
 from lunaport.cli.targets import drain_and_wait
 
 app: Final = group("service", "The iSCSI service as a whole.")
@@ -41,7 +42,7 @@ SECRET_VARIABLE: Final = "LUNAPORT_CHAP_SECRET"  # noqa: S105 - a variable's nam
 def edit(
     context: typer.Context,
     enabled: Annotated[bool | None, typer.Option("--enabled/--disabled", help="Disabled: all sessions end.")] = None,
-    port: Annotated[int | None, typer.Option(help="For all portals; 0: each portal's own.")] = None,
+    port: Annotated[int | None, typer.Option(metavar="PORT", help="For all portals; 0: each portal's own.")] = None,
     isns: Annotated[bool | None, typer.Option("--isns/--no-isns", help="Register with iSNS servers.")] = None,
     isns_address: Annotated[
         str | None, typer.Option(metavar="HOST[:PORT]", help="The iSNS server; several with commas between.")
@@ -50,20 +51,29 @@ def edit(
         bool | None,
         typer.Option("--discovery-open/--discovery-closed", help="Open: everybody is told of every target."),
     ] = None,
-    discovery_user: Annotated[str | None, typer.Option(help="Discovery asks for CHAP, with this user.")] = None,
+    discovery_user: Annotated[
+        str | None, typer.Option(metavar="USER", help="Discovery asks for CHAP, with this user.")
+    ] = None,
     discovery_secret_file: Annotated[
         str | None, typer.Option(metavar="FILE", help="Its secret; - reads standard input. Or LUNAPORT_CHAP_SECRET.")
     ] = None,
     keep_old: Annotated[
-        str | None, typer.Option(help="How long its secret of before is taken too: 30m, 2h, 7d, or a time.")
+        str | None,
+        typer.Option(metavar="TIME", help="How long its secret of before is taken too: 30m, 2h, 7d, or until a time."),
     ] = None,
     no_discovery_chap: Annotated[
         bool, typer.Option("--no-discovery-chap", help="Discovery has no user of its own.")
     ] = False,
-    discovery_mutual_user: Annotated[str | None, typer.Option(help="The NAS proves itself as this user.")] = None,
+    discovery_mutual_user: Annotated[
+        str | None, typer.Option(metavar="USER", help="The NAS proves itself as this user.")
+    ] = None,
     discovery_mutual_secret_file: Annotated[
         str | None, typer.Option(metavar="FILE", help="The NAS's own secret. Or LUNAPORT_MUTUAL_SECRET.")
     ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="Wait so long until all portals listen and iSNS servers know."),
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Change what the options name; the rest stays. Another port leaves sessions alone."""
@@ -97,7 +107,23 @@ def edit(
                 "enabled": now["isns"]["enabled"] if isns is None else isns,
                 "address": now["isns"]["address"] if isns_address is None else isns_address,
             }
-        print_service(client.call("PATCH", "/service", body, options=OPTIONS, revision=revision), as_json=as_json)
+        answer = client.call("PATCH", "/service", body, options=OPTIONS, revision=revision)
+        if wait:
+            answer = wait_for(lambda: client.call("GET", "/service"), is_settled, wait, "Waiting for portals and iSNS")
+        print_service(answer, as_json=as_json)
+        if wait and not is_settled(answer):
+            raise CliError(Exit.TIMEOUT, f"after {wait:g} s not all portals listen, or not all iSNS servers know")
+
+
+def is_settled(service: Any) -> bool:
+    """Whether all portals listen and all iSNS servers know of them, as far as they shall."""
+    if not service["enabled"]:
+        return True
+    listening = all(each["listening"] for each in service["portals"])
+    known = not service["isns"]["enabled"] or all(
+        each["state"] in ("registered", "idle") for each in service["isns"]["servers"]
+    )
+    return listening and known
 
 
 def secret_of(user: str | None, path: str | None, option: str, variable: str) -> dict[str, Any]:

@@ -1,18 +1,27 @@
 """`lunaport session ...`, `login ...` and `initiator ...`: who is there, who could not come, who may not."""
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from lunaport.cli.completion import complete_target
 from lunaport.cli.context import AsJson, command, connected, group
+from lunaport.cli.duration import parse_until
+from lunaport.cli.errors import CliError, Exit
 from lunaport.cli.lookup import find_target
+from lunaport.cli.progress import wait_for
+
+if TYPE_CHECKING:  # loaded when a command runs
+    from lunaport.cli.client import Client
 
 sessions: Final = group("session", "Who is logged in.")
 logins: Final = group("login", "Who could not log in.")
 initiators: Final = group("initiator", "Who is kept out.")
 
 SessionId = Annotated[str, typer.Argument(metavar="ID", help="As lunaport session list shows it.")]
-OfTarget = Annotated[str | None, typer.Option(metavar="TARGET", help="Only this target.")]
+OfTarget = Annotated[
+    str | None, typer.Option(metavar="TARGET", help="Only this target.", autocompletion=complete_target)
+]
 OfInitiator = Annotated[str | None, typer.Option(metavar="NAME", help="Only this initiator.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Its full iSCSI name.")]
 
@@ -89,32 +98,60 @@ def show(context: typer.Context, session: SessionId, as_json: AsJson = False) ->
 
 @sessions.command()
 @command
-def close(context: typer.Context, session: SessionId) -> None:
+def close(
+    context: typer.Context,
+    session: SessionId,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Wait so long until it is closed.")] = 0,
+    as_json: AsJson = False,
+) -> None:
     """Ask the initiator to log out, then close the session. It may come back at once; see lunaport initiator block."""
     from lunaport.cli.client import segment
+    from lunaport.cli.output import print_done
 
+    path = f"/sessions/{segment(session)}"
     with connected(context) as client:
-        client.call("DELETE", f"/sessions/{segment(session)}", options={"id": "ID"})
+        client.call("DELETE", path, options={"id": "ID"})
+        if wait:
+            there = wait_for(
+                lambda: is_there(client, path), lambda seen: not seen, wait, "Waiting for the session to end"
+            )
+            if there:
+                raise CliError(Exit.TIMEOUT, f"after {wait:g} s the session is still there")
+    print_done(f"{'Closed' if wait else 'Closing'} session {session}.", as_json=as_json)
+
+
+def is_there(client: "Client", path: str) -> bool:
+    """Whether something exists. Raises CliError."""
+    try:
+        client.call("GET", path)
+    except CliError as error:
+        if error.code == Exit.NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 @logins.command()
 @command
 def failures(
     context: typer.Context,
-    target: Annotated[str | None, typer.Option(metavar="NAME", help="Only this target, by its full name.")] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="TARGET", help="Only this target; one that is not there by its full name.")
+    ] = None,
     initiator: OfInitiator = None,
-    limit: Annotated[int, typer.Option(help="How many at most.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="COUNT", help="How many at most.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """The last logins that were refused, the newest first, and why."""
     from lunaport.cli.output import print_json, print_table
 
     parameters = {"limit": str(limit)}
-    if target:
-        parameters["target"] = target.lower()
     if initiator:
         parameters["initiator"] = initiator.lower()
     with connected(context) as client:
+        if target:
+            known = target.lower().startswith(("iqn.", "eui.", "naa."))
+            parameters["target"] = target.lower() if known else find_target(client, target)["name"]
         answer = client.call("GET", "/login-failures", parameters=parameters, options={"limit": "--limit"})
     found = answer["items"]
     if as_json:
@@ -155,29 +192,39 @@ def list_blocked(context: typer.Context, as_json: AsJson = False) -> None:
 def block(
     context: typer.Context,
     name: Name,
-    until: Annotated[str | None, typer.Option(help="Such as 2030-01-31T12:00:00Z. [for good]")] = None,
-    note: Annotated[str, typer.Option(help="For whoever looks at it later.")] = "",
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Until when: 30m, 2h, 7d, or a time with its zone. [for good]")
+    ] = None,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="For whoever looks at it later.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Keep an initiator out, and end its sessions."""
     from lunaport.cli.client import segment
-    from lunaport.cli.output import print_json
+    from lunaport.cli.output import print_done, print_json
 
     options = {"initiator": "NAME", "until": "--until", "note": "--note"}
+    body = {"until": None if until is None else parse_until(until, "--until"), "note": note}
     with connected(context) as client:
-        answer = client.call("PUT", f"/blocks/{segment(name)}", {"until": until, "note": note}, options=options)
+        answer = client.call("PUT", f"/blocks/{segment(name)}", body, options=options)
     if as_json:
         print_json(answer)
+    else:
+        print_done(
+            f"{answer['initiator']} is kept out {'until ' + answer['until'] if answer['until'] else 'for good'}.",
+            as_json=False,
+        )
 
 
 @initiators.command()
 @command
-def unblock(context: typer.Context, name: Name) -> None:
+def unblock(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     """Let an initiator in again."""
     from lunaport.cli.client import segment
+    from lunaport.cli.output import print_done
 
     with connected(context) as client:
         client.call("DELETE", f"/blocks/{segment(name)}", options={"initiator": "NAME"})
+    print_done(f"{name} may log in again.", as_json=as_json)
 
 
 def duration(microseconds: float) -> str:

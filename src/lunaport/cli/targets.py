@@ -1,7 +1,6 @@
 """`lunaport target ...`."""
 
 import os
-import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -27,6 +26,7 @@ from lunaport.cli.luns import (
     traits,
 )
 from lunaport.cli.luns import app as luns
+from lunaport.cli.progress import wait_for
 from lunaport.model.secret import new_secret
 
 if TYPE_CHECKING:  # loaded when a command runs
@@ -37,8 +37,6 @@ app.add_typer(luns)
 app.add_typer(rules.app)
 app.add_typer(chap_users.app)
 
-POLL_S: Final = 0.5
-"""As text four thirds of that, which is as much as every initiator takes."""
 OPTIONS: Final = {
     "name": "--name",
     "luns[0].size_bytes": "--size",
@@ -53,23 +51,28 @@ OPTIONS: Final = {
     "portal_groups": "--portal-group",
     **{f"portal_groups[{number}]": "--portal-group" for number in range(64)},
 }
-Size = Annotated[str | None, typer.Option(help="Bytes, or with a unit: 10G, 10GiB (2^30), 10GB (10^9).")]
+Size = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Bytes, or with a unit: 10G, 10GiB (2^30), 10GB (10^9).")
+]
 HeaderDigest = Annotated[bool | None, typer.Option("--header-digest/--no-header-digest", help="CRC32C of headers.")]
 DataDigest = Annotated[bool | None, typer.Option("--data-digest/--no-data-digest", help="CRC32C of data.")]
-ChapUser = Annotated[str | None, typer.Option(help="Initiators have to log in by CHAP as this user.")]
+ChapUser = Annotated[str | None, typer.Option(metavar="USER", help="Initiators have to log in by CHAP as this user.")]
 ChapSecret = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="The secret, 12 to 16 bytes; - reads standard input. Or LUNAPORT_CHAP_SECRET."),
 ]
-MutualUser = Annotated[str | None, typer.Option(help="The target proves itself as this user.")]
+MutualUser = Annotated[str | None, typer.Option(metavar="USER", help="The target proves itself as this user.")]
 MutualSecret = Annotated[
     str | None, typer.Option(metavar="FILE", help="The target's own secret. Or LUNAPORT_MUTUAL_SECRET.")
 ]
-Iops = Annotated[int | None, typer.Option(help="Commands a second at most; 0: no limit.")]
-Throughput = Annotated[str | None, typer.Option(help="Bytes a second at most, also as 100M; 0: no limit.")]
+Iops = Annotated[int | None, typer.Option(metavar="COUNT", help="Commands a second at most; 0: no limit.")]
+Throughput = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Bytes a second at most, also as 100M; 0: no limit.")
+]
 
 PortalGroup = Annotated[
-    list[int] | None, typer.Option(help="A portal group through which it is served; repeatable. 0: all of them.")
+    list[int] | None,
+    typer.Option(metavar="NUMBER", help="A portal group through which it is served; repeatable. 0: all of them."),
 ]
 Isns = Annotated[bool | None, typer.Option("--isns/--no-isns", help="Whether iSNS servers are told of it.")]
 
@@ -77,7 +80,7 @@ Isns = Annotated[bool | None, typer.Option("--isns/--no-isns", help="Whether iSN
 @app.command("list")
 @command
 def list_targets(context: typer.Context, as_json: AsJson = False) -> None:
-    """All targets."""
+    """All targets, one a line."""
     from lunaport.cli.output import amount, print_json, print_table
 
     with connected(context) as client:
@@ -101,15 +104,21 @@ def list_targets(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command("new-secret")
-def make_secret() -> None:
-    """A secret for CHAP that nobody can guess: 16 characters, 96 random bits (RFC 7143 section 9.2.1)."""
-    typer.echo(new_secret())
+def make_secret(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Print a secret for CHAP that nobody can guess: 16 characters, 96 random bits. It goes nowhere else."""
+    from lunaport.cli.output import print_json
+
+    secret = new_secret()
+    if as_json:
+        print_json({"secret": secret})
+    else:
+        typer.echo(secret)
 
 
 @app.command()
 @command
 def show(context: typer.Context, target: TargetName, as_json: AsJson = False) -> None:
-    """One target."""
+    """One target: its disks, CHAP, limits, and who may use it."""
     with connected(context) as client:
         print_target(find_target(client, target), as_json=as_json)
 
@@ -118,9 +127,9 @@ def show(context: typer.Context, target: TargetName, as_json: AsJson = False) ->
 @command
 def create(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A full iSCSI name, or a short one that becomes one.")],
-    size: Annotated[str, typer.Option(help="Bytes, or with a unit: 10G, 10GiB (2^30), 10GB (10^9).")],
-    volume: Annotated[str | None, typer.Option(help="The volume it lies on. [default]")] = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A full iSCSI name, or a short one that becomes one.")],
+    size: Annotated[str, typer.Option(metavar="SIZE", help="Bytes, or with a unit: 10G, 10GiB (2^30), 10GB (10^9).")],
+    volume: Annotated[str | None, typer.Option(metavar="VOLUME", help="The volume it lies on. [default]")] = None,
     header_digest: HeaderDigest = None,
     data_digest: DataDigest = None,
     chap_user: ChapUser = None,
@@ -131,7 +140,7 @@ def create(
     bytes_per_second: Throughput = None,
     portal_group: PortalGroup = None,
     isns: Isns = None,
-    lun: Annotated[int | None, typer.Option(help="The number of its LUN. [0]")] = None,
+    lun: Annotated[int | None, typer.Option(metavar="NUMBER", help="The number of its LUN. [0]")] = None,
     block_size: BlockSize = None,
     physical_block_size: PhysicalBlockSize = None,
     read_only: ReadOnly = False,
@@ -169,7 +178,7 @@ def create(
 def edit(
     context: typer.Context,
     target: TargetName,
-    name: Annotated[str | None, typer.Option(help="Another name. Its sessions end.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Another name. Its sessions end.")] = None,
     header_digest: HeaderDigest = None,
     data_digest: DataDigest = None,
     chap_user: ChapUser = None,
@@ -212,10 +221,10 @@ def edit(
 def grow(
     context: typer.Context,
     target: TargetName,
-    size: Annotated[str, typer.Argument(help="The new size, such as 20G; or +5G for so much more.")],
+    size: Annotated[str, typer.Argument(metavar="SIZE", help="The new size, such as 20G; or +5G for so much more.")],
     as_json: AsJson = False,
 ) -> None:
-    """Make a disk larger, live."""
+    """Make a disk larger while it is in use. Disks never shrink."""
     more = size.startswith("+")
     wanted = parse_size(size.removeprefix("+"), "SIZE")
     with connected(context) as client:
@@ -238,12 +247,16 @@ def delete(
     context: typer.Context,
     target: TargetName,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Delete a target. Its disk stays in the volume's trash for some days."""
+    """Delete a target. Its disks stay in the trash of their volumes for some days."""
+    from lunaport.cli.output import print_done
+
     with connected(context) as client:
         found = find_target(client, target)
         confirm(f"Delete {found['name']}, its sessions end?", yes=yes)
         client.call("DELETE", f"/targets/{found['id']}")
+    print_done(f"Deleted {found['name']}; lunaport target restore {found['id']} brings it back.", as_json=as_json)
 
 
 @app.command("trash")
@@ -269,7 +282,7 @@ def list_trash(context: typer.Context, as_json: AsJson = False) -> None:
 def restore(
     context: typer.Context,
     target: TargetName,
-    name: Annotated[str | None, typer.Option(help="Another name than the one it had.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Another name than the one it had.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a deleted target out of the trash, with its data. Of several with its name, the one deleted last."""
@@ -305,10 +318,13 @@ def drain_and_wait(client: "Client", path: str, *, undo: bool, wait_s: float, as
     from lunaport.cli.output import print_json
 
     answer = client.call("PUT", path, {"draining": not undo})
-    end = time.monotonic() + wait_s
-    while not undo and answer["sessions"] and time.monotonic() < end:
-        time.sleep(POLL_S)
-        answer = client.call("GET", path)
+    if wait_s and not undo and answer["sessions"]:
+        answer = wait_for(
+            lambda: client.call("GET", path),
+            lambda seen: not seen["sessions"],
+            wait_s,
+            "Waiting for initiators to leave",
+        )
     if as_json:
         print_json(answer)
     else:
@@ -385,7 +401,7 @@ def access(found: Any) -> str:
 
 
 def print_target(target: Any, *, as_json: bool) -> None:
-    """One target."""
+    """One target: its disks, CHAP, limits, and who may use it."""
     from lunaport.cli.output import amount, print_json, print_record
 
     if as_json:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from lunaport.cli.completion import complete_role
 from lunaport.cli.connection import read_secret
 from lunaport.cli.context import AsJson, command, confirm, connected, group
 from lunaport.cli.errors import CliError, Exit
@@ -16,7 +17,14 @@ tokens: Final = group("token", "Tokens, which stand for a user in scripts.")
 NEW_PASSWORD_VARIABLE: Final = "LUNAPORT_NEW_PASSWORD"  # noqa: S105 - a variable's name
 OPTIONS: Final = {"name": "NAME", "password": "--new-password-file", "role": "--role", "days": "--days"}
 Name = Annotated[str, typer.Argument(metavar="NAME", help="1 to 63 of a-z, 0-9, dot, dash, underscore.")]
-Role = Annotated[str, typer.Option(help="viewer, operator or admin; each may do all that the ones before it may.")]
+Role = Annotated[
+    str,
+    typer.Option(
+        metavar="ROLE",
+        autocompletion=complete_role,
+        help="viewer, operator or admin; each may do all that the ones before it may.",
+    ),
+]
 NewPassword = Annotated[
     str | None,
     typer.Option(
@@ -70,7 +78,9 @@ def create(
 def edit(
     context: typer.Context,
     name: Name,
-    role: Annotated[str | None, typer.Option(help="viewer, operator or admin.")] = None,
+    role: Annotated[
+        str | None, typer.Option(metavar="ROLE", autocompletion=complete_role, help="viewer, operator or admin.")
+    ] = None,
     new_password_file: NewPassword = None,
     as_json: AsJson = False,
 ) -> None:
@@ -91,26 +101,34 @@ def edit(
 @users.command()
 @command
 def delete(
-    context: typer.Context, name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+    context: typer.Context,
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove a user and his tokens. For administrators; the last of them cannot be removed."""
     from lunaport.cli.client import segment
+    from lunaport.cli.output import print_done
 
     with connected(context) as client:
         confirm(f"Remove {name} and his tokens?", yes=yes)
         client.call("DELETE", f"/users/{segment(name)}", options=OPTIONS)
+    print_done(f"Removed {name} and his tokens.", as_json=as_json)
 
 
 @users.command()
 @command
-def password(context: typer.Context, new_password_file: NewPassword = None) -> None:
+def password(context: typer.Context, new_password_file: NewPassword = None, as_json: AsJson = False) -> None:
     """Give yourself another password. Log in with the present one, not with a token."""
+    from lunaport.cli.output import print_done
+
     with connected(context) as client:
         present = client.connection.password
         if client.connection.token or not present:
             raise CliError(Exit.USAGE, "a token cannot change the password; log in with the present one")
         chosen = new_password(new_password_file, f"New password of {client.connection.user}")
         client.call("PUT", "/me/password", {"present": present, "password": chosen}, options=OPTIONS)
+        print_done(f"{client.connection.user} has another password.", as_json=as_json)
 
 
 @tokens.command("list")
@@ -134,7 +152,7 @@ def create_token(
     context: typer.Context,
     name: Name,
     role: Role,
-    days: Annotated[float | None, typer.Option(help="Until it expires. [never]")] = None,
+    days: Annotated[float | None, typer.Option(metavar="DAYS", help="Days until it expires. [never]")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a token for yourself, with your role or less. Its text is printed once, and kept nowhere."""
@@ -153,8 +171,11 @@ def create_token(
 def delete_token(
     context: typer.Context,
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, or the name of one of yours.")],
+    as_json: AsJson = False,
 ) -> None:
     """Remove a token; it stops working at once."""
+    from lunaport.cli.output import print_done
+
     with connected(context) as client:
         token_id = token
         if not (token.isascii() and token.isdigit()):
@@ -168,6 +189,7 @@ def delete_token(
                 raise CliError(Exit.NOT_FOUND, f"TOKEN: you have no token {token}; lunaport token list shows them")
             token_id = str(ids[0])
         client.call("DELETE", f"/tokens/{token_id}", options={"id": "TOKEN"})
+    print_done(f"Removed token {token}.", as_json=as_json)
 
 
 def new_password(path: str | None, question: str) -> str:

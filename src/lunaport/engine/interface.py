@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from lunaport.engine.unit_state import ReservationReport, WorkReport
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
@@ -419,6 +421,12 @@ class Engine(Protocol):
 
     async def refused_logins(self) -> Sequence[RefusedLogin]:
         """The last logins that were refused, the newest first."""
+
+    async def reservations(self, target: str) -> Sequence[ReservationReport]:
+        """The LUNs of a target that are reserved or have registrations; none where it is not served."""
+
+    async def work(self) -> Sequence[WorkReport]:
+        """What is under way that takes long."""
 
     async def counters(self) -> EngineCounters:
         """What was done since the engine started."""

@@ -22,6 +22,8 @@ class Endpoint:
     host: str
     port: int = ISCSI_PORT
     lun: int = 0
+    size_bytes: int = 0
+    """0: not known."""
     header_digest: bool = False
     data_digest: bool = False
     user: str = ""
@@ -57,6 +59,7 @@ def endpoint_of(target: Target, host: str, port: int, *, secret: str = "", mutua
         host=host,
         port=port,
         lun=target.disk.lun,
+        size_bytes=target.disk.size_bytes,
         header_digest=target.header_digest,
         data_digest=target.data_digest,
         user=user,
@@ -179,15 +182,27 @@ def _yaml(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _quantity(size_bytes: int) -> str:
+    """A size as Kubernetes writes it."""
+    for unit, factor in (("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)):
+        if size_bytes and size_bytes % factor == 0:
+            return f"{size_bytes // factor}{unit}"
+    return f'"{size_bytes}"' if size_bytes else "CAPACITY"
+
+
 def _kubernetes(to: Endpoint) -> Way:
     label = "".join(char if char.isascii() and char.isalnum() else "-" for char in to.name.partition(":")[2].lower())
-    label = label.strip("-")[:50] or "lunaport"
+    label = label.strip("-")[:50].strip("-") or "lunaport"
+    capacity = _quantity(to.size_bytes)
     secret = []
     chap = []
     if to.user:
-        data = {"node.session.auth.username": to.user, "node.session.auth.password": to.secret}
-        if to.mutual_user:
-            data |= {"node.session.auth.username_in": to.mutual_user, "node.session.auth.password_in": to.mutual_secret}
+        # Nodes ask by discovery first, which names a target with CHAP only to those who authenticate there too.
+        data: dict[str, str] = {}
+        for part in ("discovery.sendtargets", "node.session"):
+            data |= {f"{part}.auth.username": to.user, f"{part}.auth.password": to.secret}
+            if to.mutual_user:
+                data |= {f"{part}.auth.username_in": to.mutual_user, f"{part}.auth.password_in": to.mutual_secret}
         secret = [
             "apiVersion: v1",
             "kind: Secret",
@@ -197,14 +212,14 @@ def _kubernetes(to: Endpoint) -> Way:
             *(f"  {name}: {_yaml(value)}" for name, value in data.items()),
             "---",
         ]
-        chap = ["    chapAuthSession: true", f"    secretRef: {{name: {label}-chap}}"]
+        chap = ["    chapAuthDiscovery: true", "    chapAuthSession: true", f"    secretRef: {{name: {label}-chap}}"]
     lines = [
         *secret,
         "apiVersion: v1",
         "kind: PersistentVolume",
         f"metadata: {{name: {label}}}",
         "spec:",
-        "  capacity: {storage: CAPACITY}",
+        f"  capacity: {{storage: {capacity}}}",
         "  accessModes: [ReadWriteOnce]",
         "  persistentVolumeReclaimPolicy: Retain",
         "  iscsi:",
@@ -213,12 +228,21 @@ def _kubernetes(to: Endpoint) -> Way:
         f"    lun: {to.lun}",
         "    fsType: ext4",
         *chap,
+        "---",
+        "apiVersion: v1",
+        "kind: PersistentVolumeClaim",
+        f"metadata: {{name: {label}}}",
+        "spec:",
+        "  accessModes: [ReadWriteOnce]",
+        '  storageClassName: ""',
+        f"  volumeName: {label}",
+        f"  resources: {{requests: {{storage: {capacity}}}}}",
     ]
     return Way(
         key="kubernetes",
         title="Kubernetes",
         text="\n".join(lines),
-        note="For kubectl apply -f. Put the disk's size for CAPACITY, such as 10Gi. The nodes need open-iscsi.",
+        note="For kubectl apply -f, into the namespace of the pods that use the claim. The nodes need open-iscsi.",
     )
 
 

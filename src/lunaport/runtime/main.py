@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from lunaport.cli.examples import add_examples
 from lunaport.cli.main import make_app
 from lunaport.runtime.doctor.command import doctor
 
@@ -21,7 +22,8 @@ app.command()(doctor)
 @app.command()
 def serve(
     data_dir: Annotated[
-        Path | None, typer.Option(help="Directory for the database and the default volume. [/var/lib/lunaport]")
+        Path | None,
+        typer.Option(metavar="DIR", help="Directory for the database and the default volume. [/var/lib/lunaport]"),
     ] = None,
     http: Annotated[
         list[str] | None, typer.Option(metavar="HOST[:PORT]", help="Serve HTTP here; repeatable. [127.0.0.1:8080]")
@@ -30,18 +32,23 @@ def serve(
         list[str] | None, typer.Option(metavar="HOST[:PORT]", help="Serve HTTPS here; repeatable. Default port 8443.")
     ] = None,
     https_certificate: Annotated[
-        Path | None, typer.Option(help="Your certificate, PEM with its chain. [made by itself at the first start]")
+        Path | None,
+        typer.Option(metavar="FILE", help="Your certificate, PEM with its chain. [made by itself at the first start]"),
     ] = None,
-    https_key: Annotated[Path | None, typer.Option(help="Its private key, PEM without a password.")] = None,
+    https_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its private key, PEM without a password.")
+    ] = None,
     plain_http: Annotated[
         bool | None, typer.Option("--plain-http", help="Serve plain HTTP on other addresses than loopback too.")
     ] = None,
     portal: Annotated[
         list[str] | None, typer.Option(metavar="HOST[:PORT]", help="Serve iSCSI here; repeatable. [127.0.0.1:3260]")
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. [info]")] = None,
-    log_format: Annotated[str | None, typer.Option(help="text or json. [text]")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with settings.")] = None,
+    log_level: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error. [info]")
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="text or json. [text]")] = None,
     set_aside_database: Annotated[
         bool | None,
         typer.Option("--set-aside-database", help="Once: keep a broken database under another name, begin a new one."),
@@ -89,6 +96,9 @@ def serve(
     # The same process goes on as the supervisor, without what reading settings and command lines took of memory.
     command = [sys.executable, "-m", "lunaport.runtime.supervisor", json.dumps(options)]
     os.execv(sys.executable, command)  # noqa: S606 - our own interpreter and module, no shell
+
+
+add_examples(app)
 
 
 def absolute(path: Path | None) -> str:

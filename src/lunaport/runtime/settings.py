@@ -56,27 +56,57 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LUNAPORT_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    data_dir: Path = Path("/var/lib/lunaport")
-    http: Addresses = (f"127.0.0.1:{HTTP_PORT}",)
-    portal: Addresses = (f"127.0.0.1:{ISCSI_PORT}",)
-    https: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(max_length=32)] = ()
-    https_certificate: Path | None = None
-    https_key: Path | None = None
-    plain_http: bool = False
-    iqn_prefix: str = DEFAULT_IQN_PREFIX
-    trash_days: Annotated[float, Field(ge=0, le=36500)] = 14
-    audit_days: Annotated[float, Field(ge=1, le=36500)] = 365
-    sessions: Annotated[int, Field(ge=1, le=32768)] = 4096
-    target_sessions: Annotated[int, Field(ge=1, le=32768)] = 1024
-    initiator_sessions: Annotated[int, Field(ge=1, le=32768)] = 64
-    address_connections: Annotated[int, Field(ge=1, le=32768)] = 2048
-    memory_mib: Annotated[int, Field(ge=64, le=1 << 20)] = 256
-    http_requests_per_s: Annotated[float, Field(ge=0, le=1e6)] = 200
-    data_silence_s: Silence = 60
-    control_silence_s: Silence = 120
-    log_level: LogLevel = "info"
-    log_format: LogFormat = "text"
-    set_aside_database: bool = False
+    data_dir: Annotated[Path, Field(description="Directory of the database and of the default volume.")] = Path(
+        "/var/lib/lunaport"
+    )
+    http: Annotated[Addresses, Field(description="Where HTTP is served; port 8080 when left out.")] = (
+        f"127.0.0.1:{HTTP_PORT}",
+    )
+    portal: Annotated[
+        Addresses, Field(description="Where iSCSI is served, until that is set while it runs; port 3260 when left out.")
+    ] = (f"127.0.0.1:{ISCSI_PORT}",)
+    https: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(max_length=32, description="Where HTTPS is served; port 8443 when left out."),
+    ] = ()
+    https_certificate: Annotated[
+        Path | None, Field(description="Your certificate, PEM with its chain; none: it makes one.")
+    ] = None
+    https_key: Annotated[Path | None, Field(description="The private key of it, PEM without a password.")] = None
+    plain_http: Annotated[
+        bool, Field(description="Serve plain HTTP on other addresses than loopback too, where the network is trusted.")
+    ] = False
+    iqn_prefix: Annotated[str, Field(description="What short names of targets are put behind.")] = DEFAULT_IQN_PREFIX
+    trash_days: Annotated[
+        float, Field(ge=0, le=36500, description="Days that deleted disks stay in the trash of their volume.")
+    ] = 14
+    audit_days: Annotated[float, Field(ge=1, le=36500, description="Days that entries of the audit log are kept.")] = (
+        365
+    )
+    sessions: Annotated[int, Field(ge=1, le=32768, description="Sessions in all.")] = 4096
+    target_sessions: Annotated[int, Field(ge=1, le=32768, description="Sessions of one target.")] = 1024
+    initiator_sessions: Annotated[
+        int, Field(ge=1, le=32768, description="Sessions of one initiator with one target.")
+    ] = 64
+    address_connections: Annotated[int, Field(ge=1, le=32768, description="iSCSI connections of one address.")] = 2048
+    memory_mib: Annotated[
+        int, Field(ge=64, le=1 << 20, description="MiB that data under way may take, of all sessions.")
+    ] = 256
+    http_requests_per_s: Annotated[
+        float, Field(ge=0, le=1e6, description="HTTP requests of one address a second, beyond a burst; 0: no limit.")
+    ] = 200
+    data_silence_s: Annotated[
+        Silence,
+        Field(description="Seconds after which a data process that does not answer is started again; 0: never."),
+    ] = 60
+    control_silence_s: Annotated[Silence, Field(description="The same for the control process.")] = 120
+    log_level: Annotated[LogLevel, Field(description="debug, info, warning or error.")] = "info"
+    log_format: Annotated[LogFormat, Field(description="text, or json: an object a line.")] = "text"
+    set_aside_database: Annotated[
+        bool, Field(description="Once: keep a broken database under another name, begin a new one.")
+    ] = False
 
     @field_validator("http")
     @classmethod

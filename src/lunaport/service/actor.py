@@ -10,3 +10,5 @@ from lunaport.model.user import NAS_ITSELF, Actor
 
 CURRENT: Final[ContextVar[Actor]] = ContextVar("actor", default=NAS_ITSELF)
 """The one who asks; the NAS itself where nobody does."""
+SCOPE_KEY: Final = "lunaport.actor"
+"""Where an ASGI scope holds who is known already, by the login of the page: no client can set that."""

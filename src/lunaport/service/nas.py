@@ -7,6 +7,7 @@ when `perform` returns, the database is durable and the wire serves it.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
@@ -21,6 +22,7 @@ from lunaport.engine.interface import (
     RefusedLogin,
     SessionReport,
 )
+from lunaport.engine.unit_state import ReservationReport
 from lunaport.model.address import ISCSI_PORT
 from lunaport.model.audit import AuditEntry, AuditFilter
 from lunaport.model.backup import Configuration
@@ -64,6 +66,7 @@ from lunaport.service.users import (
 )
 from lunaport.service.volumes import VolumeReport, create_volume, delete_volume, report_volume, update_volume
 from lunaport.service.watch import follow_engine, tell_action
+from lunaport.service.work import Kind, Work, WorkBook
 
 LOG = logging.getLogger(__name__)
 
@@ -80,7 +83,9 @@ __all__ = [
     "PortalReport",
     "Problems",
     "RefusedLogin",
+    "ReservationReport",
     "SessionReport",
+    "Work",
 ]
 
 Result = TypeVar("Result")
@@ -122,6 +127,10 @@ _HANDLERS: Mapping[type[Action[Any]], Callable[[Context, Any], Awaitable[Any]]] 
 }
 
 
+_LONG: Final[Mapping[type[Action[Any]], Kind]] = {actions.ImportBackup: "restore", actions.ApplyDocument: "apply"}
+"""What may take long."""
+
+
 class Nas:
     """All use cases. `start` first; until it has returned, actions raise UnavailableError."""
 
@@ -131,6 +140,7 @@ class Nas:
         self._started = False
         self._uploads = Uploads(UPLOADS_MAX)
         self._problems_since: dict[str, float] = {}
+        self._work = WorkBook(context.clock)
         self.changes = 0
         """Grows with every action: what was read before may have changed."""
         self.events = EventHub(f"{int(context.clock() * 1e6):x}", context.clock)
@@ -153,11 +163,13 @@ class Nas:
 
     async def perform(self, action: Action[Result]) -> Result:
         """Carry an action out. Raises InvalidError, ServiceError."""
-        handler = _HANDLERS[type(action)]
+        handler, kind = _HANDLERS[type(action)], _LONG.get(type(action))
+        running = nullcontext() if kind is None else self._work.running(kind, by=CURRENT.get().user)
         async with self._lock:
             if not self._started:
                 raise UnavailableError
-            result = cast("Result", await recorded(self._context, action, lambda: handler(self._context, action)))
+            with running:
+                result = cast("Result", await recorded(self._context, action, lambda: handler(self._context, action)))
             self.changes += 1
             tell_action(self.events, action, result)
         self._context.registrar.changed()
@@ -169,7 +181,11 @@ class Nas:
             raise UnavailableError
         if self._uploads.full:
             raise UnavailableError(f"{UPLOADS_MAX} images are on their way already; try again later")
-        image = await recorded(self._context, action, lambda: self._uploads.run(self._context, action, pieces))
+        with self._work.running(
+            "image", volume=action.volume, image=action.name, total_bytes=action.size_bytes, by=CURRENT.get().user
+        ) as running:
+            counted = running.count(pieces)
+            image = await recorded(self._context, action, lambda: self._uploads.run(self._context, action, counted))
         tell_action(self.events, action, image)
         return image
 
@@ -335,6 +351,18 @@ class Nas:
         """The last logins that were refused, the newest first. Raises UnavailableError."""
         async with engine_errors():
             return await self._context.engine.refused_logins()
+
+    async def reservations(self, target: Target) -> Sequence[ReservationReport]:
+        """The LUNs of a target that are reserved or have registrations. Raises UnavailableError."""
+        async with engine_errors():
+            return await self._context.engine.reservations(target.name)
+
+    async def work(self) -> Sequence[Work]:
+        """What is under way that takes long; only what is known here while the engine does not answer."""
+        try:
+            return self._work.all(await self._context.engine.work())
+        except EngineError:
+            return self._work.all(())
 
     async def counters(self) -> EngineCounters:
         """What was done since the engine started. Raises UnavailableError."""

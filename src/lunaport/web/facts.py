@@ -11,28 +11,43 @@ from lunaport.service.errors import ServiceError
 from lunaport.service.nas import EngineStatus, Nas, RefusedLogin
 from lunaport.web.chart import Line, chart
 from lunaport.web.markup import Html, ago, badge, duration, h, join, link, number, rate, tag
-from lunaport.web.watching import MOMENTS, Past
+from lunaport.web.watching import INTERVAL_S, MOMENTS, Past
 
 NEARLY_FULL: Final = 0.85
 FULL: Final = 0.95
 REFUSALS_S: Final = 3600.0
 SHOWN_MAX: Final = 8
+SLOTS_MIN: Final = 30
 REASONS: Final = {
     "unknown_target": "asked for a target that is not there",
-    "name_not_allowed": "its name is in no rule of the share",
-    "address_not_allowed": "its address is in no rule of the share",
+    "name_not_allowed": "has a name that is in no rule of the share",
+    "address_not_allowed": "comes from an address that is in no rule of the share",
+    "portal_not_allowed": "came by a portal group that is in no rule of the share",
+    "wrong_portal_group": "came by a portal group through which the share is not served",
     "no_authentication": "offered no CHAP, but the share asks for it (or the other way round)",
-    "unknown_user": "its CHAP user name is not known",
-    "wrong_secret": "its CHAP secret is wrong",
-    "authentication_failed": "CHAP failed",
-    "digest_mismatch": "digests could not be agreed on",
-    "too_many_sessions": "there are too many sessions",
-    "in_use": "another initiator has the share",
+    "unknown_user": "gave a CHAP user name that is not known",
+    "wrong_secret": "gave a wrong CHAP secret",
+    "authentication_failed": "failed CHAP",
+    "digest_mismatch": "could not agree on digests",
+    "too_many_sessions": "would have been one session too many",
+    "in_use": "found the share in use by another initiator",
     "moved": "was sent to another address",
-    "blocked": "it is blocked",
-    "draining": "the share, or the NAS, is being drained",
-    "service_off": "the service is switched off",
-    "protocol_error": "it broke the protocol",
+    "blocked": "is blocked",
+    "draining": "came while the share, or the NAS, is being drained",
+    "service_off": "came while the service is switched off",
+    "protocol_error": "broke the protocol",
+}
+"""What an initiator did that was refused."""
+
+
+TROUBLES: Final = {
+    "engine": "The iSCSI engine",
+    "database": "The configuration database",
+    "disk": "A disk cannot be used:",
+    "disk_errors": "Commands failed on",
+    "reservations": "The reservations cannot be read of",
+    "portal": "Not listened on:",
+    "storage": "The file system",
 }
 
 
@@ -68,7 +83,8 @@ async def concerns(
     nas: Nas, status: EngineStatus, targets: Iterable[Target], *, secure: bool, local: bool
 ) -> list[Concern]:
     """What needs attention, the worst first."""
-    found = [*await _service_concerns(nas, status), *await _place_concerns(nas, status), *await _login_concerns(nas)]
+    found = [*await _service_concerns(nas, status), *await _trouble_concerns(nas), *await _place_concerns(nas, status)]
+    found += await _login_concerns(nas)
     unprotected = [target for target in targets if is_open(target)]
     if unprotected:
         names = join([join([", " if index else "", share_link(each)]) for index, each in enumerate(unprotected[:4])])
@@ -87,16 +103,8 @@ def _concern(kind: str, *parts: object) -> Concern:
 async def _service_concerns(nas: Nas, status: EngineStatus) -> list[Concern]:
     found = []
     service = await nas.service()
-    if not status.available:
-        text = "The iSCSI engine does not answer; nothing is served. It is started again by itself."
-        found.append(_concern("bad", text))
-    elif not service.enabled:
+    if status.available and not service.enabled:
         found.append(_concern("warn", "The iSCSI service is ", link("switched off", "/service"), "."))
-    found += [
-        _concern("bad", f"{portal.host}:{portal.port} cannot be listened on: {portal.error}.")
-        for portal in status.portals
-        if not portal.listening
-    ]
     if service.draining:
         found.append(_concern("warn", "The NAS is being drained: nobody is let in."))
     found += [
@@ -104,6 +112,26 @@ async def _service_concerns(nas: Nas, status: EngineStatus) -> list[Concern]:
         for server in await nas.isns_servers()
         if server.state == "failing"
     ]
+    return found
+
+
+async def _trouble_concerns(nas: Nas) -> list[Concern]:
+    """What does not work, as `/api/v1/problems` tells it: engine, database, failed disks, portals."""
+    problems = await nas.problems()
+    found = [
+        _concern(
+            "bad",
+            TROUBLES.get(each.kind, each.kind),
+            f" {each.subject}: " if each.subject else ": ",
+            each.reason.rstrip("."),
+            ", since ",
+            ago(each.since),
+            ".",
+        )
+        for each in problems.troubles[:SHOWN_MAX]
+    ]
+    if problems.count > len(found):
+        found.append(_concern("bad", f"and {problems.count - len(found)} more problems of this kind."))
     return found
 
 
@@ -127,9 +155,9 @@ async def _login_concerns(nas: Nas) -> list[Concern]:
         return []
     last = refused[0]
     count = "A login was refused" if len(refused) == 1 else f"{len(refused)} logins were refused"
-    text = f"{count} in the last hour, the last because {reason_words(last.reason)} ("
+    who = tag("b", last.initiator or last.address)
     more = link("All of them", "/sessions#refused")
-    return [_concern("warn", text, last.initiator or last.address, "). ", more)]
+    return [_concern("warn", f"{count} in the last hour. The last: ", who, f" {reason_words(last.reason)}. ", more)]
 
 
 async def refused_logins(nas: Nas) -> list[RefusedLogin]:
@@ -157,8 +185,22 @@ def refusal_list(found: Iterable[RefusedLogin], none: str) -> Html:
     for each in found:
         why = tag("span", reason_words(each.reason), class_="soft", title=each.detail)
         who = tag("b", each.initiator or each.address)
-        rows.append(tag("li", tag("span", who, " ", why, class_="grow"), ago(each.at)))
+        where = tag("div", f"from {each.address} at {each.portal}", class_="hint") if each.initiator else ""
+        rows.append(tag("li", tag("div", who, " ", why, where, class_="grow"), ago(each.at)))
     return tag("ul", *rows, class_="list") if rows else tag("p", none, class_="soft")
+
+
+def charts(past: Past) -> list[Html]:
+    """The three of them, over the last minutes: as many as there are to tell of, up to five."""
+    minutes = slots(past) * INTERVAL_S / 60
+    note = "1 minute" if minutes < 1.5 else f"{minutes:.0f} minutes"
+    drawn = (("Throughput", traffic), ("Commands", commands), ("Latency", latency))
+    return [card(title, draw(past), width="w4", note=note) for title, draw in drawn]
+
+
+def slots(past: Past) -> int:
+    """How many moments a chart has room for."""
+    return max(SLOTS_MIN, min(MOMENTS // 2, len(past.moments)))
 
 
 def traffic(past: Past) -> Html:
@@ -171,7 +213,7 @@ def traffic(past: Past) -> Html:
             Line(name="write", colour="--write", values=[each.bytes_written for each in moments]),
         ],
         rate,
-        slots=MOMENTS // 2,
+        slots=slots(past),
         least=1 << 20,
     )
 
@@ -186,7 +228,7 @@ def commands(past: Past) -> Html:
             Line(name="write", colour="--write", values=[each.writes for each in moments]),
         ],
         lambda value: f"{number(value)}/s",
-        slots=MOMENTS // 2,
+        slots=slots(past),
         least=100,
     )
 
@@ -201,7 +243,7 @@ def latency(past: Past) -> Html:
             Line(name="99 of 100 below", colour="--write", values=[each.latency_99 for each in moments]),
         ],
         duration,
-        slots=MOMENTS // 2,
+        slots=slots(past),
         least=1e-3,
     )
 

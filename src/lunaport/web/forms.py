@@ -1,15 +1,19 @@
 """Forms in dialogs: fields that show what is wrong with them, in words that help."""
 
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from nicegui import ui
 
-from lunaport.model.errors import InvalidError, Path
+from lunaport.model.errors import Fault, InvalidError, Path, Problem
 from lunaport.service.errors import ServiceError
-from lunaport.web.markup import h, tag
+from lunaport.web.markup import Html, h, tag
 from lunaport.web.page import NotAllowedError
+
+ERRORS_SHOWN_MAX: Final = 8
+MESSAGE_CHARS_MAX: Final = 500
 
 
 class Form:
@@ -18,8 +22,9 @@ class Form:
     def __init__(self, dialog: ui.dialog) -> None:
         self.dialog = dialog
         self._fields: dict[Path, Any] = {}
-        self._problem = ui.html("", sanitize=False).props('role="alert"')
+        self._problem = ui.html("", sanitize=False).props('role="alert"').classes("said")
         self._button: Any = None
+        self.closed = False
 
     def add(self, field: Any, *path: str | int) -> Any:
         """Take a field in: problems at `path` belong to it."""
@@ -47,6 +52,20 @@ class Form:
             self.add(field, *path)
         return field
 
+    def switch(self, label: str, *path: str | int, value: bool = False) -> ui.switch:
+        """Something that is on or off."""
+        field = ui.switch(label, value=value)
+        return self.add(field, *path) if path else field
+
+    def choice(self, label: str, options: Any, *path: str | int, value: Any) -> ui.select:
+        """One of several."""
+        field = ui.select(options, value=value, label=label).props("outlined")
+        return self.add(field, *path) if path else field
+
+    def forget(self, *path: str | int) -> None:
+        """Take out the fields at `path` and below: they are not there any more."""
+        self._fields = {each: field for each, field in self._fields.items() if each[: len(path)] != path}
+
     def clear(self) -> None:
         """Take back what was said."""
         self._problem.set_content("")
@@ -63,7 +82,9 @@ class Form:
         rest = []
         for problem in error.problems:
             field = self._find(problem.path)
-            if field is None:
+            if problem.fault is Fault.STALE:
+                rest.append("somebody has changed it meanwhile: close this, look, and open it again")
+            elif field is None:
                 name = ".".join(map(str, problem.path))
                 rest.append(f"{name} {problem.message}" if name else problem.message)
             else:
@@ -79,13 +100,14 @@ class Form:
                 return field
         return None
 
-    def foot(self, label: str, work: Callable[[], Awaitable[None]], *, danger: bool = False) -> Any:
-        """The buttons: cancel, and the one that does it. Raises nothing: errors are shown."""
+    def guarded(self, work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """The same, with its errors shown where they belong."""
 
         async def do() -> None:
             self.clear()
-            self._button.props["loading"] = True
-            self._button.disable()
+            if self._button is not None:
+                self._button.props["loading"] = True
+                self._button.disable()
             try:
                 await work()
             except (InvalidError, ServiceError) as error:
@@ -93,13 +115,28 @@ class Form:
             except NotAllowedError as error:
                 self.say(str(error))
             finally:
-                self._button.props["loading"] = False
-                self._button.enable()
+                if self._button is not None and not self.closed:
+                    self._button.props["loading"] = False
+                    self._button.enable()
 
+        return do
+
+    def foot(
+        self, label: str, work: Callable[[], Awaitable[None]], *, danger: bool = False, leave: str = "Cancel"
+    ) -> Any:
+        """The buttons: one to leave, and the one that does it. Raises nothing: errors are shown."""
+
+        do = self.guarded(work)
         with ui.element("div").classes("foot"):
-            button("Cancel", self.dialog.close)
+            button(leave, self.dialog.close)
             self._button = button(label, do, kind="danger solid" if danger else "primary")
         return self._button
+
+
+def link_button(label: str, work: Callable[[], Any]) -> None:
+    """A small button in a row of its own."""
+    with ui.element("div").classes("tools"):
+        button(label, work, kind="small")
 
 
 def button(label: str, work: Callable[[], Any], *, kind: str = "") -> Any:
@@ -114,8 +151,14 @@ def dialog_form(title: str, *, wide: bool = False) -> Iterator[Form]:
         name = f"title-{dialog.id}"
         dialog.props(f'aria-labelledby="{name}"')
         ui.html(tag("h2", title, id=name), sanitize=False)
-        yield Form(dialog)
-    dialog.on("hide", dialog.delete)
+        form = Form(dialog)
+        yield form
+
+    def hidden() -> None:
+        form.closed = True
+        dialog.delete()
+
+    dialog.on("hide", hidden)
 
 
 def tell(text: str, *, good: bool = True) -> None:
@@ -140,6 +183,68 @@ def confirm(title: str, text: str, label: str, work: Callable[[], Awaitable[None
     form.dialog.open()
 
 
+def file_field(form: Form, label: str, *path: str | int, accept: str = "") -> str:
+    """A field for a file, which the browser sends itself; returns the id of its element."""
+    name = f"file-{form.dialog.id}"
+    kind = f' accept="{h(accept)}"' if accept else ""
+    shown = FileProblem(name)
+    ui.html(
+        Html(f'<label class="file" for="{name}">{h(label)}<input type="file" id="{name}"{kind}></label>'),
+        sanitize=False,
+    )
+    shown.draw()
+    form.add(shown, *(path or ("file",)))
+    return name
+
+
+class FileProblem:
+    """What is wrong with a file, said below its field."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._said: ui.html | None = None
+
+    def draw(self) -> None:
+        """Make its place."""
+        self._said = ui.html("", sanitize=False).props('role="alert"').classes("said")
+
+    @property
+    def error(self) -> str | None:
+        """What is wrong."""
+        return None
+
+    @error.setter
+    def error(self, text: str | None) -> None:
+        if self._said is not None:
+            self._said.set_content(tag("p", text, class_="problem") if text else "")
+
+
+def js(value: object) -> str:
+    """A value for JavaScript."""
+    return json.dumps(value)
+
+
+def answered(form: Form, result: dict[str, Any]) -> dict[str, Any] | None:
+    """The answer of API v1 to what the browser sent; None where there were errors, which are shown."""
+    errors = result.get("errors") or []
+    if not errors:
+        return dict(result.get("answer") or {})
+    problems = [
+        Problem(
+            fault=Fault.PARAMETER_INVALID,
+            message=str(each.get("message", ""))[:MESSAGE_CHARS_MAX],
+            path=_path(each.get("field")),
+        )
+        for each in errors[:ERRORS_SHOWN_MAX]
+    ]
+    form.show(InvalidError(problems))
+    return None
+
+
+def _path(field: object) -> Path:
+    return tuple(str(field).split(".")) if field else ()
+
+
 def copybox(text: str, name: str) -> None:
     """Text to be copied."""
     pre = tag("pre", text, id=name, tabindex=0)
@@ -147,4 +252,4 @@ def copybox(text: str, name: str) -> None:
     ui.html(tag("div", pre, copy, class_="copybox"), sanitize=False)
 
 
-__all__ = ["Form", "button", "confirm", "copybox", "dialog_form", "h", "tell"]
+__all__ = ["Form", "answered", "button", "confirm", "copybox", "dialog_form", "file_field", "h", "js", "tell"]

@@ -46,7 +46,7 @@ PLACES: Final = (
 )
 
 
-def draw(actor: Actor, place: str, theme: str) -> ui.element:
+def draw(actor: Actor, place: str) -> ui.element:
     """Draw the frame; returns its main part."""
     links = [
         tag("a", icon(shape), tag("span", name), href=path, aria_current="page" if path == place else None)
@@ -56,15 +56,15 @@ def draw(actor: Actor, place: str, theme: str) -> ui.element:
     brand = tag(
         "a", Html('<img src="/_lunaport/icon.svg" alt="" width="30" height="30">'), "Lunaport", href="/", class_="brand"
     )
-    other = "light" if theme == "dark" else "dark"
-    words = {"dark": "Dark", "light": "Light"}
+    # Which of the two words is seen depends on the colours of now, which may be those of the system.
     theme_button = tag(
         "button",
-        words[other],
+        tag("span", "Dark", class_="when-light"),
+        tag("span", "Light", class_="when-dark"),
+        tag("span", " colours", class_="sr"),
         type="button",
         class_="button small",
-        data_theme=other,
-        aria_label=f"{words[other]} colours",
+        data_theme=True,
     )
     leave = tag("form", tag("button", "Log out", type="submit", class_="button small"), method="post", action="/logout")
     who = tag(

@@ -6,8 +6,10 @@ very NAS. Nothing of NiceGUI is loaded before somebody looks at the login form.
 """
 
 import asyncio
+import hashlib
 import importlib.resources
 import math
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -20,7 +22,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lunaport.model.user import Actor
-from lunaport.service.actor import CURRENT
+from lunaport.service.actor import CURRENT, SCOPE_KEY
 from lunaport.service.auth import Authenticator, BusyError, ThrottledError
 from lunaport.service.pace import Pace
 from lunaport.web.headers import (
@@ -37,6 +39,9 @@ from lunaport.web.tickets import LIFE_S, Ticket, Tickets
 PAGES: Final = ("/", "/shares", "/volumes", "/service", "/sessions", "/users", "/audit", "/settings")
 OURS: Final = "/_lunaport/"
 """Style, script and icon: the same for everybody."""
+API: Final = "/_lunaport/api/"
+"""For what browsers send and take as files: requests of API v1, with the cookie in place of a password."""
+FILES: Final = re.compile(r"/api/v1/(?:config|config/import|audit/export|volumes/[^/]+/images/[^/]+)")
 NICEGUI: Final = ("/_nicegui/", "/_nicegui_ws/")
 LOGIN_BYTES_MAX: Final = 4096
 LOGIN_TIMEOUT_S: Final = 10.0
@@ -86,6 +91,9 @@ class Gate:
         if scope["type"] == "websocket":
             await self._handle_socket(scope, receive, send, headers, secure=secure)
             return
+        if scope["path"].startswith(API):
+            await self._handle_file(scope, receive, send, headers, secure=secure)
+            return
         nonce = secrets.token_urlsafe(16)
         await self._handle(scope, receive, _sender(send, nonce, secure=secure), headers, secure=secure)
 
@@ -93,7 +101,7 @@ class Gate:
         path, method = scope["path"], scope["method"]
         response: Response
         if path.startswith(OURS):
-            response = self._asset(path.removeprefix(OURS))
+            response = self._asset(path.removeprefix(OURS), scope["query_string"])
         elif method not in SAFE_METHODS and not from_here(headers):
             response = Response("The request comes from a page of another site.", 403)
         elif path == "/login":
@@ -111,6 +119,20 @@ class Gate:
                 wanted = path + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
                 response = RedirectResponse(f"/login?next={quote(safe_next(wanted))}", 303)
         await response(scope, receive, send)
+
+    async def _handle_file(self, scope: Scope, receive: Receive, send: Send, headers: Headers, *, secure: bool) -> None:
+        path = "/api/" + scope["path"].removeprefix(API)
+        if not FILES.fullmatch(path):
+            await Response(status_code=404)(scope, receive, send)
+            return
+        if scope["method"] not in SAFE_METHODS and not from_here(headers):
+            await Response("The request comes from a page of another site.", 403)(scope, receive, send)
+            return
+        actor = await self.actor(self.ticket(headers, secure=secure), _address(scope))
+        if actor is None:
+            await Response("Log in first.", 401)(scope, receive, send)
+            return
+        await self._api({**scope, "path": path, "raw_path": quote(path).encode(), SCOPE_KEY: actor}, receive, send)
 
     async def _handle_socket(
         self, scope: Scope, receive: Receive, send: Send, headers: Headers, *, secure: bool
@@ -194,11 +216,20 @@ class Gate:
         response.headers.append("Set-Cookie", session_cookie("", secure=secure, life_s=0))
         return response
 
-    def _asset(self, name: str) -> Response:
+    def asset_url(self, name: str) -> str:
+        """Where an asset is: browsers keep it until it is another one."""
+        return f"{OURS}{name}?{_mark(self._assets[name])}"
+
+    def _asset(self, name: str, query: bytes) -> Response:
         content = self._assets.get(name)
         if content is None:
             return Response(status_code=404)
-        return Response(content, media_type=ASSETS[name], headers={"Cache-Control": "max-age=300"})
+        kept = "max-age=31536000, immutable" if query.decode("latin-1") == _mark(content) else "max-age=300"
+        return Response(content, media_type=ASSETS[name], headers={"Cache-Control": kept})
+
+
+def _mark(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def is_page(path: str) -> bool:

@@ -1,10 +1,12 @@
 """HTML of our own: everything that goes in is escaped, unless it is `Html` already. And numbers for people."""
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final
 
+_TAGS: Final = re.compile("<[^>]*>")
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -70,21 +72,33 @@ def facts(pairs: Iterable[tuple[object, object]]) -> Html:
 def table(
     caption: str, columns: Sequence[object], rows: Sequence[Sequence[object]], *, numbers: Iterable[int] = ()
 ) -> Html:
-    """A table; `numbers`: the columns that hold such. A column that is `Html` of a `th` already stays as it is."""
+    """A table; `numbers`: the columns that hold such. A column that is `Html` of a `th` already stays as it is.
+
+    On phones each row is a block in which every cell has its column's name; the roles keep it a table there too.
+    """
     right = set(numbers)
+    labels = [_TAGS.sub("", str(column)).strip(" ↑↓") for column in columns]
 
     def heading(index: int, column: object) -> Html:
         if isinstance(column, Html) and column.startswith("<th"):
             return column
-        return tag("th", column, scope="col", class_="num" if index in right else None)
+        return tag("th", column, scope="col", role="columnheader", class_="num" if index in right else None)
 
-    head = tag("tr", *(heading(index, column) for index, column in enumerate(columns)))
-    body = [
-        tag("tr", *(tag("td", cell, class_="num" if index in right else None) for index, cell in enumerate(row)))
-        for row in rows
-    ]
-    whole = tag("table", tag("caption", caption, class_="sr"), tag("thead", head), tag("tbody", *body), class_="data")
-    return tag("div", whole, class_="scroll", tabindex=0, role="region", aria_label=caption)
+    def cell(index: int, content: object) -> Html:
+        kind = "num" if index in right else None
+        return tag("td", content, role="cell", class_=kind, data_label=labels[index] or None)
+
+    head = tag("tr", *(heading(index, column) for index, column in enumerate(columns)), role="row")
+    body = [tag("tr", *(cell(index, content) for index, content in enumerate(row)), role="row") for row in rows]
+    whole = tag(
+        "table",
+        tag("caption", caption, class_="sr"),
+        tag("thead", head, role="rowgroup"),
+        tag("tbody", *body, role="rowgroup"),
+        class_="data",
+        role="table",
+    )
+    return tag("div", whole, class_="sideways", tabindex=0, role="region", aria_label=caption)
 
 
 def empty(title: str, *more: object) -> Html:
@@ -92,10 +106,23 @@ def empty(title: str, *more: object) -> Html:
     return tag("div", tag("strong", title), *(tag("span", each) for each in more), class_="empty")
 
 
-def bar(fraction: float, label: str) -> Html:
-    """How full something is."""
+def pager(first: int, shown: int, count: int, page_count: int, what: str) -> Html:
+    """Where in a list one is, and the way on; `what`: of which things it is a list."""
+    if count <= page_count:
+        return tag("div", f"{count} {what}{'' if count == 1 else 's'}", class_="pager")
+    return tag(
+        "div",
+        tag("span", f"{first + 1} to {first + shown} of {count}"),
+        act("Previous", "page", "back", off=first == 0),
+        act("Next", "page", "next", off=first + shown >= count),
+        class_="pager",
+    )
+
+
+def bar(fraction: float, label: str, *, fills: bool = True) -> Html:
+    """How full something is, which is bad in the end; not `fills`: how far it is."""
     percent = max(0.0, min(1.0, fraction)) * 100
-    kind = " bad" if percent >= 95 else " warn" if percent >= 85 else ""
+    kind = "" if not fills else " bad" if percent >= 95 else " warn" if percent >= 85 else ""
     inner = tag("span", style=f"width:{percent:.1f}%")
     return tag("div", inner, class_=f"bar{kind}", role="img", aria_label=f"{label}: {percent:.0f} %")
 
@@ -107,6 +134,14 @@ def size(value: float) -> str:
         value, step = value / 1024, step + 1
     shown = f"{value:.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
     return f"{shown} {_UNITS[step]}"
+
+
+def typed_size(size_bytes: int) -> str:
+    """Bytes exactly, as one would type them: 10GiB, 1536MiB, 1000 for what is no whole number of any unit."""
+    step = 0
+    while size_bytes and size_bytes % 1024 == 0 and step < len(_UNITS) - 1:
+        size_bytes, step = size_bytes // 1024, step + 1
+    return f"{size_bytes}{_UNITS[step] if step else ''}"
 
 
 def rate(value: float) -> str:

@@ -34,6 +34,12 @@ ROLES: Final[dict[type[Action[Any]], Role]] = {
     actions.UpdateTarget: Role.OPERATOR,
     actions.DeleteTarget: Role.OPERATOR,
     actions.RestoreTarget: Role.OPERATOR,
+    actions.CreateLun: Role.OPERATOR,
+    actions.UpdateLun: Role.OPERATOR,
+    actions.DeleteLun: Role.OPERATOR,
+    actions.InsertMedium: Role.OPERATOR,
+    actions.EjectMedium: Role.OPERATOR,
+    actions.DeleteImage: Role.OPERATOR,
     actions.CloseSession: Role.OPERATOR,
     actions.ChangeOwnPassword: Role.VIEWER,
     actions.CreateToken: Role.VIEWER,
@@ -124,16 +130,20 @@ class Page:
 
     async def perform(self, action: Action[Result]) -> Result:
         """Carry an action out. Raises InvalidError, ServiceError, NotAllowedError."""
-        if not await self.still_there():
-            raise NotAllowedError("You are not logged in any more.")
-        needed = ROLES.get(type(action), Role.ADMIN)
-        if not self.may(needed):
-            raise NotAllowedError(f"You are {self.actor.role}; this needs the role {needed}.")
+        await self.check_role(type(action))
         before = CURRENT.set(self.actor)
         try:
             return await self.nas.perform(action)
         finally:
             CURRENT.reset(before)
+
+    async def check_role(self, kind: type[Action[Any]]) -> None:
+        """Raise NotAllowedError unless who looks may carry out such an action now."""
+        if not await self.still_there():
+            raise NotAllowedError("You are not logged in any more.")
+        needed = ROLES.get(kind, Role.ADMIN)
+        if not self.may(needed):
+            raise NotAllowedError(f"You are {self.actor.role}; this needs the role {needed}.")
 
     def as_actor(self) -> "ActorContext":
         """For looking at what depends on who looks."""
@@ -175,5 +185,5 @@ async def open_page(site: Site, request: Request, title: str, place: str) -> Pag
     theme = request.cookies.get(THEME_COOKIE, "")
     ui.dark_mode({"dark": True, "light": False}.get(theme))
     page = Page(site, request, ticket, actor)
-    page.main = frame.draw(actor, place, theme)
+    page.main = frame.draw(actor, place)
     return page

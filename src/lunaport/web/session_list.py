@@ -17,7 +17,8 @@ def session_table(page: Page, sessions: Iterable[SessionReport], targets: Mappin
     may = page.may(Role.OPERATOR)
     rows = []
     for each in sessions:
-        who = [each.initiator, tag("span", " · ".join(filter(None, (each.address, each.chap_user))), class_="under")]
+        way = " · ".join(filter(None, (each.address, each.chap_user, "may only read" if each.read_only else "")))
+        who = [each.initiator, tag("span", way, class_="under"), negotiated(each)]
         row: list[object] = [join(who)]
         if targets is not None:
             known = targets.get(each.target)
@@ -49,15 +50,13 @@ def session_table(page: Page, sessions: Iterable[SessionReport], targets: Mappin
     return table("Sessions", columns, rows, numbers=(2 + shift, 3 + shift, 4 + shift, 5 + shift))
 
 
-def negotiated(sessions: Iterable[SessionReport]) -> Html:
-    """What each session agreed on."""
-    parts = []
-    for each in sessions:
-        pairs = tag(
-            "dl", *(join((tag("dt", key), tag("dd", value))) for key, value in each.negotiated.items()), class_="facts"
-        )
-        parts.append(tag("details", tag("summary", each.initiator, class_="soft"), pairs))
-    return join(parts)
+def negotiated(session: SessionReport) -> Html:
+    """What a session agreed on, and by which portal it came; folded away."""
+    pairs = [("Portal", f"{session.portal}, group {session.portal_group}"), ("ISID", session.isid)]
+    if session.initiator_alias:
+        pairs.append(("Alias", session.initiator_alias))
+    shown = (join((tag("dt", key), tag("dd", value))) for key, value in (*pairs, *session.negotiated.items()))
+    return tag("details", tag("summary", "Negotiated"), tag("dl", *shown, class_="facts"), class_="under")
 
 
 def close_session(page: Page, session_id: str) -> None:

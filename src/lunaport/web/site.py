@@ -15,7 +15,6 @@ from lunaport.web.page import Site
 from lunaport.web.pages import audit, overview, service, sessions, settings, share, shares, users, volumes
 from lunaport.web.watching import Watching
 
-HEAD = '<link rel="stylesheet" href="/_lunaport/page.css"><script src="/_lunaport/page.js"></script>'
 RECONNECT_S = 30.0
 """How long a page that lost its line may come back as it was."""
 ICON = Path(__file__).parent / "assets" / "icon.svg"
@@ -28,7 +27,8 @@ async def make_site(nas: Nas, gate: Gate, config: SiteConfig) -> ASGIApp:
     site = Site(nas=nas, gate=gate, config=config, watching=watching)
     for module in (overview, shares, share, volumes, service, sessions, users, audit, settings):
         module.register(site)
-    ui.add_head_html(HEAD, shared=True)
+    style, script = gate.asset_url("page.css"), gate.asset_url("page.js")
+    ui.add_head_html(f'<link rel="stylesheet" href="{style}"><script src="{script}"></script>', shared=True)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     ui.run_with(
         app,

@@ -82,6 +82,8 @@ async def test_every_route_is_there(document: dict[str, Any]) -> None:
         "/api/v1/events": {"get"},
         "/api/v1/health": {"get"},
         "/api/v1/problems": {"get"},
+        "/api/v1/work": {"get"},
+        "/api/v1/targets/{target_id}/reservations": {"get"},
     }
 
 

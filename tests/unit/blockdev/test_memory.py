@@ -119,4 +119,4 @@ def test_extents_cover_every_range_and_unmapped_is_zero(steps: list[tuple[str, i
             assert not any(read(device, extent.offset, extent.length))
         position += extent.length
     assert position == size - 100
-    assert all(one.mapped != two.mapped for one, two in pairwise(extents))
+    assert all((one.mapped, one.anchored) != (two.mapped, two.anchored) for one, two in pairwise(extents))

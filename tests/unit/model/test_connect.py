@@ -1,7 +1,10 @@
 """What to type where: complete, ready to be copied, and safe whatever the names are."""
 
+import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -54,15 +57,85 @@ def test_windows_says_what_kind_of_chap() -> None:
     assert "-TargetPortalAddress '2001:db8::9' -TargetPortalPortNumber 3261" in full
 
 
-def test_kubernetes_is_yaml() -> None:
-    secret, volume = yaml.safe_load_all(way(FULL, "kubernetes"))
+def test_kubernetes_gets_secret_volume_and_claim() -> None:
+    secret, volume, claim = yaml.safe_load_all(way(FULL, "kubernetes"))
     assert secret["type"] == "kubernetes.io/iscsi-chap"
-    assert secret["stringData"]["node.session.auth.password"] == "alice-secret-1"
+    for part in ("node.session", "discovery.sendtargets"):
+        assert secret["stringData"][f"{part}.auth.password"] == "alice-secret-1"
+        assert secret["stringData"][f"{part}.auth.password_in"] == "nas-secret-123"
     iscsi = volume["spec"]["iscsi"]
     assert (iscsi["targetPortal"], iscsi["iqn"], iscsi["lun"]) == ("[2001:db8::9]:3261", NAME, 0)
+    assert iscsi["chapAuthDiscovery"]
+    assert iscsi["chapAuthSession"]
     assert iscsi["secretRef"]["name"] == secret["metadata"]["name"] == "disk-chap"
-    (alone,) = yaml.safe_load_all(way(OPEN, "kubernetes"))
+    assert claim["spec"]["volumeName"] == volume["metadata"]["name"]
+    alone, _ = yaml.safe_load_all(way(OPEN, "kubernetes"))
     assert "chapAuthSession" not in alone["spec"]["iscsi"]
+
+
+DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+QUANTITY = re.compile(r"[0-9]+([KMGTPE]i)?")
+META = {"name": DNS_LABEL}
+MODES = [re.compile("ReadWriteOnce|ReadOnlyMany|ReadWriteMany|ReadWriteOncePod")]
+CHAP_KEY = r"(node\.session|discovery\.sendtargets)\.auth\.(username|password)(_in)?"
+KUBERNETES: dict[str, dict[str, Any]] = {
+    "Secret": {
+        "apiVersion": re.compile("v1"), "kind": str, "metadata": META, "type": re.compile("kubernetes.io/iscsi-chap"),
+        "stringData": {re.compile(CHAP_KEY): str},
+    },
+    "PersistentVolume": {
+        "apiVersion": re.compile("v1"), "kind": str, "metadata": META,
+        "spec": {
+            "capacity": {"storage": QUANTITY}, "accessModes": MODES,
+            "persistentVolumeReclaimPolicy": re.compile("Retain|Recycle|Delete"),
+            "iscsi": {
+                "targetPortal": str, "iqn": re.compile(r"(iqn|eui|naa)\..+"), "lun": int, "fsType": str,
+                "chapAuthDiscovery": bool, "chapAuthSession": bool, "secretRef": META,
+            },
+        },
+    },
+    "PersistentVolumeClaim": {
+        "apiVersion": re.compile("v1"), "kind": str, "metadata": META,
+        "spec": {
+            "accessModes": MODES, "storageClassName": str, "volumeName": DNS_LABEL,
+            "resources": {"requests": {"storage": QUANTITY}},
+        },
+    },
+}  # fmt: skip
+"""The part of Kubernetes's API (core/v1: Secret, PersistentVolumeSpec, ISCSIPersistentVolumeSource,
+PersistentVolumeClaimSpec) that is used here: names, types and patterns of the fields."""
+
+
+def check_shape(value: Any, shape: Any, where: str) -> None:
+    """A document has the fields of the API, and they are of its types; nothing else is there."""
+    if isinstance(shape, dict):
+        assert isinstance(value, dict), where
+        for key, each in value.items():
+            found = [
+                inner
+                for name, inner in shape.items()
+                if name == key or (not isinstance(name, str) and name.fullmatch(key))
+            ]
+            assert found, f"{where}.{key} is no field"
+            check_shape(each, found[0], f"{where}.{key}")
+    elif isinstance(shape, list):
+        assert isinstance(value, list), where
+        for each in value:
+            check_shape(each, shape[0], where)
+    elif isinstance(shape, re.Pattern):
+        assert isinstance(value, str), where
+        assert shape.fullmatch(value), f"{where}: {value}"
+    else:
+        assert type(value) is shape, f"{where}: {value!r}"
+
+
+@pytest.mark.parametrize("size_bytes", [512, 10 << 30, 3 << 20, (1 << 30) + 512])
+@pytest.mark.parametrize("name", ["disk", "x" * 70, "a.b:c", "-", "a" * 49 + "-b", "1.2"])
+@pytest.mark.parametrize("to", [OPEN, FULL])
+def test_kubernetes_takes_it(to: Endpoint, name: str, size_bytes: int) -> None:
+    full = replace(to, name=f"iqn.2026-11.io.lunaport:{name}", size_bytes=size_bytes)
+    for document in yaml.safe_load_all(way(full, "kubernetes")):
+        check_shape(document, KUBERNETES[document["kind"]], document["kind"])
 
 
 def test_ipxe_and_qemu() -> None:
@@ -106,7 +179,8 @@ def test_portals(host: str, portal: str) -> None:
 
 def test_the_manual_shows_the_same() -> None:
     page = (Path(__file__).parents[3] / "docs" / "connect.md").read_text()
-    for each in ways_to_connect(Endpoint(name="iqn.2026-11.io.lunaport:vm-disk", host="192.0.2.10", user="alice")):
+    name = "iqn.2026-11.io.lunaport:vm-disk"
+    for each in ways_to_connect(Endpoint(name=name, host="192.0.2.10", user="alice", size_bytes=10 << 30)):
         assert f"## {each.title}\n" in page
         assert each.text in page
         assert each.note in page

@@ -31,6 +31,7 @@ from lunaport.engine.interface import (
     Trouble,
     VolumeUsage,
 )
+from lunaport.engine.unit_state import ReservationReport, WorkReport
 
 TOTAL_BYTES = 1 << 40
 FILE_BYTES_MAX = 1 << 44
@@ -82,6 +83,8 @@ class EngineDouble:
     locks: dict[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
     """Who keeps the medium of a LUN in."""
     eject_requests: list[tuple[str, int]] = field(default_factory=list)
+    reserved: dict[str, list[ReservationReport]] = field(default_factory=dict)
+    under_way: list[WorkReport] = field(default_factory=list)
     targets: dict[str, TargetSpec] = field(default_factory=dict)
     portals: tuple[PortalSpec, ...] = ()
     discovery: DiscoverySpec = field(default_factory=DiscoverySpec)
@@ -261,6 +264,16 @@ class EngineDouble:
                 loaded = bool(spec.image) if spec.device_type == "cdrom" else not spec.medium_out
                 return MediumReport(loaded=loaded, locked_by=self.locks.get((target, lun), ()))
         return None
+
+    async def reservations(self, target: str) -> Sequence[ReservationReport]:
+        """What was put there."""
+        self._fail("reservations")
+        return self.reserved.get(target, [])
+
+    async def work(self) -> Sequence[WorkReport]:
+        """What was put there."""
+        self._fail("work")
+        return self.under_way
 
     async def images(self, volume: str) -> Sequence[ImageInfo]:
         """The images of a volume."""

@@ -10,9 +10,9 @@ import pytest
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lunaport.model.user import Role
+from lunaport.model.user import Actor, Role
 from lunaport.service.actions import CreateUser, DeleteUser, UpdateUser
-from lunaport.service.actor import CURRENT
+from lunaport.service.actor import CURRENT, SCOPE_KEY
 from lunaport.service.auth import Authenticator
 from lunaport.service.nas import Nas
 from lunaport.web.gate import LOGIN_BYTES_MAX, PAGES, Gate, from_here, is_page
@@ -213,6 +213,40 @@ async def test_no_route_of_the_page_is_there_for_strangers(gate: Gate, browser: 
             assert answer.status_code in {303, 401}, (verb, place)
             assert "x-who" not in answer.headers, (verb, place)
         assert await socket(gate, place, host="nas", origin=URL) == [{"type": "websocket.close", "code": 1008}]
+
+
+async def test_files_go_to_the_api_with_the_cookie(browser: httpx.AsyncClient, gate: Gate) -> None:
+    asked: list[tuple[str, str, object]] = []
+
+    async def api(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append((scope["method"], scope["path"], scope.get(SCOPE_KEY)))
+        await PlainTextResponse("the API")(scope, receive, send)
+
+    gate._api = api
+    image = "/_lunaport/api/v1/volumes/default/images/a%20b.iso"
+    assert (await browser.put(image, headers=HERE)).status_code == 401
+    await log_in(browser)
+    assert (await browser.put(image)).status_code == 403, "no page of this NAS asks"
+    assert (await browser.put(image, headers={"origin": "http://elsewhere"})).status_code == 403
+    for path in ("v1/users", "v1/config/", "v1/volumes/a/images/b/c", "v1/../v1/users", "v2/config", ""):
+        assert (await browser.get(f"/_lunaport/api/{path}")).status_code == 404
+    assert asked == []
+    assert (await browser.put(image, headers=HERE)).text == "the API"
+    assert (await browser.get("/_lunaport/api/v1/audit/export?format=csv")).text == "the API"
+    assert [each[:2] for each in asked] == [
+        ("PUT", "/api/v1/volumes/default/images/a b.iso"),
+        ("GET", "/api/v1/audit/export"),
+    ]
+    actor = asked[0][2]
+    assert isinstance(actor, Actor)
+    assert (actor.user, actor.way) == ("admin", "page")
+
+
+async def test_assets_are_kept_until_they_are_others(browser: httpx.AsyncClient, gate: Gate) -> None:
+    url = gate.asset_url("page.css")
+    assert "immutable" in (await browser.get(url)).headers["cache-control"]
+    assert (await browser.get(url.partition("?")[0])).headers["cache-control"] == "max-age=300"
+    assert (await browser.get(f"{url}x")).headers["cache-control"] == "max-age=300"
 
 
 @pytest.mark.parametrize(

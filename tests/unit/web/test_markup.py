@@ -4,8 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lunaport.model.size import parse_size
 from lunaport.web.chart import Line, chart, nice
-from lunaport.web.markup import Html, act, ago, bar, duration, facts, h, number, rate, size, table, tag
+from lunaport.web.markup import (
+    Html,
+    act,
+    ago,
+    bar,
+    duration,
+    facts,
+    h,
+    number,
+    pager,
+    rate,
+    size,
+    table,
+    tag,
+    typed_size,
+)
 
 
 @given(st.text())
@@ -29,7 +45,21 @@ def test_tables_name_themselves_and_their_columns() -> None:
     assert "<caption" in made
     assert made.count("<th") == 3 + made.count("<thead")
     assert "&lt;a&gt;" in made
-    assert '<td class="num">1</td>' in made
+    assert '<td role="cell" class="num" data-label="Size">1</td>' in made
+
+
+def test_a_list_says_where_in_it_one_is() -> None:
+    assert "3 shares" in pager(0, 3, 3, 25, "share")
+    assert "1 share<" in pager(0, 1, 1, 25, "share")
+    middle = pager(25, 25, 60, 25, "share")
+    assert "26 to 50 of 60" in middle
+    assert "disabled" not in middle
+    assert pager(50, 10, 60, 25, "share").count("disabled") == 1
+
+
+@pytest.mark.parametrize("size_bytes", [512, 1000, 1024, 1536 << 20, 10 << 30, (10 << 30) + 512, 1 << 62])
+def test_a_size_as_it_is_typed_is_exact(size_bytes: int) -> None:
+    assert parse_size(typed_size(size_bytes)) == -(-size_bytes // 512) * 512
 
 
 @pytest.mark.parametrize(

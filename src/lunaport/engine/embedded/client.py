@@ -32,6 +32,7 @@ from lunaport.engine.interface import (
     StorageError,
     VolumeUsage,
 )
+from lunaport.engine.unit_state import ReservationReport, WorkReport
 
 log = structlog.get_logger()
 
@@ -91,6 +92,14 @@ class EmbeddedEngine:
     async def refused_logins(self) -> Sequence[RefusedLogin]:
         """See `Engine.refused_logins`."""
         return (await self._expect(messages.ListRefusedLogins(), messages.RefusedLogins)).refused
+
+    async def reservations(self, target: str) -> Sequence[ReservationReport]:
+        """See `Engine.reservations`."""
+        return (await self._expect(messages.GetReservations(target), messages.Reservations)).reservations
+
+    async def work(self) -> Sequence[WorkReport]:
+        """See `Engine.work`."""
+        return (await self._expect(messages.GetWork(), messages.Work, attempts=1)).work
 
     async def counters(self) -> EngineCounters:
         """See `Engine.counters`."""

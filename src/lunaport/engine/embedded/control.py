@@ -11,6 +11,7 @@ import structlog
 from lunaport.engine.embedded import messages
 from lunaport.engine.embedded.loop import READABLE, WRITABLE, Loop
 from lunaport.engine.embedded.nas import Nas
+from lunaport.engine.embedded.unit_reports import report_reservations, report_work
 from lunaport.engine.embedded.workers import Workers
 from lunaport.engine.interface import EngineError, EventMark, FileReport, StorageError, VolumeUsage
 from lunaport.storage import errors as storage_errors
@@ -132,6 +133,11 @@ class ControlLine:
                 answer(messages.Status(self.nas.status()))
             case messages.GetMedium(target, lun, request_eject):
                 answer(messages.MediumIs(self.nas.targets.medium(target, lun, request_eject=request_eject)))
+            case messages.GetReservations(target):
+                answer(messages.Reservations(report_reservations(self.nas.targets.targets.get(target))))
+            case messages.GetWork():
+                sessions, draining = self.nas.by_transport.values(), self.nas.steering.draining
+                answer(messages.Work(report_work(self.nas.targets, sessions, draining=draining)))
             case _:
                 self._handle_files(body, answer)
 

@@ -27,6 +27,7 @@ from lunaport.engine.interface import (
     StorageFault,
     VolumeUsage,
 )
+from lunaport.engine.unit_state import ReservationReport, WorkReport
 
 LENGTH: Final = Layout(">I")
 MESSAGE_BYTES_MAX: Final = 1 << 28
@@ -89,6 +90,14 @@ class GetMedium(msgspec.Struct, tag=True):
     target: str
     lun: int
     request_eject: bool = False
+
+
+class GetReservations(msgspec.Struct, tag=True):
+    target: str
+
+
+class GetWork(msgspec.Struct, tag=True):
+    pass
 
 
 class FindFile(msgspec.Struct, tag=True):
@@ -168,6 +177,14 @@ class MediumIs(msgspec.Struct, tag=True):
     medium: MediumReport | None
 
 
+class Reservations(msgspec.Struct, tag=True):
+    reservations: list[ReservationReport]
+
+
+class Work(msgspec.Struct, tag=True):
+    work: list[WorkReport]
+
+
 class FileUsage(msgspec.Struct, tag=True):
     used_bytes: list[int]
 
@@ -198,6 +215,8 @@ RequestBody = (
     | MoveFile
     | RemoveFile
     | GetMedium
+    | GetReservations
+    | GetWork
 )
 ReplyBody = (
     Done
@@ -210,6 +229,8 @@ ReplyBody = (
     | Status
     | Usage
     | MediumIs
+    | Reservations
+    | Work
     | FileUsage
     | Found
 )

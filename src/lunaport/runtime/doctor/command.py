@@ -14,14 +14,14 @@ EXIT_SETTINGS: Final = 2
 
 
 def doctor(
-    data_dir: Annotated[Path | None, typer.Option(help="As for serve. [/var/lib/lunaport]")] = None,
+    data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="As for serve. [/var/lib/lunaport]")] = None,
     http: Annotated[list[str] | None, typer.Option(metavar="HOST[:PORT]", help="As for serve.")] = None,
     https: Annotated[list[str] | None, typer.Option(metavar="HOST[:PORT]", help="As for serve.")] = None,
-    https_certificate: Annotated[Path | None, typer.Option(help="As for serve.")] = None,
-    https_key: Annotated[Path | None, typer.Option(help="As for serve.")] = None,
+    https_certificate: Annotated[Path | None, typer.Option(metavar="FILE", help="As for serve.")] = None,
+    https_key: Annotated[Path | None, typer.Option(metavar="FILE", help="As for serve.")] = None,
     plain_http: Annotated[bool | None, typer.Option("--plain-http", help="As for serve.")] = None,
     portal: Annotated[list[str] | None, typer.Option(metavar="HOST[:PORT]", help="As for serve.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Look at what the NAS needs from this machine, and say what to do. Give it the options that `serve` gets."""

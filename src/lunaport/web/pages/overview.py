@@ -14,9 +14,10 @@ from lunaport.web import facts
 from lunaport.web.frame import head
 from lunaport.web.markup import Html, ago, badge, bar, duration, empty, join, link, number, rate, size, table, tag
 from lunaport.web.page import Live, Page, Site, open_page
+from lunaport.web.work_list import work_card
 
 CHANGES_SHOWN = 8
-SESSIONS_SHOWN = 8
+SESSIONS_SHOWN = 6
 BUSIEST_SHOWN = 6
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -49,14 +50,14 @@ async def draw(page: Page) -> Html:
         sessions = []
     concerns = await facts.concerns(nas, status, targets, secure=page.secure, local=page.host in LOCAL)
     past = watching.whole
+    known = {each.name: each for each in targets}
     parts = [
         tag("div", head("Overview"), state(status), class_="head"),
         tiles(page, status, len(targets), len(sessions)),
+        work_card(await nas.work(), known),
         facts.card("Needs attention", facts.concern_list(concerns), width="w7"),
         facts.card("Volumes", await volumes(page, status), width="w5"),
-        facts.card("Throughput", facts.traffic(past), width="w4", note="5 minutes"),
-        facts.card("Commands", facts.commands(past), width="w4", note="5 minutes"),
-        facts.card("Latency", facts.latency(past), width="w4", note="5 minutes"),
+        *facts.charts(past),
         facts.card("Busiest shares", busiest(page), width="w6"),
         facts.card("Connected", connected(sessions, page), width="w6", note=link("All sessions", "/sessions")),
     ]

@@ -1,18 +1,23 @@
-"""The iSCSI service: on or off, port, discovery, iSNS, draining."""
+"""The iSCSI service: on or off, portals, discovery, iSNS, draining."""
+
+from collections.abc import Sequence
 
 from nicegui import ui
 from starlette.requests import Request
 
-from lunaport.model.address import HostPort
 from lunaport.model.iscsi_service import ServiceChange
 from lunaport.model.user import Role
 from lunaport.service.actions import UpdateService
+from lunaport.service.nas import PortalReport
 from lunaport.web import facts
 from lunaport.web.forms import button, confirm, dialog_form, tell
 from lunaport.web.frame import head
-from lunaport.web.markup import Html, ago, badge, join, tag
+from lunaport.web.markup import Html, act, ago, badge, tag
 from lunaport.web.markup import facts as fact_list
 from lunaport.web.page import Live, Page, Site, open_page
+from lunaport.web.portal_dialogs import portal_row, put_portal, remove_portal, reset_portals
+from lunaport.web.share_fields import ChapFields
+from lunaport.web.work_list import work_card
 
 
 def register(site: Site) -> None:
@@ -23,6 +28,18 @@ def register(site: Site) -> None:
         page = await open_page(site, request, "Service", "/service")
         if page is None:
             return
+
+        async def clicked(what: str, which: str) -> None:
+            if what == "portal":
+                put_portal(page)
+            elif what == "regroup":
+                group, _, address = which.partition(" ")
+                put_portal(page, address, int(group))
+            elif what == "unportal":
+                remove_portal(page, which)
+            elif what == "reset":
+                reset_portals(page)
+
         with page.main:
             with ui.element("div").classes("head"):
                 ui.html(head("Service"), sanitize=False).classes("grow")
@@ -30,7 +47,7 @@ def register(site: Site) -> None:
                     with ui.element("div").classes("tools"):
                         button("Change", lambda: edit(page), kind="primary")
                         button("Drain", lambda: drain(page))
-            live = Live(await draw(page))
+            live = Live(await draw(page)).on_click(clicked)
 
         async def update() -> None:
             live.show(await draw(page))
@@ -41,15 +58,14 @@ def register(site: Site) -> None:
 async def draw(page: Page) -> Html:
     """What it does."""
     service, status = await page.nas.service(), await page.nas.engine_status()
-    portals = [
-        tag(
-            "li",
-            tag("span", str(HostPort(host=each.host, port=each.port)), class_="grow mono"),
-            tag("span", each.error, class_="soft"),
-            badge("listening", "good") if each.listening else badge("not listening", "bad"),
-        )
-        for each in status.portals
-    ]  # fmt: skip
+    reports: Sequence[PortalReport] = status.portals
+    if not service.enabled:
+        reports = [
+            PortalReport(host=each.host, port=each.port, group=each.group, listening=False, error="switched off")
+            for each in await page.nas.configured_portals()
+        ]
+    portals = [portal_row(page, each) for each in reports]
+    work = [each for each in await page.nas.work() if each.kind == "drain" and not each.target]
     servers = [
         tag(
             "li",
@@ -61,7 +77,7 @@ async def draw(page: Page) -> Html:
     ]  # fmt: skip
     pairs = [
         ("iSCSI", badge("on", "good") if service.enabled else badge("off", "warn")),
-        ("Port", service.port or "each portal's own"),
+        ("Port of all portals", service.port or "each portal's own"),
         ("Discovery", "tells everyone of all shares" if service.discovery_open else "tells each what he may use"),
         ("Discovery CHAP", service.discovery_one_way.username if service.discovery_one_way.enabled else "off"),
         ("Draining", "yes: nobody is let in" if service.draining else "no"),
@@ -69,18 +85,20 @@ async def draw(page: Page) -> Html:
         ("Running since", ago(status.since) if status.available else "-"),
     ]
     nothing = tag("p", "Nothing listens.", class_="soft")
+    tools: object = ""
+    if page.may(Role.ADMIN):
+        back = act("Those of the start", "reset", name="Back to the portals of the start")
+        tools = tag("span", act("Add a portal", "portal"), back if service.portals is not None else "", class_="tools")
+    isns = tag("ul", *servers, class_="list") if servers else tag("p", "Switched off.", class_="soft")
     return tag(
         "div",
-        facts.card("Service", fact_list(pairs), width="w6"),
-        join(
-            (
-                facts.card("Portals", tag("ul", *portals, class_="list") if portals else nothing, width="w6"),
-                facts.card(
-                    "iSNS",
-                    tag("ul", *servers, class_="list") if servers else tag("p", "Switched off.", class_="soft"),
-                    width="w6",
-                ),
-            )
+        work_card(work, {}),
+        facts.card("Service", fact_list(pairs), width="w5"),
+        tag(
+            "div",
+            facts.card("Portals", tag("ul", *portals, class_="list") if portals else nothing, note=tools),
+            facts.card("iSNS", isns),
+            class_="w7 pile",
         ),
         class_="grid",
     )
@@ -98,6 +116,14 @@ async def edit(page: Page) -> None:
             opened = form.add(
                 ui.switch("Discovery tells everyone of all shares", value=service.discovery_open), "discovery_open"
             )
+            one_way = ChapFields(
+                form, "Discovery asks for CHAP", ("discovery", "one_way"), service.discovery_one_way, on=False,
+                user="discovery",
+            )  # fmt: skip
+            mutual = ChapFields(
+                form, "The NAS proves itself in discovery (mutual CHAP)", ("discovery", "mutual"),
+                service.discovery_mutual, on=False,
+            )  # fmt: skip
             isns = form.add(ui.switch("Register with iSNS", value=service.isns), "isns")
             address = form.text(
                 "iSNS servers", "isns_address", value=service.isns_address, hint="host or host:port, commas between"
@@ -106,7 +132,8 @@ async def edit(page: Page) -> None:
         async def work() -> None:
             change = ServiceChange(
                 enabled=enabled.value, port=port.value.strip(), discovery_open=opened.value, isns=isns.value,
-                isns_address=address.value.strip(),
+                isns_address=address.value.strip(), discovery_one_way=one_way.change(),
+                discovery_mutual=mutual.change(),
             )  # fmt: skip
             await page.perform(UpdateService(change=change, revisions=frozenset({service.revision})))
             form.dialog.close()

@@ -1,27 +1,38 @@
 """One share: what it does, who uses it, how it is set, what happened to it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from nicegui import ui
 from starlette.requests import Request
 
-from lunaport.model.audit import AuditFilter
 from lunaport.model.target import Target
 from lunaport.model.user import Role
 from lunaport.service.errors import NotFoundError, ServiceError
 from lunaport.web import facts
-from lunaport.web.forms import button
+from lunaport.web.access_dialog import edit_access
+from lunaport.web.forms import button, tell
 from lunaport.web.frame import head
-from lunaport.web.markup import Html, ago, badge, empty, join, number, size, table, tag
-from lunaport.web.markup import facts as fact_list
+from lunaport.web.lun_dialogs import add_lun, change_lun, change_medium, grow_lun, remove_lun
+from lunaport.web.markup import Html, act, badge, empty, tag
 from lunaport.web.page import Live, Page, Site, open_page
 from lunaport.web.pages.shares import share_state
-from lunaport.web.session_list import close_session, negotiated, session_table
-from lunaport.web.share_dialogs import connect_dialog, delete_share, edit_share, grow_share
+from lunaport.web.reservation_list import reservation_list
+from lunaport.web.session_list import close_session, session_table
+from lunaport.web.share_dialogs import connect_dialog, delete_share, drain_share, edit_share
+from lunaport.web.share_parts import access, disks, history, history_link, settings
 from lunaport.web.watching import Past
+from lunaport.web.work_list import work_card
 
-HISTORY_SHOWN: Final = 10
+SHARE_DIALOGS: Final = {
+    "connect": connect_dialog,
+    "edit": edit_share,
+    "drain": drain_share,
+    "access": edit_access,
+    "add": add_lun,
+}
 REFUSED_SHOWN: Final = 10
+SESSIONS_SHOWN: Final = 50
 
 
 def register(site: Site) -> None:
@@ -40,145 +51,110 @@ def register(site: Site) -> None:
                 target = None
         with page.main:
             if target is None:
-                ui.html(empty("There is no such share", tag("a", "All shares", href="/shares")), sanitize=False)
+                text = "It was deleted, or never was. What was deleted can be restored from the trash for some days."
+                head_ = tag("div", head("No such share", back=("/shares", "Shares")), class_="head")
+                ui.html(head_, sanitize=False)
+                ui.html(tag("section", empty("There is no such share", text), class_="card"), sanitize=False)
                 return
-            await build(page, target)
+            await ShareView(page, target).build()
 
 
-async def build(page: Page, target: Target) -> None:
-    """Draw it."""
-    ui.page_title(f"{facts.short(target.name)} · Lunaport")
+class ShareView:
+    """The page of a share. `target` is as it is now: whoever changes it, and wherever, is seen here."""
 
-    async def clicked(what: str, which: str) -> None:
+    def __init__(self, page: Page, target: Target) -> None:
+        self.page = page
+        self.target = target
+        self.gone = False
+
+    async def build(self) -> None:
+        """Draw it."""
+        page = self.page
+        ui.page_title(f"{facts.short(self.target.name)} · Lunaport")
+        with ui.element("div").classes("head"):
+            self.head = Live(self.draw_head())
+            self.head.element.classes("grow")
+            with ui.element("div").classes("tools"):
+                button("Connect to it", self.opener("connect"), kind="primary")
+                if page.may(Role.OPERATOR):
+                    for label, what in (("Edit", "edit"), ("Grow", "grow"), ("Drain", "drain")):
+                        button(label, self.opener(what))
+                    button("Delete", self.opener("delete"), kind="danger")
+        self.body = Live(await self.draw()).on_click(self.clicked)
+        page.every_moment(self.update)
+
+    async def update(self) -> None:
+        """Draw it again, as it is now."""
+        found = next((each for each in await self.page.site.targets() if each.id == self.target.id), None)
+        self.gone = found is None
+        self.target = found or self.target
+        self.head.show(self.draw_head())
+        self.body.show(await self.draw())
+
+    def opener(self, what: str) -> Callable[[], Awaitable[None]]:
+        """What opens a dialog of the share as a whole."""
+
+        async def open_() -> None:
+            await self.clicked(what, "")
+
+        return open_
+
+    async def clicked(self, what: str, which: str) -> None:
+        """Do what a button says, on the share as it is now."""
+        await self.update()
+        page, target = self.page, self.target
         if what == "close":
             close_session(page, which)
+        elif what in SHARE_DIALOGS:
+            await SHARE_DIALOGS[what](page, target)
+        elif what == "delete":
+            delete_share(page, target)
+        elif what == "grow" and not which:
+            grow_lun(page, target, target.disk)
+        else:
+            lun = next((each for each in target.luns if str(each.lun) == which), None)
+            if lun is None:
+                tell("That disk is not there any more", good=False)
+            elif what == "medium":
+                await change_medium(page, target, lun)
+            else:
+                {"grow": grow_lun, "change": change_lun, "remove": remove_lun}[what](page, target, lun)
 
-    with ui.element("div").classes("head"):
-        ui.html(
-            head(facts.short(target.name), tag("p", target.name, class_="sub mono"), back=("/shares", "Shares")),
-            sanitize=False,
-        ).classes("grow")
-        with ui.element("div").classes("tools"):
-            button("Connect to it", lambda: connect_dialog(page, target), kind="primary")
-            if page.may(Role.OPERATOR):
-                button("Edit", lambda: edit_share(page, target))
-                button("Grow", lambda: grow_share(page, target))
-                button("Delete", lambda: delete_share(page, target), kind="danger")
-    live = Live(await draw(page, target)).on_click(clicked)
-
-    async def update() -> None:
-        live.show(await draw(page, target))
-
-    page.every_moment(update)
-
-
-async def draw(page: Page, target: Target) -> Html:
-    """The whole page below its head."""
-    past = page.watching.targets.get(target.name, Past())
-    try:
-        sessions = [each for each in await page.nas.sessions() if each.target == target.name]
-    except ServiceError:
-        sessions = []
-    refused = [each for each in await facts.refused_logins(page.nas) if each.target == target.name][:REFUSED_SHOWN]
-    [used] = await page.nas.used_bytes([target])
-    none = "No login to this share was refused."
-    parts = [
-        facts.card("Throughput", facts.traffic(past), width="w4", note="5 minutes"),
-        facts.card("Commands", facts.commands(past), width="w4", note="5 minutes"),
-        facts.card("Latency", facts.latency(past), width="w4", note="5 minutes"),
-        facts.card("Sessions", join((session_table(page, sessions, None), negotiated(sessions)))),
-        facts.card("Settings", settings(target, used, past), width="w6", note=share_state(target, len(sessions))),
-        facts.card("Access", access(target), width="w6"),
-        facts.card("Disks", disks(target)),
-        facts.card("Refused logins", facts.refusal_list(refused, none), width="w6"),
-    ]
-    if page.may(Role.ADMIN):
-        parts.append(facts.card("History", await history(page, target), width="w6"))
-    return tag("div", *parts, class_="grid")
-
-
-def settings(target: Target, used: int | None, past: Past) -> Html:
-    """How it is set."""
-    limits, counters = target.limits, past.counters
-    conflicts = counters.failures.get("reservation_conflict", 0)
-    digests = (("header", target.header_digest), ("data", target.data_digest))
-    bounds = (
-        f"{limits.iops} commands/s" if limits.iops else "",
-        f"{size(limits.bytes_per_second)}/s" if limits.bytes_per_second else "",
-    )
-    pairs: list[tuple[object, object]] = [
-        ("Size", size(sum(lun.size_bytes for lun in target.luns))),
-        ("Really used", "not known" if used is None else size(used)),
-        ("CHAP", target.one_way.username if target.one_way.enabled else "off"),
-        ("Mutual CHAP", target.mutual.username if target.mutual.enabled else "off"),
-        ("Digests", " and ".join(name for name, on in digests if on) or "off"),
-        ("Limits", ", ".join(filter(None, bounds)) or "none"),
-        ("Commands so far", number(counters.reads + counters.writes + counters.others)),
-        ("Reservation conflicts", conflicts),
-        ("Made", ago(target.created_at)),
-    ]  # fmt: skip
-    return fact_list(pairs)
-
-
-def access(target: Target) -> Html:
-    """Who may use it."""
-    if not target.access.rules:
-        text = "Everyone who proves the CHAP secret." if target.asks_for_chap else "Everyone who reaches the NAS."
-        rows = [tag("li", tag("span", text, class_="grow"))]
-    else:
-        rows = []
-        for rule in target.access.rules:
-            who, where = ", ".join(rule.initiators) or "every initiator", ", ".join(rule.networks) or "anywhere"
-            limit = badge(f"LUN {', '.join(map(str, rule.luns))}") if rule.luns is not None else ""
-            reads = badge("may only read") if rule.read_only else ""
-            rows.append(tag("li", tag("span", f"{who} from {where}", class_="grow"), reads, limit))
-    if target.access.single_initiator:
-        rows.append(tag("li", tag("span", "One initiator at a time.", class_="grow")))
-    rows += [
-        tag("li", tag("span", f"CHAP user {each.username}", class_="grow"), ", ".join(each.initiators))
-        for each in target.credentials
-    ]
-    return tag("ul", *rows, class_="list")
-
-
-def disks(target: Target) -> Html:
-    """Its LUNs."""
-    rows = [
-        (
-            lun.lun,
-            size(lun.size_bytes),
-            lun.volume,
-            f"{lun.kind.block_size_bytes} bytes",
-            ", ".join(
-                word
-                for word, on in (
-                    ("read-only", lun.kind.read_only),
-                    ("encrypted", lun.kind.encrypted),
-                    ("removable", lun.kind.removable),
-                    ("write-through", not lun.kind.write_cache),
-                    ("no UNMAP", not lun.kind.unmap),
-                )
-                if on
-            )
-            or "usual",
-            tag("span", lun.uuid, class_="mono"),
+    def draw_head(self) -> Html:
+        """Its name."""
+        sessions = self.page.watching.counters(self.target.name).sessions
+        state = badge("deleted", "bad") if self.gone else share_state(self.target, sessions)
+        return head(
+            facts.short(self.target.name),
+            tag("p", tag("span", self.target.name, class_="sub mono"), " ", state),
+            back=("/shares", "Shares"),
         )
-        for lun in target.luns
-    ]
-    return table("Disks", ("LUN", "Size", "Volume", "Blocks", "Kind", "Identifier"), rows, numbers=(1,))
 
-
-async def history(page: Page, target: Target) -> Html:
-    """What was changed in it."""
-    with page.as_actor():
-        entries = await page.nas.audit(count_max=HISTORY_SHOWN, wanted=AuditFilter(subject=f"target {target.name}"))
-    rows = [
-        tag(
-            "li",
-            tag("span", tag("b", each.user or "the NAS"), f" {each.action.replace('_', ' ')} ",
-                tag("span", ", ".join(each.changes)[:120], class_="soft"), class_="grow"),
-            ago(each.at),
-        )
-        for each in entries
-    ]  # fmt: skip
-    return tag("ul", *rows, class_="list") if rows else tag("p", "Nothing has been changed yet.", class_="soft")
+    async def draw(self) -> Html:
+        """The whole page below its head."""
+        page, target = self.page, self.target
+        past = page.watching.targets.get(target.name, Past())
+        try:
+            sessions = [each for each in await page.nas.sessions() if each.target == target.name]
+            reserved = reservation_list(await page.nas.reservations(target))
+        except ServiceError as error:
+            sessions, reserved = [], tag("p", str(error), class_="problem")
+        refused = [each for each in await facts.refused_logins(page.nas) if each.target == target.name]
+        work = [each for each in await page.nas.work() if each.target == target.name]
+        [used] = await page.nas.used_bytes([target])
+        none = "No login to this share was refused."
+        may = page.may(Role.OPERATOR)
+        shown = sessions[:SESSIONS_SHOWN]
+        many = f"{len(shown)} of {len(sessions)}" if len(sessions) > len(shown) else ""
+        parts = [
+            work_card(work, {}),
+            *facts.charts(past),
+            facts.card("Sessions", session_table(page, shown, None), note=many),
+            facts.card("Disks", disks(target, may=may), note=act("Add a disk", "add") if may else ""),
+            facts.card("Reservations", reserved),
+            facts.card("Settings", settings(target, used, past), width="w6"),
+            facts.card("Access", access(target), note=act("Change access", "access") if may else "", width="w6"),
+            facts.card("Refused logins", facts.refusal_list(refused[:REFUSED_SHOWN], none), width="w6"),
+            facts.card("History", await history(page, target), width="w6", note=history_link(page, target)),
+        ]
+        return tag("div", *parts, class_="grid")

@@ -12,7 +12,7 @@ from lunaport.service.actions import RestoreTarget
 from lunaport.web import facts
 from lunaport.web.forms import button, confirm, tell
 from lunaport.web.frame import head
-from lunaport.web.markup import Html, act, ago, badge, empty, join, rate, size, table, tag
+from lunaport.web.markup import Html, act, ago, badge, empty, join, pager, rate, size, table, tag
 from lunaport.web.page import Live, Page, Site, open_page
 from lunaport.web.share_dialogs import create_share
 
@@ -114,7 +114,12 @@ class ShareList:
             self.heading("name"), self.heading("size", number=True), "Used", self.heading("volume"), "State",
             "Sessions", self.heading("rate", number=True),
         )  # fmt: skip
-        return join((table("Shares", columns, rows, numbers=(1, 2, 5, 6)), self.pager(first, len(shown), len(found))))
+        return join(
+            (
+                table("Shares", columns, rows, numbers=(1, 2, 5, 6)),
+                pager(first, len(shown), len(found), PAGE_COUNT, "share"),
+            )
+        )
 
     def chosen(self, targets: list[Target]) -> list[Target]:
         """Those that are looked for, in order."""
@@ -135,7 +140,7 @@ class ShareList:
         arrow = (" ↓" if self.view.down else " ↑") if here else ""
         order = ("descending" if self.view.down else "ascending") if here else None
         sorter = tag("a", SORTS[name], arrow, href="#", role="button", data_do="sort", data_id=name)
-        return tag("th", sorter, scope="col", aria_sort=order, class_="num" if number else None)
+        return tag("th", sorter, scope="col", role="columnheader", aria_sort=order, class_="num" if number else None)
 
     def row(self, target: Target, used: int | None) -> tuple[object, ...]:
         """A share."""
@@ -148,24 +153,6 @@ class ShareList:
             share_state(target, counters.sessions),
             counters.sessions,
             rate(now.bytes) if now.bytes else "-",
-        )
-
-    def pager(self, first: int, shown: int, count: int) -> Html:
-        """Where in the list one is."""
-        if count <= PAGE_COUNT:
-            return tag("div", f"{count} share{'' if count == 1 else 's'}", class_="pager")
-
-        def step(label: str, which: str, *, off: bool) -> Html:
-            return tag(
-                "button", label, type="button", class_="button small", data_do="page", data_id=which, disabled=off
-            )
-
-        return tag(
-            "div",
-            tag("span", f"{first + 1} to {first + shown} of {count}"),
-            step("Previous", "back", off=first == 0),
-            step("Next", "next", off=first + shown >= count),
-            class_="pager",
         )
 
     async def draw_trash(self) -> Html:

@@ -4,13 +4,17 @@ from nicegui import ui
 from starlette.requests import Request
 
 from lunaport.model.user import Role
-from lunaport.model.volume import DEFAULT_VOLUME, OVERCOMMIT_FACTOR_DEFAULT
+from lunaport.model.volume import DEFAULT_VOLUME, LOW_SPACE_PERCENT_DEFAULT, OVERCOMMIT_FACTOR_DEFAULT
 from lunaport.service.actions import CreateVolume, DeleteVolume, UpdateVolume
+from lunaport.service.errors import ServiceError
 from lunaport.service.volumes import VolumeReport
-from lunaport.web.forms import button, confirm, dialog_form, tell
+from lunaport.web.forms import Form, button, confirm, dialog_form, tell
 from lunaport.web.frame import head
-from lunaport.web.markup import Html, badge, bar, facts, join, size, tag
+from lunaport.web.image_dialogs import delete, image_list, take_in
+from lunaport.web.markup import Html, act, badge, bar, facts, join, size, tag
 from lunaport.web.page import Live, Page, Site, open_page
+from lunaport.web.share_fields import whole_number
+from lunaport.web.work_list import work_card
 
 
 def register(site: Site) -> None:
@@ -27,6 +31,10 @@ def register(site: Site) -> None:
                 await edit(page, which)
             elif what == "forget":
                 forget(page, which)
+            elif what == "image":
+                take_in(page, which)
+            elif what == "unimage":
+                delete(page, *which.split("/", 1))
 
         with page.main:
             with ui.element("div").classes("head"):
@@ -44,15 +52,27 @@ def register(site: Site) -> None:
 async def draw(page: Page) -> Html:
     """A card for each."""
     targets = await page.site.targets()
-    cards = []
+    work = [each for each in await page.nas.work() if each.kind == "image"]
+    cards = [work_card(work, {})]
     for report in await page.nas.volumes():
         name = report.volume.name
         count = sum(any(lun.volume == name for lun in each.luns) for each in targets)
-        cards.append(card(report, count, may=page.may(Role.ADMIN)))
+        cards.append(card(report, count, await images(page, report), page))
     return tag("div", *cards, class_="grid")
 
 
-def card(report: VolumeReport, count: int, *, may: bool) -> Html:
+async def images(page: Page, report: VolumeReport) -> Html:
+    """What lies in the folder of images."""
+    if report.usage is None:
+        return Html()
+    try:
+        found = await page.nas.images(report.volume.name)
+    except ServiceError as error:
+        return tag("p", str(error), class_="problem")
+    return image_list(report.volume.name, found, may=page.may(Role.OPERATOR))
+
+
+def card(report: VolumeReport, count: int, discs: Html, page: Page) -> Html:
     """A volume."""
     volume, usage = report.volume, report.usage
     if usage is None:
@@ -62,24 +82,24 @@ def card(report: VolumeReport, count: int, *, may: bool) -> Html:
         text = f"{part * 100:.0f} % of {size(usage.total_bytes)} is taken, {size(usage.free_bytes)} free"
         filled = join((bar(part, f"{volume.name} full"), tag("p", text, class_="soft", style="margin:6px 0 12px")))
     buttons: object = ""
-    if may:
-        forget_button = tag(
-            "button", "Forget", type="button", class_="button small danger", data_do="forget", data_id=volume.name
-        )
-        change = tag("button", "Change", type="button", class_="button small", data_do="edit", data_id=volume.name)
+    if page.may(Role.ADMIN):
+        forgetting = act("Forget", "forget", volume.name, kind="danger", name=f"Forget {volume.name}")
         buttons = tag(
             "div",
-            change,
-            forget_button if volume.name != DEFAULT_VOLUME else "",
+            act("Change", "edit", volume.name, name=f"Change {volume.name}"),
+            forgetting if volume.name != DEFAULT_VOLUME else "",
             class_="tools",
             style="margin-top:14px",
         )
+    taking = act("Take an image in", "image", volume.name) if usage and page.may(Role.OPERATOR) else ""
+    low = f"when no more than {volume.low_space_percent} % is free"
     pairs = [
         ("Directory", tag("span", volume.path, class_="mono")),
         ("Shares", count),
         ("Promised", size(report.committed_bytes)),
         ("Occupied", size(usage.used_bytes) if usage else "not known"),
         ("May promise", f"{volume.overcommit_factor:g} times its size"),
+        ("Initiators are told", low if volume.low_space_percent else "never that space gets scarce"),
     ]
     state = badge("ready", "good") if usage else badge("does not answer", "bad")
     return tag(
@@ -88,6 +108,8 @@ def card(report: VolumeReport, count: int, *, may: bool) -> Html:
         filled,
         facts(pairs),
         buttons,
+        tag("div", tag("h3", "Images"), taking, class_="split") if discs else "",
+        discs,
         class_="card w6",
     )
 
@@ -104,9 +126,16 @@ def add(page: Page) -> None:
             inputmode="decimal",
         )
 
+        low = low_space(form, LOW_SPACE_PERCENT_DEFAULT)
+
         async def work() -> None:
             await page.perform(
-                CreateVolume(name=name.value.strip(), path=path.value.strip(), overcommit_factor=parse(factor.value))
+                CreateVolume(
+                    name=name.value.strip(),
+                    path=path.value.strip(),
+                    overcommit_factor=parse(factor.value),
+                    low_space_percent=whole_number(low.value),
+                )
             )
             form.dialog.close()
             tell(f"Volume {name.value.strip()} is there")
@@ -126,12 +155,25 @@ async def edit(page: Page, name: str) -> None:
             inputmode="decimal",
         )
 
+        low = low_space(form, report.volume.low_space_percent)
+
         async def work() -> None:
-            await page.perform(UpdateVolume(name=name, overcommit_factor=parse(factor.value)))
+            await page.perform(
+                UpdateVolume(
+                    name=name, overcommit_factor=parse(factor.value), low_space_percent=whole_number(low.value)
+                )
+            )
             form.dialog.close()
 
         form.foot("Save", work)
     form.dialog.open()
+
+
+def low_space(form: Form, percent: int) -> ui.input:
+    """When initiators are told that its space gets scarce."""
+    return form.text(
+        "Initiators are told at % free", "low_space_percent", value=str(percent), hint="0: never", inputmode="numeric"
+    )
 
 
 def forget(page: Page, name: str) -> None:

@@ -14,6 +14,7 @@ from lunaport.engine.interface import (
     LimitsSpec,
     PortalSpec,
 )
+from lunaport.engine.unit_state import WorkReport
 from tests.unit.engine.embedded.test_line import free_port, log_in, make_target, running, short_farewell
 
 __all__ = ["short_farewell"]  # a fixture for every test
@@ -57,6 +58,16 @@ async def test_draining_and_blocks_refuse_and_are_taken_back(tmp_path: Path) -> 
         reasons = [refused.reason for refused in await engine.refused_logins()]
         assert sorted(reasons) == ["blocked", "draining", "draining"]
         assert engine.desired.blocks == (BlockSpec(initiator=ME, until=1.0),)
+
+
+async def test_work_and_reservations_come_over_the_line(tmp_path: Path) -> None:
+    async with running(tmp_path) as (engine, _, volume):
+        await engine.start(DesiredState(draining=True))
+        target = await make_target(engine, volume)
+        await engine.apply(Change(put=(target,)))
+        assert list(await engine.work()) == [WorkReport(kind="drain")]
+        assert list(await engine.reservations(target.name)) == []
+        assert list(await engine.reservations("iqn.2026-11.test:none")) == []
 
 
 async def test_events_tell_of_it(tmp_path: Path) -> None:
