@@ -126,7 +126,8 @@ class ControlLine:
             case messages.ListRefusedLogins():
                 answer(messages.RefusedLogins(self.nas.login_failures.newest()))
             case messages.GetCounters():
-                answer(messages.CountersReply(self.nas.counters.report(self.nas.by_transport.values())))
+                sessions, memory = self.nas.by_transport.values(), self.nas.memory.report()
+                answer(messages.CountersReply(self.nas.counters.report(sessions, memory)))
             case messages.AwaitEvents(after):
                 self._await_events(after, answer)
             case messages.GetStatus():

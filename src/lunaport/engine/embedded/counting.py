@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable
 
 from lunaport.engine.embedded.meter import CLASSES
 from lunaport.engine.embedded.session import Session
-from lunaport.engine.interface import Counters, EngineCounters
+from lunaport.engine.interface import Counters, EngineCounters, MemoryUse
 from lunaport.iscsi.enums import TaskFunction
 from lunaport.scsi.enums import Status
 
@@ -124,8 +124,8 @@ class Counting:
         if session.connection is not None:
             self._sum(session.outcome.target_name).add(session)
 
-    def report(self, sessions: Iterable[Session]) -> EngineCounters:
-        """Everything, with the sessions that run."""
+    def report(self, sessions: Iterable[Session], memory: MemoryUse) -> EngineCounters:
+        """Everything, with the sessions that run, and what they hold."""
         for name in [name for name in self._of if name not in self._targets]:
             self._rest.add_sum(self._of.pop(name))
         now: dict[str, Sum] = {}
@@ -148,6 +148,7 @@ class Counting:
             total=rest.report(),
             targets={name: each.report() for name, each in now.items()},
             pids={"data": os.getpid()},
+            memory={"data": memory},
         )
 
     def _sum(self, target: str) -> Sum:
