@@ -6,9 +6,12 @@ serves the change, so an answer sent after it is true.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from lunaport.engine.unit_state import ReservationReport, WorkReport
+
+TROUBLES_MAX: Final = 256
+"""Troubles that are told of one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,10 +100,11 @@ class Sum:
 
 
 class Counting:
-    """The sums of a data process. `targets`: those that are there, by name; it changes under way."""
+    """The sums of the data process `name`. `targets`: those that are there, by name; it changes under way."""
 
-    def __init__(self, targets: Container[str]) -> None:
+    def __init__(self, targets: Container[str], name: str = "data") -> None:
         self._targets = targets
+        self._name = name
         self._of: dict[str, Sum] = {}
         self._rest = Sum()
 
@@ -147,8 +148,8 @@ class Counting:
         return EngineCounters(
             total=rest.report(),
             targets={name: each.report() for name, each in now.items()},
-            pids={"data": os.getpid()},
-            memory={"data": memory},
+            pids={self._name: os.getpid()},
+            memory={self._name: memory},
         )
 
     def _sum(self, target: str) -> Sum:
