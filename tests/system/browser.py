@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.system.nas import PASSWORD, Nas
 from tests.system.peers import require
 
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 30_000
+"""Of a machine that is busy."""
 SERIOUS = {"serious", "critical"}
 FOCUSED = """() => {
   const e = document.activeElement;
@@ -27,6 +28,7 @@ EXPECTED = tuple(f"the server responded with a status of {status}" for status in
 def chromium() -> Iterator[Browser]:
     """The browser."""
     path = require("chromium")
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(OPTIONS))
         try:
