@@ -17,7 +17,7 @@ SCHEMATHESIS_SECONDS ?= 600
 # What is fuzzed, and for how long each.
 FUZZ ?= framing text login full_feature names scsi isns
 FUZZ_SECONDS ?= 60
-# What else the measurement of many targets and sessions is given.
+# What else the measurement of scale is given.
 SCALE ?=
 
 .PHONY: help setup setup-dev run test unit system compiled fuzz faults schemathesis lint format docs peers fio vm bench scale clean
@@ -86,11 +86,14 @@ $(CACHE)/fio/fio: bench/build-fio.sh
 $(CACHE)/vm/initramfs.cpio: tests/vm/build.sh tests/vm/init
 	@sh tests/vm/build.sh $(@D)
 
-bench: setup-dev fio ## speed beside other targets; BENCH=full for every load
+$(CACHE)/bench-vm/initramfs.cpio: bench/vm/build.sh
+	@sh bench/vm/build.sh $(@D)
+
+bench: setup-dev fio $(if $(filter vm,$(BENCH)),$(CACHE)/bench-vm/initramfs.cpio) ## speed beside other targets; BENCH=full for every load, BENCH=vm beside LIO
 	@sh bench/fetch-peers.sh $(CACHE)/peers
 	$(BIN)/python -m bench $(BENCH)
 
-scale: setup-dev ## thousands of targets and sessions; SCALE='--targets 500' for fewer
+scale: setup-dev fio ## thousands of targets and sessions, and pressure; SCALE='--only targets --targets 500' for less
 	$(BIN)/python -m bench.scale $(SCALE)
 
 clean: ## remove what was built; ./var stays

@@ -17,13 +17,14 @@ from typing import Final
 
 from tests.system.peers import CACHE
 
-from bench import pictures, processors, report
+from bench import emulated, pictures, processors, report
 from bench.contestants import CONTESTANTS, Contestant
-from bench.jobs import FULL, SHORT, Job, run
+from bench.jobs import EMULATED, FULL, SHORT, Job, run
 
 SIZE_BYTES: Final = 2 << 30
 SECONDS, SECONDS_FULL = 1.5, 3.0
 ROUNDS, ROUNDS_FULL = 3, 7
+FORMS: Final = {"short": SHORT, "full": FULL, "vm": EMULATED}
 KEPT: Final = Path(__file__).parent / "ratios.json"
 """The ratios that later runs are held against."""
 
@@ -73,6 +74,17 @@ def measure_in(base: Path, jobs: Sequence[Job], rounds_count: int, seconds: floa
         return measure(jobs, contestants, rounds_count, seconds)
 
 
+def measure_emulated(jobs: Sequence[Job], rounds_count: int, seconds: float) -> report.Rounds:
+    """Start the virtual machine, and measure; a first round, in which the emulator meets the code, does not count."""
+    if not jobs:
+        return {}
+    with tempfile.TemporaryDirectory(prefix="lunaport-bench-") as directory:
+        print("the virtual machine starts", flush=True)
+        with emulated.both(Path(directory)) as contestants:
+            measure(jobs, contestants, 1, seconds)
+            return measure(jobs, contestants, rounds_count, seconds)
+
+
 def room() -> Path:
     """Where the files fit: in memory, or else beside the code."""
     memory = Path("/dev/shm")
@@ -83,22 +95,29 @@ def room() -> Path:
 def main() -> None:
     """Measure, print the table, keep the numbers; the exit code is 1 where something has become clearly slower."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Lunaport beside other targets.")
-    parser.add_argument("form", nargs="?", choices=["short", "full"], default="short", help="full: all loads, 7 rounds")
+    parser.add_argument(
+        "form",
+        nargs="?",
+        choices=FORMS,
+        default="short",
+        help="full: all loads, 7 rounds; vm: beside LIO in one virtual machine",
+    )
     parser.add_argument("--dir", type=Path, default=None, help="where the files lie (10 GiB); default: in memory")
     parser.add_argument("--only", default="", help="jobs whose name holds this")
     parser.add_argument("--rounds", type=int, default=0)
     parser.add_argument("--keep-awake", action="store_true", help="keep idle processors from sleeping (root)")
     parser.add_argument("--keep", action="store_true", help="hold later runs against this one")
     options = parser.parse_args()
-    full = options.form == "full"
-    jobs = [job for job in (FULL if full else SHORT) if options.only in job.name]
+    full = options.form != "short"
+    jobs = [job for job in FORMS[options.form] if options.only in job.name]
     rounds_count = options.rounds or (ROUNDS_FULL if full else ROUNDS)
     base = options.dir or room()
     with processors.awake(wanted=options.keep_awake) as state:
         print(f"files in {base} ({report.file_system(base)}); idle processors {state}", flush=True)
         seconds = SECONDS_FULL if full else SECONDS
-        rounds = measure_in(base, [job for job in jobs if not job.cold], rounds_count, seconds)
+        rounds = measure_in(base, [job for job in jobs if not job.cold and not job.emulated], rounds_count, seconds)
         rounds |= measure_in(CACHE, [job for job in jobs if job.cold], rounds_count, seconds)
+        rounds |= measure_emulated([job for job in jobs if job.emulated], rounds_count, seconds)
     print(report.table(jobs, rounds))
     now = datetime.now(UTC)
     result = report.document(jobs, rounds, base=base, processors=state, now=now)

@@ -5,12 +5,16 @@ fio with its libiscsi engine is the client; for data digests, which that library
 
 import json
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from tests.system.peers import fio
 
 from bench import digest_client
+
+_WORDS = ("digests", "cold", "emulated")
+"""What a job may be besides, as its name tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,8 @@ class Job:
     """Header and data digests, CRC32C, made and checked by both sides."""
     cold: bool = False
     """On a disk, and nothing of the file in the page cache when a run begins."""
+    emulated: bool = False
+    """In a virtual machine, the client outside of it."""
     rivals: tuple[str, ...] = ("tgtd", "floor")
 
     @property
@@ -37,7 +43,7 @@ class Job:
         words = [self.block, pattern, f"QD{self.depth}"]
         if self.clients > 1:
             words.append(f"x{self.clients}")
-        words += [word for word, is_so in (("digests", self.digests), ("cold", self.cold)) if is_so]
+        words += [word for word in _WORDS if getattr(self, word)]
         return " ".join(words)
 
     @property
@@ -69,6 +75,8 @@ FULL = (
     *CROWD,
     Job(pattern="randread", block="4k", depth=32, cold=True, rivals=("tgtd",)),
 )
+
+EMULATED = tuple(replace(job, emulated=True, rivals=("lio",)) for job in SHORT[:5])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +114,11 @@ def run(job: Job, url: str, *, seconds: float) -> Sample:
     (report,) = json.loads(done.stdout[done.stdout.index("{") :])["jobs"]
     if report["error"]:
         raise RuntimeError(f"{job.name}: fio counted error {report['error']}")
+    return sample_of(report)
+
+
+def sample_of(report: Mapping[str, Any]) -> Sample:
+    """What fio's report of a job says, both directions together."""
     sides = [report[kind] for kind in ("read", "write") if report[kind]["total_ios"]]
     ios = sum(side["total_ios"] for side in sides)
     return Sample(

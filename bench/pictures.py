@@ -13,11 +13,11 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from bench.jobs import CROWD, CURVE, FULL, SHORT, Job
+from bench.jobs import CROWD, CURVE, EMULATED, FULL, SHORT, Job
 
 Result = dict[str, Any]
-COLOURS: Final = {"lunaport": "#2563eb", "tgtd": "#d97706", "floor": "#6b7280", "istgt": "#059669"}
-NAMES: Final = {"lunaport": "Lunaport", "tgtd": "tgtd", "floor": "the floor", "istgt": "istgt"}
+COLOURS: Final = {"lunaport": "#2563eb", "tgtd": "#d97706", "floor": "#6b7280", "istgt": "#059669", "lio": "#dc2626"}
+NAMES: Final = {"lunaport": "Lunaport", "tgtd": "tgtd", "floor": "the floor", "istgt": "istgt", "lio": "LIO"}
 WIDTH_IN, DOTS_PER_IN = 8.0, 100
 
 
@@ -58,7 +58,7 @@ def draw(path: Path) -> list[Path]:
 
 def bars(result: Result, where: str) -> Figure:
     """Lunaport's part of each rival's speed; the line stands where both are equal."""
-    jobs = [job for job in FULL if job.name in result["ratios"]]
+    jobs = [job for job in (*FULL, *EMULATED) if job.name in result["ratios"]]
     rivals = [name for name in COLOURS if any(name in result["ratios"][job.name] for job in jobs)]
     figure = Figure(figsize=(WIDTH_IN, 1.2 + 0.42 * len(jobs)), dpi=DOTS_PER_IN, layout="constrained")
     axes = figure.add_subplot()

@@ -161,13 +161,17 @@ class Nas:
         return self.log.read_text(errors="replace")[-4000:]
 
     def pids(self) -> dict[int, str]:
-        """Every process of the NAS, by its role: supervisor, control or data."""
+        """Every process of the NAS, by its role: supervisor, control, data, data-1 ..."""
         assert self.process is not None
-        found = {}
-        for pid in session_pids(self.process.pid):
-            role = next((r for r in ("control", "data") if f"lunaport.runtime.{r}" in command_line(pid)), "supervisor")
-            found[pid] = role
-        return found
+        return {pid: role_of(command_line(pid)) for pid in session_pids(self.process.pid)}
+
+    def data_pid(self, share: Share) -> int:
+        """The data process that serves a share: the one that has its file open."""
+        path = self.file_of(share)
+        for pid, role in self.pids().items():
+            if role.startswith("data") and path in open_files(pid):
+                return pid
+        raise AssertionError(f"nobody serves {share.iqn}")
 
     def pid(self, role: str) -> int:
         """The process with this role; waits for it where it is being started."""
@@ -307,6 +311,24 @@ class Nas:
         found = [path for path in self.files() if path.stat().st_size == share.size_bytes]
         assert len(found) == 1, f"{len(found)} files of {share.size_bytes} bytes: give the share a size of its own"
         return found[0]
+
+
+def role_of(command: str) -> str:
+    """The role of a process with this command line."""
+    if "lunaport.runtime.data" in command:
+        number = re.search(r'"number":(\d+)', command)
+        return f"data-{number[1]}" if number and number[1] != "0" else "data"
+    return "control" if "lunaport.runtime.control" in command else "supervisor"
+
+
+def open_files(pid: int) -> set[Path]:
+    """What a process has open; nothing when it is gone."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.add(entry.readlink())
+    return found
 
 
 def command_line(pid: int) -> str:

@@ -202,8 +202,8 @@ def test_who_asks_for_what_and_what_he_is_told(nas: Nas, name: str, row: Row) ->
 
 
 def test_the_table_has_every_reason() -> None:
-    """`service_off` has a test of its own; a NAS of one node moves no target (`test_login.py` of `iscsi` has that)."""
-    assert {row.reason for row in ROWS.values()} | {"service_off", "moved"} == set(REASONS)
+    """`service_off` and `busy` have their own tests; a NAS of one node moves no target (`test_login.py` of `iscsi`)."""
+    assert {row.reason for row in ROWS.values()} | {"service_off", "busy", "moved"} == set(REASONS)
 
 
 @pytest.mark.parametrize("discovery", [False, True])

@@ -1,6 +1,7 @@
 """Copies that the NAS makes itself, between shares and within one: EXTENDED COPY, and tokens as Windows uses them."""
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,25 @@ from tests.system.peers import output_of
 NOT_REACHABLE = (0x0A, 0x0D, 0x02)
 TOKEN_REVOKED = (0x05, 0x23, 0x06)
 TOKEN_UNKNOWN = (0x05, 0x23, 0x04)
+
+
+@pytest.fixture(scope="module")
+def one_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nas]:
+    """A NAS with one data process: copies between targets stay within a process (`test_data_processes.py`)."""
+    nas = Nas(tmp_path_factory.mktemp("copies") / "data", settings={"LUNAPORT_DATA_PROCESSES": "1"})
+    try:
+        nas.start()
+        yield nas
+        nas.stop()
+    finally:
+        nas.destroy()
+        nas.client.close()
+
+
+@pytest.fixture
+def nas(one_process: Nas) -> Nas:
+    """That one, in the place of the one that all tests share."""
+    return one_process
 
 
 def log_in(share: Share, *, name: str = "iqn.2026-11.test.lunaport:copier") -> Initiator:

@@ -53,6 +53,13 @@ class Guest:
     variables: Mapping[str, str]
     """What the script finds as shell variables."""
     directory: Path
+    image: Path = CACHE / "vm"
+    """The folder with its kernel and its file system."""
+    more_files: Path | None = None
+    """A cpio archive whose files are laid over those of the image."""
+    memory_mib: int = 512
+    forwards: Mapping[int, int] = field(default_factory=dict)
+    """Ports of the host's 127.0.0.1 that lead to ports of the guest."""
     console: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] = field(init=False)
     _unread: bytes = b""
@@ -61,15 +68,20 @@ class Guest:
         given = "".join(f"{name}={shlex.quote(value)}\n" for name, value in self.variables.items())
         script = self.directory / "guest.sh"
         script.write_text(given + COMMON.read_text() + self.script.read_text())
-        kernel, files = (require_file(CACHE / "vm" / name) for name in ("vmlinuz", "initramfs.cpio"))
+        kernel, files = (require_file(self.image / name) for name in ("vmlinuz", "initramfs.cpio"))
+        if self.more_files is not None:
+            both = self.directory / "initramfs.cpio"
+            both.write_bytes(files.read_bytes() + self.more_files.read_bytes())
+            files = both
+        forwards = "".join(f",hostfwd=tcp:127.0.0.1:{ours}-10.0.2.15:{its}" for ours, its in self.forwards.items())
         self.process = subprocess.Popen(
             [
                 require("qemu-system-x86_64"),
-                *("-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", "512"),
+                *("-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", str(self.memory_mib)),
                 *("-nodefaults", "-nographic", "-no-reboot", "-serial", "stdio"),
                 *("-kernel", str(kernel), "-initrd", str(files), "-append", KERNEL_OPTIONS),
                 *("-fw_cfg", f"name=opt/guest,file={script}"),
-                *("-netdev", "user,id=n0,ipv6=off", "-device", "virtio-net-pci,romfile=,netdev=n0"),
+                *("-netdev", f"user,id=n0,ipv6=off{forwards}", "-device", "virtio-net-pci,romfile=,netdev=n0"),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

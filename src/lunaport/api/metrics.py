@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from lunaport import __version__
 from lunaport.api.v1_sessions import LATENCY_FIRST_US
 from lunaport.service.errors import ServiceError
-from lunaport.service.nas import Counters, EngineCounters, EngineStatus, IsnsServerReport, Nas
+from lunaport.service.nas import Counters, EngineCounters, EngineStatus, IsnsServerReport, MemoryUse, Nas
 from lunaport.service.volumes import VolumeReport
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -98,7 +98,21 @@ def status_metrics(status: EngineStatus) -> Iterator[Metric]:
 def counter_metrics(counters: EngineCounters) -> Iterator[Metric]:
     """What initiators did: in all, then each target."""
     yield from _counters("lunaport", {(): counters.total}, [])
+    yield from memory_metrics(counters.memory)
     yield from _counters("lunaport_target", {(name,): each for name, each in counters.targets.items()}, ["target"])
+
+
+def memory_metrics(memory: Mapping[str, MemoryUse]) -> Iterator[Metric]:
+    """What is under way between initiators and disks."""
+    labels = ["process"]
+    held = GaugeMetricFamily("lunaport_data_under_way_bytes", "Data under way.", labels=labels)
+    peak = GaugeMetricFamily("lunaport_data_under_way_peak_bytes", "The most so far.", labels=labels)
+    limit = GaugeMetricFamily("lunaport_data_under_way_limit_bytes", "The most there may be.", labels=labels)
+    for name, use in memory.items():
+        held.add_metric([name], use.held_bytes)
+        peak.add_metric([name], use.peak_bytes)
+        limit.add_metric([name], use.limit_bytes)
+    yield from (held, peak, limit)
 
 
 def _counters(prefix: str, found: Mapping[tuple[str, ...], Counters], labels: list[str]) -> Iterator[Metric]:

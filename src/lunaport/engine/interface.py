@@ -6,9 +6,12 @@ serves the change, so an answer sent after it is true.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from lunaport.engine.unit_state import ReservationReport, WorkReport
+
+TROUBLES_MAX: Final = 256
+"""Troubles that are told of one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +268,15 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryUse:
+    """What a process holds of data under way: now, at most so far, and at most whatever comes (docs/limits.md)."""
+
+    held_bytes: int = 0
+    peak_bytes: int = 0
+    limit_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineCounters:
     """`total` holds discovery, unknown targets, and targets that are gone too. Targets that never were used are left
     out."""
@@ -273,6 +285,8 @@ class EngineCounters:
     targets: dict[str, Counters] = field(default_factory=dict)
     pids: dict[str, int] = field(default_factory=dict)
     """Its processes by name."""
+    memory: dict[str, MemoryUse] = field(default_factory=dict)
+    """Of those of them that serve initiators."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,10 @@
 """What an engine tells of its logical units beyond the sessions: reservations held, and long work under way."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+WORK_MAX: Final = 1000
+"""Pieces of work that are told of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

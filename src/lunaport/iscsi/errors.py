@@ -2,6 +2,7 @@
 
     ISCSIError
     ├── LocalProtocolError       we asked for what the protocol does not allow: a bug of ours
+    ├── TargetElsewhere          nobody's mistake: another process of this NAS serves the target
     └── RemoteProtocolError      the peer broke a rule; carries the Reject reason that answers it
         ├── TextError            its key=value text is malformed or beyond a bound
         ├── NegotiationError     its keys or values cannot be agreed on
@@ -44,6 +45,8 @@ class Refusal(StrEnum):
     DRAINING = "draining"
     """An administrator is emptying the target, or the NAS."""
     SERVICE_OFF = "service_off"
+    BUSY = "busy"
+    """The process that serves the target takes no more logins now."""
     PROTOCOL_ERROR = "protocol_error"
     """The login itself was wrong."""
 
@@ -54,6 +57,14 @@ class ISCSIError(Exception):
 
 class LocalProtocolError(ISCSIError):
     """The caller misused this package: a bug, not something a peer can bring about."""
+
+
+class TargetElsewhere(ISCSIError):  # noqa: N818 - an outcome, not an error
+    """Another process serves the target of this login; `process` is its number."""
+
+    def __init__(self, process: int) -> None:
+        super().__init__(process)
+        self.process = process
 
 
 class RemoteProtocolError(ISCSIError):

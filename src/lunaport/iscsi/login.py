@@ -8,6 +8,10 @@ The shell hands in whole PDUs; each gives one `LoginStep`: what to send, and whe
 Timers and the number of connections are the shell's; digests do not exist yet. Whatever a peer sends leads to a step:
 refusals carry the status of section 11.13.5 on the wire and a reason for the administrator beside it.
 
+A target that another process serves is no business of this phase: the step says `elsewhere`, and that one begins from
+the first byte. Until then nothing was answered but parts of a request that goes on (the C bit), and those answers are
+always the same.
+
 Invariants: what a login costs is bounded by `limits`; where a target asks for CHAP, nothing but a proven secret leads
 out of the security stage; a login that failed stays failed.
 """
@@ -25,6 +29,7 @@ from lunaport.iscsi.errors import (
     NegotiationError,
     Refusal,
     RemoteProtocolError,
+    TargetElsewhere,
     TargetMoved,
     quoted,
 )
@@ -109,13 +114,15 @@ class LoginStep:
     initiator_name: str = ""
     """With `failed`: as the peer said it, in lower case; empty where it had not come to that. So for the target."""
     target_name: str = ""
+    elsewhere: int | None = None
+    """The number of the process that has to take the login from its first byte; `refuse` where it cannot."""
 
 
 class TargetDirectory(Protocol):
     """Who knows the targets. Every method may raise LoginRefused, TargetMoved too."""
 
     def find_target(self, target_name: str, initiator_name: str) -> TargetPolicy:
-        """The policy of a target for an initiator; names are in lower case."""
+        """The policy of a target for an initiator; names are in lower case. Raises TargetElsewhere too."""
 
     def find_discovery_policy(self, initiator_name: str) -> TargetPolicy:
         """The policy of discovery sessions; its name and tag do not count."""
@@ -133,6 +140,7 @@ class LoginPhase:
         self._random_bytes = random_bytes
         self._over = False
         self._first: LoginRequest | None = None
+        self._last: LoginRequest | None = None
         self._stage = int(Stage.SECURITY)
         self._stat_sn = 0
         self._pdus = 0
@@ -154,7 +162,7 @@ class LoginPhase:
             return LoginStep(failed="the login is over")
         if opcode_of(bhs) != Opcode.LOGIN_REQUEST:
             return self._refuse_other(opcode_of(bhs))
-        request = parse_login_request(bhs, data)
+        request = self._last = parse_login_request(bhs, data)
         try:
             if bhs[AHS_LENGTH_OFFSET]:
                 raise RemoteProtocolError("a login request with additional header segments")
@@ -165,6 +173,20 @@ class LoginPhase:
             return self._fail(request, LoginStatus.AUTHENTICATION_FAILURE, error)
         except RemoteProtocolError as error:
             return self._fail(request, LoginStatus.INITIATOR_ERROR, error)
+        except TargetElsewhere as found:
+            self._over = True
+            return LoginStep(elsewhere=found.process)
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether it is known who logs in to what: from then on this login stays here."""
+        return self._agreement is not None
+
+    def refuse(self, refusal: LoginRefused) -> LoginStep:
+        """Refuse the last request for a reason that lies outside of it."""
+        if self._last is None:
+            raise LocalProtocolError("there is no request to refuse")
+        return self._fail(self._last, refusal.status, refusal)
 
     def _handle(self, request: LoginRequest) -> LoginStep:
         self._check_limits(request)

@@ -49,13 +49,18 @@ class Entry(Generic[T]):
 class SessionTable(Generic[T]):
     """Sessions by nexus. `T` is whatever the shell keeps of a session.
 
-    Discovery sessions count as those of one target without a name.
+    Discovery sessions count as those of one target without a name. Where several processes have tables of one target
+    device, each gives out every `tsih_step`th TSIH from `tsih_first` on, so that none is given twice.
     """
 
     sessions_max: int
     target_sessions_max: int = TSIH_MAX
     initiator_sessions_max: int = TSIH_MAX
     """Of one initiator name with one target: each with an ISID of its own."""
+    tsih_first: int = 1
+    tsih_step: int = 1
+    elsewhere_count: int = 0
+    """Sessions in other tables; they count for `sessions_max`."""
     sessions: dict[SessionKey, Entry[T]] = field(default_factory=dict, init=False)
     tsihs: set[int] = field(default_factory=set, init=False)
     per_target: Counter[str] = field(default_factory=Counter, init=False)
@@ -77,15 +82,18 @@ class SessionTable(Generic[T]):
         if old is None:
             self._check_room(outcome)
         while True:
-            self.last_tsih = self.last_tsih % TSIH_MAX + 1
+            following = self.last_tsih + self.tsih_step
+            self.last_tsih = following if self.last_tsih and following <= TSIH_MAX else self.tsih_first
             if self.last_tsih not in self.tsihs:
                 return self.last_tsih, old.session if old else None
 
     def _check_room(self, outcome: LoginOutcome) -> None:
         """Raises LoginRefused where one session more is too many."""
         initiator, target = outcome.initiator_name, outcome.target_name
-        if len(self.sessions) >= self.sessions_max:
-            reason = f"there are {self.sessions_max} sessions already"
+        # One TSIH stays free, for a session that takes the place of another.
+        tsihs_max = (TSIH_MAX - self.tsih_first) // self.tsih_step
+        if len(self.sessions) + self.elsewhere_count >= self.sessions_max or len(self.sessions) >= tsihs_max:
+            reason = f"there are {min(self.sessions_max, tsihs_max)} sessions already"
         elif self.per_target[target] >= self.target_sessions_max:
             reason = f"the target has {self.target_sessions_max} sessions already"
         elif self.per_initiator[initiator, target] >= self.initiator_sessions_max:

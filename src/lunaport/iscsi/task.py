@@ -21,6 +21,7 @@ OPCODE_SCSI_RESPONSE = 0x21
 OPCODE_DATA_IN = 0x25
 STATUS_GOOD = 0x00
 STATUS_CHECK_CONDITION = 0x02
+STATUS_TASK_ABORTED = 0x40
 STATUS_FOLLOWS = 0x01
 OVERFLOW = 0x04
 UNDERFLOW = 0x02
@@ -34,6 +35,7 @@ class Task:
     """One SCSI command, from its arrival to its status."""
 
     __slots__ = (
+        "abandon",
         "aborted",
         "attribute",
         "broken_by",
@@ -64,6 +66,8 @@ class Task:
     )
     state: Any
     """The device server's own."""
+    abandon: Callable[[], None]
+    """See `scsi.task.Task.abandon`."""
     read_length: int
     """What is expected of data-in where data goes both ways; set only where the command says it."""
     deferred_bytes: int
@@ -484,3 +488,22 @@ class Task:
             begin([])
         elif self in connection.deferred:
             deferral.abort(self)
+        if not self.finished:
+            abandon = getattr(self, "abandon", None)
+            if abandon is not None:
+                abandon()
+
+    def leave(self, *, working: bool) -> Callable[[], None]:
+        """See `scsi.task.Task.leave`."""
+        connection = self.connection
+        loan = self.loan if working else 0
+        self.loan -= loan
+        if self.loan:
+            del self.output
+        self.finish(STATUS_TASK_ABORTED)
+
+        def ended() -> None:
+            if loan:
+                connection.shell.release(connection, loan)
+
+        return ended

@@ -71,8 +71,11 @@ class ControlConfig:
     http_fds: Mapping[str, Sequence[int]]
     """Listening sockets that serve `http`, `https`, and those that only lead to HTTPS (`redirect`)."""
     http_urls: tuple[str, ...]
-    engine_socket: str
+    engine_sockets: tuple[str, ...]
+    """Of the data processes, by their number."""
     portals: tuple[str, ...]
+    engine_running: tuple[int, ...] = (0,)
+    """The data processes that run already; the others are started by connecting to their sockets."""
     https_certificate: str = ""
     https_key: str = ""
     log_level: str = "info"
@@ -87,8 +90,9 @@ class ControlConfig:
 def parse_config(text: str) -> ControlConfig:
     """The configuration from the argument."""
     given = json.loads(text)
-    for key in ("http_urls", "portals"):
-        given[key] = tuple(given[key])
+    for key in ("http_urls", "portals", "engine_sockets", "engine_running"):
+        if key in given:
+            given[key] = tuple(given[key])
     return ControlConfig(**{**given, "data_dir": Path(given["data_dir"])})
 
 
@@ -263,8 +267,11 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> N
     loop.add_reader(0, readable)
 
 
-async def _run(config: ControlConfig, make_engine: Callable[[str], Engine], admin_password: str) -> None:
-    control = Control(config, make_engine(config.engine_socket), admin_password)
+MakeEngine = Callable[[Sequence[str], Sequence[int]], Engine]
+
+
+async def _run(config: ControlConfig, make_engine: MakeEngine, admin_password: str) -> None:
+    control = Control(config, make_engine(config.engine_sockets, config.engine_running), admin_password)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, control.stop)
@@ -279,7 +286,7 @@ async def _run(config: ControlConfig, make_engine: Callable[[str], Engine], admi
     await control.run()
 
 
-def run(config: ControlConfig, make_engine: Callable[[str], Engine], admin_password: str) -> int:
+def run(config: ControlConfig, make_engine: MakeEngine, admin_password: str) -> int:
     """Run the control process to its end; returns its exit code."""
     os.umask(0o077)
     return_memory(LARGE_BLOCK_BYTES)

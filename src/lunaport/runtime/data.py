@@ -17,6 +17,7 @@ from lunaport.engine.embedded.control import ControlListener
 from lunaport.engine.embedded.limits import DataLimits
 from lunaport.engine.embedded.loop import READABLE, Loop
 from lunaport.engine.embedded.nas import Nas
+from lunaport.engine.embedded.neighbour import Place
 from lunaport.runtime import logs
 from lunaport.runtime.allocator import return_memory
 from lunaport.runtime.ending import end
@@ -33,6 +34,10 @@ class DataOptions(msgspec.Struct, kw_only=True):
 
     control_fd: int
     """A listening Unix socket."""
+    number: int = 0
+    count: int = 1
+    lines: dict[int, int] = {}
+    """Descriptors of the sockets to other data processes, by their number (`channel`)."""
     limits: DataLimits = DataLimits()
     log_level: str = "info"
     log_format: str = "text"
@@ -45,7 +50,9 @@ def main() -> None:
     logs.configure(options.log_level, options.log_format)
     descriptors = raise_descriptor_limit()
     loop = Loop()
-    nas = Nas(loop, options.limits, descriptors=descriptors)
+    lines = {number: socket.socket(fileno=fd) for number, fd in options.lines.items()}
+    place = Place(number=options.number, count=options.count, lines=lines)
+    nas = Nas(loop, options.limits, descriptors=descriptors, place=place)
     ControlListener(loop, socket.socket(fileno=options.control_fd), nas).start()
 
     def stop(reason: str) -> None:

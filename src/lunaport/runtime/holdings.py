@@ -64,6 +64,11 @@ def http_url(sock: socket.socket, scheme: str) -> str:
     return f"{scheme}://{HostPort(host=host, port=port)}"
 
 
+def make_pair() -> tuple[socket.socket, socket.socket]:
+    """Both ends of the line between two data processes, which carries whole messages in order."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
 def listen_control(path: str) -> socket.socket:
     """Open the listening Unix socket between control and data; only this user may connect."""
     Path(path).unlink(missing_ok=True)

@@ -44,6 +44,7 @@ def serve(
     portal: Annotated[
         list[str] | None, typer.Option(metavar="HOST[:PORT]", help="Serve iSCSI here; repeatable. [127.0.0.1:3260]")
     ] = None,
+    data_processes: Annotated[int | None, typer.Option(metavar="N", help="Processes that serve targets. [1]")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with settings.")] = None,
     log_level: Annotated[
         str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error. [info]")
@@ -65,6 +66,7 @@ def serve(
         "https_key": https_key,
         "plain_http": plain_http,
         "portal": tuple(portal) if portal else None,
+        "data_processes": data_processes,
         "log_level": log_level,
         "log_format": log_format,
         "set_aside_database": set_aside_database,
@@ -91,6 +93,7 @@ def serve(
         "data_silence_s": settings.data_silence_s,
         "control_silence_s": settings.control_silence_s,
         "limits": settings.limits,
+        "data_processes": settings.data_processes,
         "set_aside_database": settings.set_aside_database,
     }
     # The same process goes on as the supervisor, without what reading settings and command lines took of memory.

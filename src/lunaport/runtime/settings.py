@@ -27,6 +27,9 @@ HTTPS_PORT: Final = 8443
 SILENCE_S_MIN: Final = 5.0
 """More than two signs of life of a process (`runtime.heartbeat`)."""
 
+MEMORY_MIB_MIN: Final = 64
+DATA_PROCESSES_MAX: Final = 16
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
@@ -92,8 +95,11 @@ class Settings(BaseSettings):
     ] = 64
     address_connections: Annotated[int, Field(ge=1, le=32768, description="iSCSI connections of one address.")] = 2048
     memory_mib: Annotated[
-        int, Field(ge=64, le=1 << 20, description="MiB that data under way may take, of all sessions.")
+        int, Field(ge=MEMORY_MIB_MIN, le=1 << 20, description="MiB that data under way may take, of all sessions.")
     ] = 256
+    data_processes: Annotated[
+        int, Field(ge=1, le=DATA_PROCESSES_MAX, description="Processes that serve targets, each a part of them.")
+    ] = 1
     http_requests_per_s: Annotated[
         float, Field(ge=0, le=1e6, description="HTTP requests of one address a second, beyond a burst; 0: no limit.")
     ] = 200
@@ -146,9 +152,10 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> dict[str, int]:
-        """What initiators may take of the data process (docs/limits.md)."""
-        names = ("sessions", "target_sessions", "initiator_sessions", "address_connections", "memory_mib")
-        return {name: getattr(self, name) for name in names}
+        """What initiators may take of each data process (docs/limits.md). Memory is divided, down to what one needs."""
+        names = ("sessions", "target_sessions", "initiator_sessions", "address_connections")
+        memory_mib = max(MEMORY_MIB_MIN, self.memory_mib // self.data_processes)
+        return {name: getattr(self, name) for name in names} | {"memory_mib": memory_mib}
 
     @property
     def http_addresses(self) -> tuple[HostPort, ...]:

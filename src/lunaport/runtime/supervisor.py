@@ -1,7 +1,9 @@
-"""The supervisor: starts control and data, starts again whichever dies or hangs, ends both when told to.
+"""The supervisor: starts control and data, starts again whichever dies or hangs, ends all when told to.
 
 It holds what must outlive them: the lock on the data directory, the HTTP sockets (requests wait in their queue while
-control restarts) and the socket on which data hears control. It serves nothing itself and knows no desired state.
+control restarts), the sockets on which data hears control, and the lines between the data processes (logins wait in
+them while one restarts). It serves nothing itself and knows no desired state. A data process beside the first is
+started when control first connects to its socket.
 """
 
 import contextlib
@@ -13,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -32,6 +34,7 @@ from lunaport.runtime.holdings import (
     listen_control,
     listen_http,
     lock_data_directory,
+    make_pair,
 )
 from lunaport.runtime.notify import notify, watchdog_s
 
@@ -52,14 +55,15 @@ EXIT_CONFIGURATION: Final = 78
 
 @dataclass(slots=True)
 class Child:
-    """A process that shall run."""
+    """A process that shall run; with `wanted`, once somebody connects to that socket."""
 
     name: str
-    command: Sequence[str]
+    command: Sequence[str] | Callable[[], Sequence[str]]
     pass_fds: Sequence[int]
     silence_s: float = 0.0
     """For how long it may give no sign of life; 0: for ever. Doubled each time it hung: a slow disk is no reason to
     be killed over and over."""
+    wanted: socket.socket | None = None
     process: subprocess.Popen[bytes] | None = None
     line: socket.socket | None = None
     """The other end of its standard input: what it reads ends when we do, and it says here that it lives."""
@@ -74,10 +78,11 @@ class Child:
 
     def start(self, now: float) -> None:
         """Start it in a process group of its own: Ctrl-C is for the supervisor."""
+        command = self.command() if callable(self.command) else self.command
         self.line, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - the command is our own interpreter and module
-                self.command, stdin=theirs.fileno(), pass_fds=self.pass_fds, process_group=0
+                command, stdin=theirs.fileno(), pass_fds=self.pass_fds, process_group=0
             )
         self.line.setblocking(False)
         self.pidfd = os.pidfd_open(self.process.pid)
@@ -139,7 +144,10 @@ class Supervisor:
         self.selector.register(signals_read, selectors.EVENT_READ, None)
         self.looked = time.monotonic()
         for child in self.children:
-            self._start(child)
+            if child.wanted is None:
+                self._start(child)
+            else:
+                self.selector.register(child.wanted, selectors.EVENT_READ, child)
         while not self.stopping:
             for key, _ in self.selector.select(self._timeout_s()):
                 if key.data is None:
@@ -147,6 +155,10 @@ class Supervisor:
                     self.stopping = True
                 elif key.fileobj is key.data.line:
                     self._hear(key.data)
+                elif key.fileobj is key.data.wanted:
+                    self.selector.unregister(key.data.wanted)
+                    key.data.wanted = None
+                    self._start(key.data)
                 else:
                     self._ended(key.data)
             for child in self.children:
@@ -221,6 +233,9 @@ class Supervisor:
 
     def _stop_all(self, signals_read: socket.socket) -> None:
         """SIGTERM to all, SIGKILL to those that do not end in time, or at a second signal."""
+        for child in self.children:
+            if child.wanted is not None:
+                self.selector.unregister(child.wanted)
         running = [child for child in self.children if child.process is not None]
         for child in running:
             assert child.process is not None
@@ -265,6 +280,7 @@ class SupervisorOptions(msgspec.Struct, kw_only=True, frozen=True):
     limits: dict[str, int] = {}
     """For the data process, which knows what they mean."""
     set_aside_database: bool = False
+    data_processes: int = 1
 
 
 def run(options: SupervisorOptions) -> int:
@@ -280,19 +296,20 @@ def run(options: SupervisorOptions) -> int:
     }
     http_sockets = [sock for group in sockets.values() for sock in group]
     directory_fd = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
-    # Through the descriptor the path is short whatever the data directory's is (sun_path holds 108 bytes).
-    control_path = f"/proc/self/fd/{directory_fd}/data.sock"
-    control_socket = listen_control(control_path)
-    http_fds = [sock.fileno() for sock in http_sockets]
+    # Through the descriptor the paths are short whatever the data directory's is (sun_path holds 108 bytes).
+    folder = f"/proc/self/fd/{directory_fd}"
+    names = [f"data-{number}.sock" if number else "data.sock" for number in range(options.data_processes)]
+    control_sockets = [listen_control(f"{folder}/{name}") for name in names]
+    lines = {number: make_pair() for number in range(1, options.data_processes)}
     logging = {"log_level": options.log_level, "log_format": options.log_format}
-    data = {"control_fd": control_socket.fileno(), "limits": options.limits, **logging}
+    data = data_children(control_sockets, lines, {"limits": options.limits, **logging}, options.data_silence_s)
     control = {
         "data_dir": options.data_dir,
         "http_fds": {scheme: [sock.fileno() for sock in group] for scheme, group in sockets.items()},
         "http_urls": [http_url(sock, scheme) for scheme in ("https", "http") for sock in sockets[scheme]],
         "https_certificate": options.https_certificate,
         "https_key": options.https_key,
-        "engine_socket": control_path,
+        "engine_sockets": [f"{folder}/{name}" for name in names],
         "portals": options.portals,
         "iqn_prefix": options.iqn_prefix,
         "trash_days": options.trash_days,
@@ -301,24 +318,53 @@ def run(options: SupervisorOptions) -> int:
         "set_aside_database": options.set_aside_database,
         **logging,
     }
+
+    def control_command() -> list[str]:
+        running = [number for number, child in enumerate(data) if child.wanted is None]
+        return command("control", control | {"engine_running": running})
+
+    http_fds = [sock.fileno() for sock in http_sockets]
     # Their memory holds secrets: a core file would too.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    supervisor = Supervisor(
-        [
-            Child("data", command("data", data), [control_socket.fileno()], options.data_silence_s),
-            Child("control", command("control", control), [directory_fd, *http_fds], options.control_silence_s),
-        ]
-    )
+    children = [*data, Child("control", control_command, [directory_fd, *http_fds], options.control_silence_s)]
+    supervisor = Supervisor(children)
     try:
         return supervisor.run()
     finally:
-        with contextlib.suppress(OSError):  # the next start replaces it
-            Path(data_dir, "data.sock").unlink()
-        control_socket.close()
-        for sock in http_sockets:
+        for name in names:
+            with contextlib.suppress(OSError):  # the next start replaces it
+                Path(data_dir, name).unlink()
+        for sock in (*control_sockets, *http_sockets, *(end for pair in lines.values() for end in pair)):
             sock.close()
         os.close(directory_fd)
         os.close(lock_fd)
+
+
+def data_children(
+    control_sockets: Sequence[socket.socket],
+    lines: Mapping[int, tuple[socket.socket, socket.socket]],
+    options: Mapping[str, object],
+    silence_s: float,
+) -> list[Child]:
+    """The data processes. `lines`: both ends of the line between process 0 and each other."""
+    children = []
+    for number, sock in enumerate(control_sockets):
+        ends = {0: lines[number][1]} if number else {other: pair[0] for other, pair in lines.items()}
+        place = {
+            "number": number,
+            "count": len(control_sockets),
+            "lines": {other: end.fileno() for other, end in ends.items()},
+        }
+        children.append(
+            Child(
+                f"data-{number}" if number else "data",
+                command("data", {"control_fd": sock.fileno(), **place, **options}),
+                [sock.fileno(), *(end.fileno() for end in ends.values())],
+                silence_s,
+                wanted=sock if number else None,
+            )
+        )
+    return children
 
 
 def command(process: str, options: Mapping[str, object]) -> list[str]:

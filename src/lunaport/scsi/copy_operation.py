@@ -91,6 +91,7 @@ class StandIn:
         self.data_in_length = 0
         self.aborted = False
         self.state: Any = None
+        self.abandon: Callable[[], None] = lambda: None
         self.attribute = 0
         self.is_answered = True
 
@@ -135,6 +136,9 @@ class StandIn:
 
     def abort(self) -> None:
         self.aborted = True
+
+    def leave(self, *, working: bool) -> Callable[[], None]:
+        raise AssertionError("a stand-in ends with its copy")
 
 
 class CopyOperation:

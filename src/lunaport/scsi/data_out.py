@@ -14,7 +14,7 @@ from lunaport.scsi.limits import CROWDED_BYTES, WAITING_BYTES_MAX
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.ranges import Span
-from lunaport.scsi.reply import conclude, run
+from lunaport.scsi.reply import conclude, raise_mistake, run
 from lunaport.scsi.sense import ScsiError
 from lunaport.scsi.task import Task
 
@@ -22,6 +22,16 @@ MoveNow = Callable[[int, Sequence[Buffer]], int]
 """Like `BlockDevice.write_now`; may raise ScsiError too."""
 Move = Callable[[int, Sequence[Buffer]], None]
 """Like `BlockDevice.write`; may raise ScsiError too."""
+
+
+class _Piece:
+    """A run of data-out on its way to the disk in the background."""
+
+    __slots__ = ("begun", "data", "dropped")
+
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+        self.begun = self.dropped = False
 
 
 class _Stream:
@@ -32,13 +42,14 @@ class _Stream:
         "arrived",
         "error",
         "full",
+        "left",
         "move",
         "move_now",
         "nexus",
         "offset",
+        "pieces",
         "tail",
         "unit",
-        "working",
         "writes",
     )
 
@@ -62,8 +73,10 @@ class _Stream:
         self.writes = writes
         self.tail = b""
         """Bytes of a block that has not come whole yet."""
-        self.working = 0
-        """Pieces in the background."""
+        self.pieces: set[_Piece] = set()
+        """In the background."""
+        self.left = False
+        """The task was aborted, and finished before its pieces."""
         self.arrived = False
         self.full = False
         self.error: BaseException | None = None
@@ -88,6 +101,7 @@ def stream(
     """
     flow = _Stream(nexus, unit, offset, move_now, move, after, writes=writes)
     task.state = flow
+    task.abandon = lambda: _abandon(task, flow)
     unit.begin(nexus, task)
     whole = task.take_immediate(length)
     if whole is None:
@@ -126,32 +140,64 @@ def _move_in_background(task: Task, flow: _Stream, position: int, data: memoryvi
     if waiting_bytes > WAITING_BYTES_MAX or not task.hold(length, crowded=waiting_bytes > CROWDED_BYTES):
         flow.full = True
         return
-    rest = memoryview(bytes(data))
+    piece = _Piece(memoryview(bytes(data)))
     move = flow.move or unit.device.write
     span = Span(position, length, writes=flow.writes)
 
+    def work() -> None:
+        piece.begun = True
+        # In this order: `_abandon` looks at `begun` after the task was aborted.
+        if not task.aborted:
+            move(position, [piece.data])
+
     def done(error: BaseException | None) -> None:
-        unit.waiting_bytes -= length
-        task.release(length)
-        flow.working -= 1
-        flow.error = flow.error or error
         unit.ranges.leave(span)
-        if flow.arrived and not flow.working:
+        if piece.dropped:
+            return
+        flow.pieces.discard(piece)
+        _give_back(task, unit, length)
+        flow.error = flow.error or error
+        if flow.left:
+            if not flow.pieces:
+                unit.strays.discard(task)
+                unit.end(task)
+            raise_mistake(error)
+        elif flow.arrived and not flow.pieces:
             _finish(task, flow)
 
     unit.waiting_bytes = waiting_bytes
-    flow.working += 1
-    if not unit.ranges.enter(span, lambda: unit.background.submit(lambda: move(position, [rest]), done)):
-        unit.waiting_bytes -= length
-        task.release(length)
-        flow.working -= 1
+    flow.pieces.add(piece)
+    if not unit.ranges.enter(span, lambda: unit.background.submit(work, done)):
+        _give_back(task, unit, length)
+        flow.pieces.discard(piece)
         flow.full = True
+
+
+def _give_back(task: Task, unit: LogicalUnit, length: int) -> None:
+    """Data-out waits for the disk no longer."""
+    unit.waiting_bytes -= length
+    task.release(length)
+
+
+def _abandon(task: Task, flow: _Stream) -> None:
+    """The task was aborted: pieces that are not begun never will be; it waits for those that write and have begun."""
+    for piece in [piece for piece in flow.pieces if not piece.begun]:
+        flow.pieces.discard(piece)
+        piece.dropped = True
+        _give_back(task, flow.unit, len(piece.data))
+        piece.data = memoryview(b"")
+    if not flow.pieces or not flow.writes:
+        flow.left = True
+        task.leave(working=False)
+        flow.unit.end(task)
+        if flow.pieces:
+            flow.unit.strays.add(task)
 
 
 def _receive_end(task: Task) -> None:
     flow: _Stream = task.state
     flow.arrived = True
-    if not flow.working:
+    if not flow.pieces:
         _finish(task, flow)
 
 

@@ -97,6 +97,7 @@ class LogicalUnit:
         "serial",
         "shift",
         "stopped",
+        "strays",
         "task_set",
         "thin",
         "threshold",
@@ -187,6 +188,8 @@ class LogicalUnit:
         """What WRITE BUFFER left for READ BUFFER."""
         self.nexuses: set[Nexus] = set()
         self.task_set: dict[Task, Nexus] = {}
+        # Tasks that were aborted, whose work has not ended yet: it changes nothing.
+        self.strays: set[Task] = set()
         self.order = Order(self)
         """Which of them wait for others."""
         self.waiting_bytes = 0
@@ -392,9 +395,9 @@ class LogicalUnit:
             self.order.proceed()
 
     def when_ended(self, done: Done) -> None:
-        """Call `done` when every task that waits now has ended, perhaps at once."""
-        if self.task_set:
-            self._waits.append(_Wait(set(self.task_set), done))
+        """Call `done` when every task that waits now has ended, and what strays of theirs are left; perhaps at once."""
+        if self.task_set or self.strays:
+            self._waits.append(_Wait({*self.task_set, *self.strays}, done))
         else:
             done()
 
@@ -411,5 +414,7 @@ class LogicalUnit:
             done()
             return
         self._waits.append(_Wait(set(aborted), done))
-        for task in aborted:
-            task.abort()
+        # None of those that wait for their turn gets it by the end of another one of them.
+        with self.order.undisturbed():
+            for task in aborted:
+                task.abort()

@@ -200,7 +200,7 @@ def _choose(nexus: Nexus, unit: LogicalUnit, task: Task, modes: Modes, *, save: 
         if keep is not None:
             keep(modes)
 
-    run(nexus, unit, task, work)
+    run(nexus, unit, task, work, changes=True)
 
 
 def parse_mode_parameters(parameters: bytes, unit: LogicalUnit, *, long_form: bool) -> Modes:

@@ -105,7 +105,7 @@ def start_stop_unit(nexus: Nexus, unit: LogicalUnit, task: Task) -> None:
         task.good()
         unit.background.submit(work, lambda error: None)  # a device that failed to flush keeps failing
     else:
-        run(nexus, unit, task, work)
+        run(nexus, unit, task, work, changes=True)
 
 
 def _move_medium(nexus: Nexus, unit: LogicalUnit, *, ejected: bool) -> bool:

@@ -33,6 +33,8 @@ class Task(Protocol):
     """The handler's own; the transport never looks at it."""
     attribute: int
     """`enums.TaskAttribute`, or a number that is none."""
+    abandon: Callable[[], None]
+    """Called when the task is aborted while it has work in the background; not set where it has none."""
     is_answered: bool
     """Nobody waits for it: a stand-in for what goes on after its command was answered."""
 
@@ -108,7 +110,14 @@ class Task(Protocol):
     def abort(self) -> None:
         """Give the task up: set `aborted`, and call its `end` if it waits for data-out. A second call changes nothing.
 
-        Nothing more happens to a task whose work runs in the background: it is finished, silently, when that has ended.
+        Then `abandon` is called, where it is set and the task is not finished yet: it ends what need not be waited for.
+        A task whose work goes on in the background is finished, silently, when that has ended.
+        """
+
+    def leave(self, *, working: bool) -> Callable[[], None]:
+        """Finish a task that was aborted before its work has ended; call what is returned when that has ended too.
+
+        `working`: the work still uses the memory that was borrowed, which counts until then.
         """
 
 

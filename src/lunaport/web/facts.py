@@ -35,6 +35,7 @@ REASONS: Final = {
     "blocked": "is blocked",
     "draining": "came while the share, or the NAS, is being drained",
     "service_off": "came while the service is switched off",
+    "busy": "came while too many logins waited for the share",
     "protocol_error": "broke the protocol",
 }
 """What an initiator did that was refused."""

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from lunaport.engine.interface import Counters, EngineCounters, EngineUnavailableError
+from lunaport.engine.interface import Counters, EngineCounters, EngineUnavailableError, MemoryUse
 from tests.unit.api.http import NAME, SERVICE
 from tests.unit.service.stand import Stand
 
@@ -44,7 +44,8 @@ async def samples(client: httpx.AsyncClient) -> dict[str, float]:
 
 
 async def test_counters_of_the_nas_and_of_each_target(client: httpx.AsyncClient, stand: Stand) -> None:
-    stand.engine.counted = EngineCounters(total=BUSY, targets={NAME: BUSY})
+    memory = {"data": MemoryUse(held_bytes=10, peak_bytes=20, limit_bytes=30)}
+    stand.engine.counted = EngineCounters(total=BUSY, targets={NAME: BUSY}, memory=memory)
     found = await samples(client)
     for prefix, label in (("lunaport", ""), ("lunaport_target", f"|target={NAME}")):
         assert found[f"{prefix}_commands_total|kind=read{label}"] == 5
@@ -57,6 +58,8 @@ async def test_counters_of_the_nas_and_of_each_target(client: httpx.AsyncClient,
         assert found[f"{prefix}_command_seconds_count{label}"] == 5
         assert found[f"{prefix}_command_seconds_sum{label}"] == 0.5
     assert found["lunaport_command_seconds_bucket|le=3.2768e-05"] == 4, "classes add up"
+    for name, value in (("bytes", 10), ("peak_bytes", 20), ("limit_bytes", 30)):
+        assert found[f"lunaport_data_under_way_{name}|process=data"] == value
     assert found["lunaport_engine_up"] == 1
     assert found["lunaport_process_resident_bytes|process=control"] > 1 << 20
     assert found["lunaport_volume_size_bytes|volume=default"] > found["lunaport_volume_used_bytes|volume=default"]

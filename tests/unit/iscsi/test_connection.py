@@ -1,5 +1,7 @@
 """Full feature phase: numbering, rejects, task management, text, logout (RFC 7143 sections 4.2, 7 and 11)."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -196,6 +198,24 @@ def test_abort_task_answers_when_the_task_has_ended() -> None:
     assert peer.received() == []
     peer.disk.slow.pop()()
     assert response_of(peer) == TaskResponse.FUNCTION_COMPLETE
+
+
+@pytest.mark.parametrize("working", [False, True])
+def test_abort_task_of_one_whose_work_need_not_be_waited_for(working: bool) -> None:
+    """The memory that the work still uses counts until it has ended."""
+    peer = Peer()
+    peer.send(peer.read(0, 1, tag=5, slow=True))
+    [task] = peer.connection.tasks.values()
+    lent = peer.lent
+    left: list[Callable[[], None]] = []
+    task.abandon = lambda: left.append(task.leave(working=working))
+    peer.send(task_management(peer, TaskFunction.ABORT_TASK, referenced=5))
+    assert response_of(peer) == TaskResponse.FUNCTION_COMPLETE
+    assert (peer.connection.tasks, peer.lent, hasattr(task, "output")) == ({}, lent if working else 0, working)
+    task.abort()
+    assert len(left) == 1, "it is over"
+    left.pop()()
+    assert (peer.lent, peer.received()) == (0, [])
 
 
 def test_abort_task_of_one_that_waits_for_data() -> None:

@@ -127,3 +127,47 @@ def test_discovery_sessions_are_told_apart_by_portal_and_by_target() -> None:
         assert log_in(table, replace(discovery, discovery_of=about), about)[1] is None
     assert log_in(table, replace(discovery, discovery_of="192.0.2.1:3260"), "new")[1] == Session("192.0.2.1:3260")
     assert log_in(table, OUTCOME, "again")[1] == Session("normal")
+
+
+def test_tables_of_several_processes_give_no_handle_twice() -> None:
+    given: list[int] = []
+    for first in (1, 2, 3):
+        table: SessionTable[Session] = SessionTable(10, tsih_first=first, tsih_step=3)
+        given += [log_in(table, replace(OUTCOME, isid=bytes([number] * 6)), "s")[0] for number in range(10)]
+    assert sorted(given) == list(range(1, 31))
+
+
+@pytest.mark.parametrize(("first", "step", "sessions"), [(1, 8192, 7), (8192, 8192, 6), (1, 32767, 2), (2, 32767, 1)])
+def test_handles_of_a_process_that_run_out_are_sessions_that_are_not_taken(
+    first: int, step: int, sessions: int
+) -> None:
+    """One is left for a session that takes the place of another; handles begin again where they ended."""
+    table: SessionTable[Session] = SessionTable(32768, tsih_first=first, tsih_step=step)
+    outcomes = [replace(OUTCOME, isid=number.to_bytes(6, "big")) for number in range(sessions + 1)]
+    for outcome in outcomes[:-1]:
+        log_in(table, outcome, "s")
+    with pytest.raises(LoginRefused) as refused:
+        table.admit(outcomes[-1])
+    assert refused.value.status == LoginStatus.OUT_OF_RESOURCES
+    for _ in range(2 * sessions):
+        tsih, replaced = table.admit(outcomes[0])
+        assert replaced is not None
+        assert tsih % step == first % step
+        table.remove(outcomes[0], replaced)
+        table.add(outcomes[0], tsih, Session("again"))
+    assert len(table.tsihs) == sessions
+
+
+@pytest.mark.parametrize(("elsewhere", "taken"), [(7, True), (8, False), (9, False)])
+def test_sessions_of_other_processes_count(elsewhere: int, taken: bool) -> None:
+    table: SessionTable[Session] = SessionTable(10)
+    for number in range(2):
+        log_in(table, replace(OUTCOME, isid=bytes([number] * 6)), "s")
+    table.elsewhere_count = elsewhere
+    another = replace(OUTCOME, isid=b"another"[:6])
+    if taken:
+        table.admit(another)
+    else:
+        with pytest.raises(LoginRefused, match="10 sessions already"):
+            table.admit(another)
+    assert table.admit(replace(OUTCOME, isid=bytes(6)))[1] == Session("s"), "one that takes its own place"

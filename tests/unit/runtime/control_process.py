@@ -9,4 +9,4 @@ from tests.unit.service.engine_double import EngineDouble
 
 if __name__ == "__main__":
     password = os.environ.pop(ADMIN_PASSWORD_VARIABLE, "")
-    end(run(parse_config(sys.argv[1]), lambda _: EngineDouble(), password))
+    end(run(parse_config(sys.argv[1]), lambda *_: EngineDouble(), password))

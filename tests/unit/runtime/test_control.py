@@ -37,7 +37,7 @@ class Control:
             "data_dir": str(self.data_dir),
             "http_fds": {"http": [self.socket.fileno()]},
             "http_urls": [self.url],
-            "engine_socket": "unused",
+            "engine_sockets": ["unused"],
             "portals": ["127.0.0.1:3260", "[::1]:3261"],
         }
         self.process = subprocess.Popen(
@@ -130,26 +130,26 @@ def restored() -> Iterator[None]:
 
 
 def config(data_dir: Path) -> ControlConfig:
-    return ControlConfig(data_dir=data_dir, http_fds={}, http_urls=(), engine_socket="", portals=("127.0.0.1",))
+    return ControlConfig(data_dir=data_dir, http_fds={}, http_urls=(), engine_sockets=("",), portals=("127.0.0.1",))
 
 
 def test_what_a_restart_cannot_mend_has_its_own_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "secret.key").write_text("ab" * 32 + "\n")
     (tmp_path / "lunaport.db").write_bytes(b"no database" * 100)
-    assert run(config(tmp_path), lambda _: EngineDouble(), PASSWORD) == EXIT_UNUSABLE
+    assert run(config(tmp_path), lambda *_: EngineDouble(), PASSWORD) == EXIT_UNUSABLE
     logged = capsys.readouterr().err
     assert "cannot start: cannot use the database" in logged
     assert "Traceback" not in logged
 
 
 def test_a_password_that_cannot_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(config(tmp_path), lambda _: EngineDouble(), "short") == EXIT_UNUSABLE
+    assert run(config(tmp_path), lambda *_: EngineDouble(), "short") == EXIT_UNUSABLE
     assert "LUNAPORT_ADMIN_PASSWORD: password: is not usable" in capsys.readouterr().err
 
 
 def test_a_directory_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
-    assert run(config(tmp_path / "file"), lambda _: EngineDouble(), PASSWORD) == EXIT_UNUSABLE
+    assert run(config(tmp_path / "file"), lambda *_: EngineDouble(), PASSWORD) == EXIT_UNUSABLE
     assert "cannot make the data directory" in capsys.readouterr().err
 
 
@@ -159,18 +159,20 @@ def test_a_certificate_that_cannot_be_used(tmp_path: Path, capsys: pytest.Captur
         data_dir=tmp_path,
         http_fds={"https": [listening]},
         http_urls=(),
-        engine_socket="",
+        engine_sockets=("",),
         portals=("127.0.0.1",),
         https_certificate="/nowhere/c.pem",
         https_key="/nowhere/k.pem",
     )
-    assert run(given, lambda _: EngineDouble(), PASSWORD) == EXIT_UNUSABLE
+    assert run(given, lambda *_: EngineDouble(), PASSWORD) == EXIT_UNUSABLE
     os.close(listening)
     assert "cannot serve HTTPS: there is no file /nowhere/c.pem" in capsys.readouterr().err
 
 
 def test_options() -> None:
-    text = '{"data_dir": "/x", "http_fds": {"http": [3]}, "http_urls": ["u"], "engine_socket": "s", "portals": ["p"]}'
+    text = (
+        '{"data_dir": "/x", "http_fds": {"http": [3]}, "http_urls": ["u"], "engine_sockets": ["s"], "portals": ["p"]}'
+    )
     assert parse_config(text) == ControlConfig(
-        data_dir=Path("/x"), http_fds={"http": [3]}, http_urls=("u",), engine_socket="s", portals=("p",)
+        data_dir=Path("/x"), http_fds={"http": [3]}, http_urls=("u",), engine_sockets=("s",), portals=("p",)
     )

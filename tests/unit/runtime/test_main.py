@@ -42,6 +42,7 @@ def test_options(tmp_path: Path) -> None:
     options = became(
         "--data-dir", str(tmp_path), "--http", "127.0.0.1:1", "--portal", "127.0.0.1", "--portal", "[::1]:2",
         "--log-level", "debug", "--log-format", "json",
+        "--data-processes", "3",
         "--https", "::1", "--https-certificate", "/c.pem", "--https-key", "/k.pem", "--plain-http",
     )  # fmt: skip
     assert options == {
@@ -60,7 +61,8 @@ def test_options(tmp_path: Path) -> None:
         "http_requests_per_s": 200,
         "data_silence_s": 60,
         "control_silence_s": 120,
-        "limits": load_settings({}).limits,
+        "limits": load_settings({"data_processes": 3}).limits,
+        "data_processes": 3,
         "set_aside_database": False,
     }
 

@@ -6,7 +6,7 @@ import pytest
 
 from lunaport.engine.embedded.limits import DataLimits
 from lunaport.model.address import HostPort
-from lunaport.runtime.settings import SettingsError, load_settings
+from lunaport.runtime.settings import DATA_PROCESSES_MAX, SettingsError, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +102,28 @@ def test_plain_http_beyond_this_machine() -> None:
 
 
 def test_the_limits_of_the_data_process_have_the_same_defaults_there() -> None:
-    given = load_settings({}).limits
+    given = load_settings({"data_processes": 1}).limits
     assert DataLimits(**given) == DataLimits()
     assert set(given) == set(DataLimits.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    ("total", "processes", "each"),
+    [(256, 1, 256), (256, 2, 128), (256, 4, 64), (256, 5, 64), (64, 2, 64), (1000, 3, 333)],
+)
+def test_memory_is_divided_among_the_data_processes_down_to_what_one_needs(
+    total: int, processes: int, each: int
+) -> None:
+    assert load_settings({"memory_mib": total, "data_processes": processes}).limits["memory_mib"] == each
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"), [(0, False), (1, True), (DATA_PROCESSES_MAX, True), (DATA_PROCESSES_MAX + 1, False)]
+)
+def test_the_number_of_data_processes(value: int, taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LUNAPORT_DATA_PROCESSES", str(value))
+    if taken:
+        assert load_settings({}).data_processes == value
+    else:
+        with pytest.raises(SettingsError, match="data_processes"):
+            load_settings({})

@@ -1,5 +1,6 @@
 """The supervisor with real child processes."""
 
+import json
 import os
 import signal
 import socket
@@ -12,8 +13,14 @@ from pathlib import Path
 import pytest
 
 from lunaport.runtime import supervisor
-from lunaport.runtime.holdings import SupervisorError, listen_control, listen_http, lock_data_directory
-from lunaport.runtime.supervisor import EXIT_CONFIGURATION, Child, Supervisor
+from lunaport.runtime.holdings import (
+    SupervisorError,
+    listen_control,
+    listen_http,
+    lock_data_directory,
+    make_pair,
+)
+from lunaport.runtime.supervisor import EXIT_CONFIGURATION, Child, Supervisor, data_children
 
 
 @pytest.fixture(autouse=True)
@@ -245,3 +252,62 @@ def test_the_control_socket_is_private_and_replaces_one_left_behind(tmp_path: Pa
     sock = listen_control(str(path))
     assert path.stat().st_mode & 0o777 == 0o600
     sock.close()
+
+
+def test_a_child_that_is_not_wanted_yet_starts_when_somebody_connects(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    path = str(tmp_path / "data-1.sock")
+    with listen_control(path) as wanted:
+        code = f"{append_line(mark)}; import time; time.sleep(60)"
+        first = Child("data", python("import time; time.sleep(60)"), [])
+        second = Child("data-1", python(code), [], wanted=wanted)
+        third = Child("data-2", python(code), [], wanted=wanted)
+        third.wanted = listen_control(str(tmp_path / "data-2.sock"))
+        client = socket.socket(socket.AF_UNIX)
+        connecter = when(lambda: first.process is not None, lambda: client.connect(path))
+        seen: list[bool] = []
+
+        def kill() -> None:
+            seen.append(second.process is not None and second.wanted is None)
+            assert second.process is not None
+            second.process.kill()
+
+        killer = when(lambda: lines(mark) == 1 and second.process is not None, kill)
+        stopper = when(lambda: lines(mark) == 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        assert Supervisor([first, second, third]).run() == 0
+        for thread in (connecter, killer, stopper):
+            thread.join()
+        client.close()
+        assert seen == [True]
+        assert third.process is None, "nobody wanted it"
+        assert third.started == 0.0
+        third.wanted.close()
+
+
+def test_a_command_is_made_anew_for_each_start() -> None:
+    exits = iter([3, 4])
+    child = Child("x", lambda: python(f"raise SystemExit({next(exits)})"), [])
+    for code in (3, 4):
+        child.start(now=0)
+        assert child.ended(now=0) == code
+
+
+def test_every_data_process_has_a_line_to_the_first() -> None:
+    sockets = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+    lines_ = {number: make_pair() for number in (1, 2)}
+    children = data_children(sockets, lines_, {"log_level": "info"}, 60)
+    assert [child.name for child in children] == ["data", "data-1", "data-2"]
+    assert [child.wanted for child in children] == [None, *sockets[1:]]
+    assert {child.silence_s for child in children} == {60}
+    ends = {number: (pair[0].fileno(), pair[1].fileno()) for number, pair in lines_.items()}
+    assert [set(child.pass_fds) for child in children] == [
+        {sockets[0].fileno(), ends[1][0], ends[2][0]},
+        {sockets[1].fileno(), ends[1][1]},
+        {sockets[2].fileno(), ends[2][1]},
+    ]
+    commands = [json.loads(list(child.command)[-1]) for child in children if not callable(child.command)]
+    assert [each["number"] for each in commands] == [0, 1, 2]
+    assert {each["count"] for each in commands} == {3}
+    assert commands[0]["lines"] == {"1": ends[1][0], "2": ends[2][0]}
+    for sock in (*sockets, *(end for pair in lines_.values() for end in pair)):
+        sock.close()

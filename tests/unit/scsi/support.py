@@ -36,6 +36,9 @@ class FakeTask:
         self.lun = lun
         self.attribute = attribute
         self.is_answered = False
+        self.abandon: Callable[[], None] = lambda: None
+        self.left: list[bool] = []
+        """How it was left, and then that its work has ended too."""
         self._ready: Callable[[Task], None] | None = None
         self.expected_length = max(expected_length, len(data_out))
         self.data_out = data_out
@@ -165,6 +168,13 @@ class FakeTask:
         elif self._ready is not None:
             ready, self._ready = self._ready, None
             ready(self)
+        if not self.finishes:
+            self.abandon()
+
+    def leave(self, *, working: bool) -> Callable[[], None]:
+        self.finish(Status.TASK_ABORTED)
+        self.left.append(working)
+        return lambda: self.left.append(True)
 
     @property
     def sense_code(self) -> int:
@@ -207,6 +217,13 @@ class FakeBackground:
             done(error)
         else:
             done(None)
+
+    def hang(self, index: int = 0) -> Callable[[], None]:
+        """Begin a piece of work, which the disk does not let go of until what is returned is called."""
+        work, done = self.queue.pop(index)
+        # What it does it has done, and what it found out is not known yet: to others it is as if it were under way.
+        work()
+        return lambda: done(None)
 
     def drain(self) -> None:
         while self.queue:

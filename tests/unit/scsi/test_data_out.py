@@ -98,11 +98,58 @@ def test_abort_is_answered_after_the_last_stale_write() -> None:
     bench = slow_bench()
     task = bench.start(WRITE_2_AT_0, data_out=b"x" * 1024, immediate=0, piece=512)
     task.deliver()
+    let_go = bench.background.hang()
+    task.deliver()
     done = abort(bench, task)
-    assert (done, task.finishes) == ([], 0)
-    bench.background.drain()
+    assert (done, task.finishes, task.held, bench.unit.waiting_bytes) == ([], 0, 512, 512)
+    let_go()
     assert (done, task.status) == (["done"], Status.TASK_ABORTED)
-    assert content(bench) == b"x" * 512 + bytes(512)
+    bench.background.drain()
+    assert content(bench) == b"x" * 512 + bytes(512), "the piece that was not begun is dropped"
+    assert (task.held, bench.unit.waiting_bytes, bench.unit.task_set, task.left) == (0, 0, {}, [])
+
+
+def test_a_write_whose_pieces_are_not_begun_is_aborted_at_once() -> None:
+    bench = slow_bench()
+    task = bench.start(WRITE_2_AT_0, data_out=b"x" * 1024)
+    assert abort(bench, task) == ["done"]
+    assert (task.status, task.held, bench.unit.waiting_bytes) == (Status.TASK_ABORTED, 0, 0)
+    later = bench.start(WRITE_2_AT_0, data_out=b"y" * 1024)
+    bench.background.drain()
+    assert (later.status, content(bench), bench.unit.strays) == (Status.GOOD, b"y" * 1024, set())
+
+
+@pytest.mark.parametrize(
+    "cdb", ["28 00 00000000 00 0002 00", "35 00 00000000 00 0000 00", "8F 00" + "00" * 11 + "02 00 00"]
+)
+def test_what_only_looks_is_aborted_while_its_disk_hangs(cdb: str) -> None:
+    bench = slow_bench()
+    task = bench.start(cdb, expected_length=1024)
+    let_go = bench.background.hang()
+    assert abort(bench, task) == ["done"]
+    assert (task.status, task.left, bench.unit.task_set) == (Status.TASK_ABORTED, [True], {})
+    ended: list[str] = []
+    bench.unit.when_ended(lambda: ended.append("ended"))
+    assert ended == [], "its thread still uses the device"
+    let_go()
+    assert (ended, task.left, bench.unit.strays) == (["ended"], [True, True], set())
+
+
+@pytest.mark.parametrize("compares", [False, True])
+def test_a_compare_of_what_came_is_aborted_while_its_disk_hangs(compares: bool) -> None:
+    bench = slow_bench()
+    task = bench.start("2F 02 00000000 00 0002 00", data_out=bytes(1024), immediate=0, piece=512)
+    task.deliver()
+    if compares:
+        task.deliver()
+    let_go = bench.background.hang()
+    assert abort(bench, task) == ["done"]
+    ended: list[str] = []
+    bench.unit.when_ended(lambda: ended.append("ended"))
+    assert (task.status, ended) == (Status.TASK_ABORTED, [])
+    let_go()
+    bench.background.drain()
+    assert (ended, bench.unit.strays, task.held, bench.unit.waiting_bytes) == (["ended"], set(), 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -112,11 +159,24 @@ def test_abort_is_answered_after_the_last_stale_write() -> None:
 def test_work_of_an_aborted_task_is_not_begun(cdb: str, data: bytes) -> None:
     bench = slow_bench()
     task = bench.start(cdb, data_out=data, expected_length=512)
-    done = abort(bench, task)
-    assert done == []
+    assert abort(bench, task) == ["done"]
+    assert (task.status, bench.unit.task_set) == (Status.TASK_ABORTED, {})
     bench.background.drain()
-    assert (done, task.status) == (["done"], Status.TASK_ABORTED)
     assert content(bench) == bytes(1024)
+
+
+@pytest.mark.parametrize(
+    ("cdb", "data"),
+    [(WRITE_SAME_2_AT_0, b"x" * 512), ("9C 00" + "00" * 10 + "0001 00 00", b"x" * 512), ("1B 00 00 00 00 00", b"")],
+)
+def test_what_changes_something_and_has_begun_is_waited_for(cdb: str, data: bytes) -> None:
+    bench = slow_bench()
+    task = bench.start(cdb, data_out=data)
+    let_go = bench.background.hang()
+    done = abort(bench, task)
+    assert (done, task.finishes) == ([], 0)
+    let_go()
+    assert (done, task.status, task.left) == (["done"], Status.TASK_ABORTED, [])
 
 
 def test_abort_between_the_write_and_its_flush() -> None:

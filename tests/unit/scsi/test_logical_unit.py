@@ -44,15 +44,22 @@ def test_grow_is_told_to_every_nexus_once() -> None:
 def test_reset_waits_for_every_task() -> None:
     bench = Bench(DelayFilter(MemoryDevice(SIZE), lambda: None))
     reading = bench.start("28 00 00000000 00 0001 00", expected_length=512)
-    writing = bench.start("2A 00 00000000 00 0001 00", data_out=bytes(512), immediate=0, nexus=bench.other)
+    waiting = bench.start("2A 00 00000000 00 0001 00", data_out=bytes(512), immediate=0, nexus=bench.other)
+    writing = bench.start("2A 00 00000008 00 0001 00", data_out=bytes(512))
+    let_go = bench.background.hang(1)
     done: list[str] = []
     bench.unit.reset(lambda: done.append("reset"))
-    assert (writing.status, reading.finishes, done) == (Status.TASK_ABORTED, 0, [])
+    assert (waiting.status, reading.status, writing.finishes, done) == (
+        Status.TASK_ABORTED,
+        Status.TASK_ABORTED,
+        0,
+        [],
+    )
     later = bench.start("28 00 00000000 00 0001 00", expected_length=512)
     assert later.sense_code == 0x2903
     after = bench.start("28 00 00000000 00 0001 00", expected_length=512)
-    bench.background.step()
-    assert (reading.status, done) == (Status.TASK_ABORTED, ["reset"])
+    let_go()
+    assert (writing.status, done) == (Status.TASK_ABORTED, ["reset"])
     assert after.finishes == 0
     bench.background.drain()
     assert after.status == Status.GOOD
@@ -60,12 +67,13 @@ def test_reset_waits_for_every_task() -> None:
 
 def test_two_who_wait_for_the_same_task() -> None:
     bench = Bench(DelayFilter(MemoryDevice(SIZE), lambda: None))
-    bench.start("28 00 00000000 00 0001 00", expected_length=512)
+    bench.start("2A 00 00000000 00 0001 00", data_out=bytes(512))
+    let_go = bench.background.hang()
     done: list[str] = []
     bench.unit.reset(lambda: done.append("first"))
     bench.unit.reset(lambda: done.append("second"))
     assert done == []
-    bench.background.drain()
+    let_go()
     assert done == ["first", "second"]
 
 

@@ -14,6 +14,7 @@ from .support import SIZE, Bench, FakeTask
 
 TEST_UNIT_READY = "00 00 00 00 00 00"
 READ = "28 00 00000000 00 0001 00"
+WRITE = "2A 00 00000008 00 0001 00"
 REGISTER_AND_IGNORE = ReserveOut.REGISTER_AND_IGNORE_EXISTING_KEY
 PREEMPT_AND_ABORT = ReserveOut.PREEMPT_AND_ABORT
 
@@ -102,11 +103,12 @@ def test_clear_task_set_tells_those_who_lost_tasks() -> None:
     bench = slow()
     third = bench.target.attach("third")
     mine = bench.start(READ, expected_length=512)
-    theirs = bench.start(READ, expected_length=512, nexus=bench.other)
+    theirs = bench.start(WRITE, data_out=bytes(512), nexus=bench.other)
+    let_go = bench.background.hang(1)
     done: list[int] = []
     bench.nexus.clear_task_set(0, lambda: done.append(1))
     assert done == []
-    bench.background.drain()
+    let_go()
     assert (mine.status, theirs.status, done) == (Status.TASK_ABORTED, Status.TASK_ABORTED, [1])
     assert bench.start(TEST_UNIT_READY).status == Status.GOOD
     assert bench.start(TEST_UNIT_READY, nexus=bench.other).sense_code == 0x2F00
@@ -115,26 +117,29 @@ def test_clear_task_set_tells_those_who_lost_tasks() -> None:
 
 def test_close_waits_for_its_own_tasks_only() -> None:
     bench = slow()
-    mine = bench.start(READ, expected_length=512)
+    mine = bench.start(WRITE, data_out=bytes(512))
+    let_go = bench.background.hang()
     theirs = bench.start(READ, expected_length=512, nexus=bench.other)
     done: list[int] = []
     bench.nexus.close(lambda: done.append(1))
     assert bench.target.nexuses == bench.unit.nexuses == {bench.other}
     assert done == []
+    let_go()
     bench.background.drain()
     assert (mine.status, theirs.status, done) == (Status.TASK_ABORTED, Status.GOOD, [1])
 
 
 def test_what_a_gone_nexus_left_under_way_keeps_others_from_overtaking_it() -> None:
     bench = slow()
-    bench.start(READ, expected_length=512)
+    bench.start(WRITE, data_out=bytes(512))
+    let_go = bench.background.hang()
     bench.nexus.close(lambda: None)
     again = bench.target.attach("iqn.2026-11.test:i,i,0x000000000001")
     early = bench.start(READ, expected_length=512, nexus=again)
     assert early.status == Status.BUSY
     inquiry = bench.start(bytes([0x12, 0, 0, 0, 36, 0]), expected_length=36, nexus=again)
     assert inquiry.status == Status.GOOD
-    bench.background.drain()
+    let_go()
     late = bench.start(READ, expected_length=512, nexus=again)
     bench.background.drain()
     assert late.status == Status.GOOD

@@ -147,8 +147,8 @@ def test_those_who_wait_are_aborted_like_all_others() -> None:
     again = read(bench, 24, ORDERED, bench.other)
     bench.unit.reset(lambda: done.append("all"))
     assert again.status == Status.TASK_ABORTED
-    bench.background.drain()
     assert (first.status, behind.status, done) == (Status.TASK_ABORTED, Status.TASK_ABORTED, ["one", "all"])
+    bench.background.drain()
     assert not bench.unit.order.engaged
 
 

@@ -1,6 +1,7 @@
 """Which connections are taken: a count of all of them, by address, and of those that have not logged in.
 
-Pure book-keeping: it says who has to go, and closes nothing. An address is the host without its port.
+Pure book-keeping: it says who has to go, and closes nothing. An address is the host without its port. Connections
+that other processes have taken over count for their address and in all, but cannot be crowded out.
 """
 
 from collections import Counter
@@ -19,16 +20,22 @@ class Admission(Generic[C]):
         self.bounds = bounds
         self.connections: dict[C, str] = {}
         self.per_address: Counter[str] = Counter()
+        self.away_count = 0
         # In the order in which they came: the first is the oldest.
         self.before_login: dict[C, None] = {}
         self.before_login_from: dict[str, dict[C, None]] = {}
+
+    @property
+    def count(self) -> int:
+        """All connections."""
+        return len(self.connections) + self.away_count
 
     def refusal(self, address: str) -> str:
         """Why one more from `address` cannot be taken; empty: it can, once those that `crowded_out` names are gone."""
         bounds = self.bounds
         if self.per_address[address] >= bounds.per_address and address not in self.before_login_from:
             return f"there are {bounds.per_address} connections from this address already"
-        if len(self.connections) >= bounds.in_all and not self.before_login:
+        if self.count >= bounds.in_all and not self.before_login:
             return f"there are {bounds.in_all} connections already"
         return ""
 
@@ -38,9 +45,7 @@ class Admission(Generic[C]):
         own = self.before_login_from.get(address)
         if own and (len(own) >= bounds.before_login_per_address or self.per_address[address] >= bounds.per_address):
             return next(iter(own))
-        if self.before_login and (
-            len(self.before_login) >= bounds.before_login or len(self.connections) >= bounds.in_all
-        ):
+        if self.before_login and (len(self.before_login) >= bounds.before_login or self.count >= bounds.in_all):
             return next(iter(self.before_login))
         return None
 
@@ -65,4 +70,20 @@ class Admission(Generic[C]):
         """Its socket is closed."""
         self.end_login(connection)
         address = self.connections.pop(connection)
+        count_down(self.per_address, address)
+
+    def leave(self, connection: C) -> str:
+        """Another process has taken it over; returns its address."""
+        self.end_login(connection)
+        self.away_count += 1
+        return self.connections.pop(connection)
+
+    def count_away(self, address: str) -> None:
+        """Another process has a connection that was not known here."""
+        self.per_address[address] += 1
+        self.away_count += 1
+
+    def end_away(self, address: str) -> None:
+        """Another process has one connection less."""
+        self.away_count -= 1
         count_down(self.per_address, address)

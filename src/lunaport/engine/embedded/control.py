@@ -115,10 +115,13 @@ class ControlLine:
 
     def _handle(self, body: messages.RequestBody, answer: Answer) -> None:
         match body:
-            case messages.Start(desired):
-                self.nas.start(desired, partial(_answer_done, answer))
-            case messages.Apply(change):
-                self.nas.apply(change, partial(_answer_done, answer))
+            case messages.Start(desired, elsewhere):
+                self.nas.start(desired, partial(_answer_done, answer), elsewhere)
+            case messages.Apply(change, elsewhere, removed):
+                done = partial(_answer_done, answer)
+                self.nas.apply(change, done, elsewhere=elsewhere, elsewhere_removed=removed)
+            case messages.ListTargets():
+                answer(messages.Targets(list(self.nas.targets.targets)))
             case messages.ListSessions():
                 answer(messages.Sessions(self.nas.session_reports()))
             case messages.CloseSession(session_id):
@@ -126,7 +129,8 @@ class ControlLine:
             case messages.ListRefusedLogins():
                 answer(messages.RefusedLogins(self.nas.login_failures.newest()))
             case messages.GetCounters():
-                answer(messages.CountersReply(self.nas.counters.report(self.nas.by_transport.values())))
+                sessions, memory = self.nas.by_transport.values(), self.nas.memory.report()
+                answer(messages.CountersReply(self.nas.counters.report(sessions, memory)))
             case messages.AwaitEvents(after):
                 self._await_events(after, answer)
             case messages.GetStatus():

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable
 
 from lunaport.engine.embedded.meter import CLASSES
 from lunaport.engine.embedded.session import Session
-from lunaport.engine.interface import Counters, EngineCounters
+from lunaport.engine.interface import Counters, EngineCounters, MemoryUse
 from lunaport.iscsi.enums import TaskFunction
 from lunaport.scsi.enums import Status
 
@@ -100,10 +100,11 @@ class Sum:
 
 
 class Counting:
-    """The sums of a data process. `targets`: those that are there, by name; it changes under way."""
+    """The sums of the data process `name`. `targets`: those that are there, by name; it changes under way."""
 
-    def __init__(self, targets: Container[str]) -> None:
+    def __init__(self, targets: Container[str], name: str = "data") -> None:
         self._targets = targets
+        self._name = name
         self._of: dict[str, Sum] = {}
         self._rest = Sum()
 
@@ -124,8 +125,8 @@ class Counting:
         if session.connection is not None:
             self._sum(session.outcome.target_name).add(session)
 
-    def report(self, sessions: Iterable[Session]) -> EngineCounters:
-        """Everything, with the sessions that run."""
+    def report(self, sessions: Iterable[Session], memory: MemoryUse) -> EngineCounters:
+        """Everything, with the sessions that run, and what they hold."""
         for name in [name for name in self._of if name not in self._targets]:
             self._rest.add_sum(self._of.pop(name))
         now: dict[str, Sum] = {}
@@ -147,7 +148,8 @@ class Counting:
         return EngineCounters(
             total=rest.report(),
             targets={name: each.report() for name, each in now.items()},
-            pids={"data": os.getpid()},
+            pids={self._name: os.getpid()},
+            memory={self._name: memory},
         )
 
     def _sum(self, target: str) -> Sum:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from lunaport.engine.embedded.access import Asker, chap_credentials
 from lunaport.engine.embedded.addresses import Listening, peer_address
-from lunaport.engine.embedded.targets import Target
+from lunaport.engine.embedded.targets import Known, Target
 from lunaport.iscsi.chap import ChapCredential
 from lunaport.iscsi.discovery import Portal, send_targets
 from lunaport.iscsi.enums import LoginStatus
-from lunaport.iscsi.errors import LoginRefused, Refusal
+from lunaport.iscsi.errors import LoginRefused, Refusal, TargetElsewhere
 from lunaport.iscsi.login import LoginOutcome, TargetPolicy
 from lunaport.scsi.rights import ALL_RIGHTS
 
@@ -33,7 +33,11 @@ class Directory:
         self.transport = transport
 
     def find_target(self, target_name: str, initiator_name: str) -> TargetPolicy:
-        """The rules of a target. Raises LoginRefused."""
+        """The rules of a target. Raises LoginRefused, and TargetElsewhere where another process serves it."""
+        self._check_service()
+        elsewhere = self.nas.targets.elsewhere.get(target_name)
+        if elsewhere is not None:
+            raise TargetElsewhere(elsewhere.process)
         target = self._find(target_name, initiator_name)
         target.rights_of(asker_of(self.transport, initiator_name))
         return TargetPolicy(
@@ -55,7 +59,7 @@ class Directory:
         groups = self.nas.portals.groups
         theirs = [
             credentials
-            for target in self.nas.targets
+            for target in self.nas.targets.known()
             if (credentials := target.access.credentials(initiator_name)) is not None
             and any(may_use(target, asker, group) for group in groups)
         ]
@@ -108,7 +112,8 @@ class TextAnswers:
     def _targets(self) -> Iterator[tuple[str, Sequence[Portal]]]:
         found = self.nas.portals.addresses(self.transport.portal)
         groups = {each.group for each in found}
-        for name, target in self.nas.targets.targets.items():
+        for target in self.nas.targets.known():
+            name = target.spec.name
             if name in self.nas.closing_targets or not self._knows(target):
                 continue
             seen = {group for group in groups if self._may_see(target, group)}
@@ -116,7 +121,7 @@ class TextAnswers:
             if portals:
                 yield name, portals
 
-    def _knows(self, target: Target) -> bool:
+    def _knows(self, target: Known) -> bool:
         """Whether this session has proved what a target asks for; as things are now, not as they were at its login."""
         if self.nas.discovery.open or self.outcome.target_name:
             return True
@@ -128,7 +133,7 @@ class TextAnswers:
             or _takes(_discovery_credentials(self.nas, name) or (), self.outcome.proven)
         )
 
-    def _may_see(self, target: Target, group: int) -> bool:
+    def _may_see(self, target: Known, group: int) -> bool:
         """Whether this session is told of a target's portals in a group."""
         if self.nas.discovery.open or self.outcome.target_name:
             return target.serves(group)
@@ -139,7 +144,7 @@ def _told(listening: Listening) -> Portal:
     return Portal(host=listening.host, port=listening.port, portal_group_tag=listening.group)
 
 
-def may_use(target: Target, asker: Asker, group: int) -> bool:
+def may_use(target: Known, asker: Asker, group: int) -> bool:
     """Whether the asker may use a target through a portal group, be it that he came by another one."""
     return target.serves(group) and target.access.allows(replace(asker, portal_group=group))
 

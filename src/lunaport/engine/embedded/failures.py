@@ -11,13 +11,12 @@ from typing import Final
 from lunaport.blockdev.device import DeviceFault
 from lunaport.engine.embedded.addresses import format_address
 from lunaport.engine.embedded.journal import Journal
-from lunaport.engine.embedded.portals import Portals
+from lunaport.engine.embedded.portals_elsewhere import AnyPortals
 from lunaport.engine.embedded.targets import TargetTable
 from lunaport.engine.interface import Trouble
 
 QUIET_S: Final = 60.0
 """Errors of a disk are over when none came for so long."""
-TROUBLES_MAX: Final = 256
 LOST: Final = "its reservations cannot be read, so it lets nobody in until they are replaced"
 
 DiskKey = tuple[str, int]
@@ -57,14 +56,14 @@ class Failures:
         self.stalled = ""
         self.since: dict[tuple[str, str], float] = {}
 
-    def tell(self, portals: Portals, targets: TargetTable) -> None:
+    def tell(self, portals: AnyPortals, targets: TargetTable) -> None:
         """Compare with what is now."""
         self._tell_portals(portals)
         self._tell_disks(targets)
         self._tell_errors(targets)
         self._tell_lost(targets)
 
-    def _tell_portals(self, portals: Portals) -> None:
+    def _tell_portals(self, portals: AnyPortals) -> None:
         failed = {format_address(*key): failure.reason for key, failure in portals.errors.items()}
         listening = {format_address(*key) for key in portals.listening}
         for address in failed.keys() - self.portals.keys():

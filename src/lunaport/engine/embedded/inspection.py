@@ -10,7 +10,7 @@ from typing import Final
 
 from lunaport.engine.embedded.failures import Failures
 from lunaport.engine.embedded.loop import Loop
-from lunaport.engine.embedded.portals import Portals
+from lunaport.engine.embedded.portals_elsewhere import AnyPortals
 from lunaport.engine.embedded.targets import TargetTable
 from lunaport.engine.embedded.workers import Workers
 from lunaport.storage.file import FileDevice
@@ -23,7 +23,7 @@ class Inspection:
     """Begins by itself and never ends."""
 
     def __init__(
-        self, loop: Loop, portals: Portals, targets: TargetTable, failures: Failures, clock: Callable[[], float]
+        self, loop: Loop, portals: AnyPortals, targets: TargetTable, failures: Failures, clock: Callable[[], float]
     ) -> None:
         self.loop = loop
         self.portals = portals

@@ -18,6 +18,8 @@ BEFORE_LOGIN_MAX: Final = 1024
 """Connections that have not logged in; one more drops the oldest of them, so strangers cannot lock others out."""
 BEFORE_LOGIN_PER_ADDRESS_MAX: Final = 256
 """The same for those from one address: one more drops the oldest from there, and nobody else's."""
+HAND_OVERS_WAITING_MAX: Final = 512
+"""Logins that wait for another data process to take them, beside what the line to it holds; more are refused."""
 
 CONNECTION_BYTES_MAX: Final = 32 << 20
 """What one connection may hold while there is plenty: a whole command window of 256 KiB each."""

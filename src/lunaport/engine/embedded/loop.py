@@ -23,6 +23,8 @@ BUSY_SLEEP_S = 150e-6
 """A sleep shorter than this says that they do: it was hardly more than being woken."""
 READABLE = select.EPOLLIN
 WRITABLE = select.EPOLLOUT
+HUNG_UP = select.EPOLLRDHUP
+"""For who does not read, but wants to know that nothing more will come."""
 
 
 class Timer:

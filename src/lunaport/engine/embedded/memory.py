@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lunaport.engine.embedded.limits import CONNECTION_BYTES_MAX, SHARE_SHIFT
+from lunaport.engine.interface import MemoryUse
 
 
 class Borrower(Protocol):
@@ -30,6 +31,7 @@ class Memory:
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
         self.used = 0
+        self.peak = 0
         self.scarce = False
         self.short = False
         self.waiting: dict[Borrower, None] = {}
@@ -44,6 +46,8 @@ class Memory:
         assert used >= 0, "nobody gives back more than he took"
         self.scarce = used * 2 > self.bytes_max
         if size_bytes > 0:
+            if used > self.peak:
+                self.peak = used
             if used >= self.bytes_max and not self.short:
                 self.short = True
                 self.on_short()
@@ -56,6 +60,10 @@ class Memory:
     def share(self) -> int:
         """What one connection may hold now, while there are others who want something."""
         return min(CONNECTION_BYTES_MAX, self.bytes_max - self.used >> SHARE_SHIFT)
+
+    def report(self) -> MemoryUse:
+        """How much of it is used, for who looks from outside."""
+        return MemoryUse(held_bytes=self.used, peak_bytes=self.peak, limit_bytes=self.bytes_max)
 
     def has_room(self, held_bytes: int, size_bytes: int) -> bool:
         """Whether a connection that holds `held_bytes` may have `size_bytes` more."""

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from lunaport.engine.embedded.neighbour import Neighbour
 from lunaport.engine.interface import (
     Change,
     DesiredState,
@@ -34,11 +35,22 @@ MESSAGE_BYTES_MAX: Final = 1 << 28
 
 
 class Start(msgspec.Struct, tag=True):
+    """What this process shall serve; `elsewhere`: what the others serve, for process 0."""
+
     desired: DesiredState
+    elsewhere: list[Neighbour] = []
 
 
 class Apply(msgspec.Struct, tag=True):
+    """A change of that."""
+
     change: Change
+    elsewhere: list[Neighbour] = []
+    elsewhere_removed: list[str] = []
+
+
+class ListTargets(msgspec.Struct, tag=True):
+    pass
 
 
 class ListSessions(msgspec.Struct, tag=True):
@@ -149,6 +161,10 @@ class Done(msgspec.Struct, tag=True):
     pass
 
 
+class Targets(msgspec.Struct, tag=True):
+    names: list[str]
+
+
 class Sessions(msgspec.Struct, tag=True):
     sessions: list[SessionReport]
 
@@ -200,6 +216,7 @@ class Found(msgspec.Struct, tag=True):
 RequestBody = (
     Start
     | Apply
+    | ListTargets
     | ListSessions
     | CloseSession
     | ListRefusedLogins
@@ -221,6 +238,7 @@ RequestBody = (
 ReplyBody = (
     Done
     | Failure
+    | Targets
     | Sessions
     | Closed
     | RefusedLogins

@@ -6,7 +6,7 @@ This is where iSCSI, SCSI and storage meet. Everything runs on the event loop's 
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from socket import socket
 from time import monotonic
@@ -15,18 +15,22 @@ import structlog
 
 from lunaport.engine import plan
 from lunaport.engine.embedded.admission import Admission
+from lunaport.engine.embedded.channel import HandOver
 from lunaport.engine.embedded.counting import Counting
 from lunaport.engine.embedded.directory import Directory, TextAnswers, asker_of
 from lunaport.engine.embedded.exclusive import ExclusiveUse
-from lunaport.engine.embedded.failures import TROUBLES_MAX, Failures
+from lunaport.engine.embedded.failures import Failures
+from lunaport.engine.embedded.handing_over import HandingOver
 from lunaport.engine.embedded.inspection import Inspection
 from lunaport.engine.embedded.journal import Journal
 from lunaport.engine.embedded.limits import ConnectionBounds, DataLimits
 from lunaport.engine.embedded.login_failures import LoginFailures, printable
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.memory import Memory
+from lunaport.engine.embedded.neighbour import Neighbour, Place
 from lunaport.engine.embedded.pool import BufferPool
 from lunaport.engine.embedded.portals import Portals
+from lunaport.engine.embedded.portals_elsewhere import AnyPortals, PortalsElsewhere
 from lunaport.engine.embedded.pressure import Pressure
 from lunaport.engine.embedded.refusals import Refusals
 from lunaport.engine.embedded.session import Session, end_session
@@ -34,9 +38,11 @@ from lunaport.engine.embedded.silence import Silence
 from lunaport.engine.embedded.space import FIRST_S, SpaceWatch
 from lunaport.engine.embedded.steering import Steering
 from lunaport.engine.embedded.steps import Finish, Queue, run_steps
+from lunaport.engine.embedded.taking_over import TakingOver, begun_by
 from lunaport.engine.embedded.targets import TargetTable
-from lunaport.engine.embedded.transport import Transport
+from lunaport.engine.embedded.transport import Begun, Transport
 from lunaport.engine.interface import (
+    TROUBLES_MAX,
     BlockSpec,
     Change,
     DesiredState,
@@ -83,20 +89,24 @@ class Nas:
         *,
         descriptors: int = 1 << 20,
         clock: Callable[[], float] = time.time,
+        place: Place = Place(),  # noqa: B008 - frozen
     ) -> None:
         self.loop = loop
+        self.place = place
         self.clock = clock
         self.pool = BufferPool()
         self.memory = Memory(limits.memory_mib << 20)
         self.pressure = Pressure(loop, self.memory, lambda: self.by_transport)
         self.targets = TargetTable(loop, clock)
-        self.portals = Portals(loop, self._accept)
+        self.portals: AnyPortals = PortalsElsewhere(loop) if place.number else Portals(loop, self._accept)
         self.exclusive = ExclusiveUse(self)
         self.discovery = DiscoverySpec()
         self.sessions: SessionTable[Session] = SessionTable(
             limits.sessions,
             target_sessions_max=limits.target_sessions,
             initiator_sessions_max=limits.initiator_sessions,
+            tsih_first=place.number + 1,
+            tsih_step=place.count,
         )
         bounds = ConnectionBounds(per_address=limits.address_connections).within(descriptors)
         self.admission: Admission[Transport] = Admission(bounds)
@@ -114,8 +124,10 @@ class Nas:
         self.space = SpaceWatch(loop, self.targets, self.journal)
         self.inspection = Inspection(loop, self.portals, self.targets, self.failures, monotonic)
         self.retrying = False
-        self.counters = Counting(self.targets.targets)
+        self.counters = Counting(self.targets.targets, place.name)
         self.silence = Silence(lambda transport: self.counters.ping_timed_out(self.by_transport.get(transport)))
+        self.handing_over = HandingOver(self, {} if place.number else place.lines)
+        self.taking_over = TakingOver(self, place.lines[0]) if place.number else None
         loop.call_later(SILENCE_S_MAX, self._look_for_silence)
         loop.call_later(RATE_S, self._look_at_counters)
         loop.call_later(FIRST_S, self.space.look)
@@ -123,8 +135,11 @@ class Nas:
 
     # Desired state
 
-    def start(self, desired: DesiredState, finish: Finish) -> None:
-        """Bring everything to the wire; what cannot be yet is tried again by itself."""
+    def start(self, desired: DesiredState, finish: Finish, elsewhere: Sequence[Neighbour] = ()) -> None:
+        """Bring everything to the wire; what cannot be yet is tried again by itself.
+
+        `elsewhere`: the targets that other processes serve, all of them.
+        """
         steer = partial(self._steer, desired.draining, desired.blocks)
 
         def change(done: Finish) -> None:
@@ -133,12 +148,28 @@ class Nas:
 
         def listen(done: Finish) -> None:
             self.discovery = desired.discovery
+            self.targets.change_elsewhere(elsewhere, list(self.targets.elsewhere))
             self._set_portals(desired.portals, done, partly=True)
 
-        self.changes.add(lambda done: run_steps([steer, change, listen, self.steering.follow], done), finish)
+        def begin(done: Finish) -> None:
+            if self.taking_over is not None:
+                self.taking_over.begin()
+            done(None)
 
-    def apply(self, change: Change, finish: Finish) -> None:
-        """Carry a change out; `finish` when it is on the wire, or with the error that prevented it."""
+        self.changes.add(lambda done: run_steps([steer, change, listen, self.steering.follow, begin], done), finish)
+
+    def apply(
+        self,
+        change: Change,
+        finish: Finish,
+        *,
+        elsewhere: Sequence[Neighbour] = (),
+        elsewhere_removed: Sequence[str] = (),
+    ) -> None:
+        """Carry a change out; `finish` when it is on the wire, or with the error that prevented it.
+
+        `elsewhere`: targets that other processes serve now, or serve in another way.
+        """
 
         def listen(done: Finish) -> None:
             if change.portals is None:
@@ -151,6 +182,7 @@ class Nas:
 
         def change_discovery(done: Finish) -> None:
             self.discovery = change.discovery or self.discovery
+            self.targets.change_elsewhere(elsewhere, elsewhere_removed)
             done(None)
 
         steer = partial(self._steer, change.draining, change.blocks)
@@ -297,18 +329,32 @@ class Nas:
     # Connections
 
     def _accept(self, sock: socket, address: str, portal: str, group: int) -> None:
+        self._admit(sock, address, portal, group)
+
+    def _admit(
+        self, sock: socket, address: str, portal: str, group: int, begun: Begun | None = None
+    ) -> Transport | None:
         host = host_of(address)
         refusal = self.admission.refusal(host)
         if refusal:
             self.refusals.note("connection refused", host, address, refusal)
             sock.close()
-            return
+            return None
         crowded_out = self.admission.crowded_out(host)
         if crowded_out is not None:
             crowded_out.close("too many connections have not logged in; this was the oldest")
         transport = Transport(self.loop, self.pool, self.memory, self, sock, address, portal, group)
         self.admission.add(transport, host)
-        transport.start()
+        transport.start(begun)
+        return transport
+
+    def take_over(self, sock: socket, login: HandOver) -> Transport | None:
+        """Go on with a login that came in at process 0; None where it is not taken."""
+        return self._admit(sock, login.address, login.portal, login.portal_group, begun_by(login))
+
+    def hand_over(self, transport: Transport, process: int, begun: Begun) -> None:
+        """See `transport.Owner`."""
+        self.handing_over.hand_over(transport, process, begun)
 
     def begin_login(self, transport: Transport) -> LoginPhase:
         """See `transport.Owner`."""
@@ -426,6 +472,9 @@ class Nas:
     def forget(self, transport: Transport) -> None:
         """See `transport.Owner`."""
         self.admission.remove(transport)
+        self.handing_over.forget(transport)
+        if self.taking_over is not None:
+            self.taking_over.forget(transport)
 
     def _look_for_silence(self) -> None:
         self.silence.look(list(self.by_transport))
@@ -437,6 +486,9 @@ class Nas:
         for transport in list(self.admission.connections):
             end_session(transport, "the NAS ends")
             transport.close("the NAS ends")
+        self.handing_over.close()
+        if self.taking_over is not None:
+            self.taking_over.close()
 
     # Reports
 

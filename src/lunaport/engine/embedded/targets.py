@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -13,6 +13,7 @@ from lunaport.engine.embedded.disk import Disk, open_disk
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.lun_change import change_luns
 from lunaport.engine.embedded.media import report_medium
+from lunaport.engine.embedded.neighbour import Neighbour
 from lunaport.engine.embedded.steps import Finish, run_together
 from lunaport.engine.interface import MediumReport, StorageError, TargetSpec
 from lunaport.iscsi.enums import LoginStatus
@@ -25,18 +26,31 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class Target:
-    """A target on the wire. `missing`: LUNs whose file could not be opened, with the reason."""
+class Known:
+    """A target that initiators may be told of."""
 
     spec: TargetSpec
     access: Access
-    scsi: ScsiTarget
-    disks: dict[int, Disk] = field(default_factory=dict)
-    missing: dict[int, str] = field(default_factory=dict)
 
     def serves(self, portal_group: int) -> bool:
         """Whether it is served through a portal group."""
         return not self.spec.portal_groups or portal_group in self.spec.portal_groups
+
+
+@dataclass(slots=True)
+class Elsewhere(Known):
+    """A target that the data process with this number serves. Its specification comes without the LUNs."""
+
+    process: int
+
+
+@dataclass(slots=True)
+class Target(Known):
+    """A target on the wire. `missing`: LUNs whose file could not be opened, with the reason."""
+
+    scsi: ScsiTarget
+    disks: dict[int, Disk] = field(default_factory=dict)
+    missing: dict[int, str] = field(default_factory=dict)
 
     def rights_of(self, asker: Asker) -> Rights:
         """What the asker may do, coming by the portal group that he comes by. Raises LoginRefused."""
@@ -54,10 +68,23 @@ class TargetTable:
         self.domain = CopyDomain(time.monotonic, os.urandom)
         self.clock = clock
         self.targets: dict[str, Target] = {}
+        self.elsewhere: dict[str, Elsewhere] = {}
         self.groups: tuple[int, ...] = (1,)
 
     def __iter__(self) -> Iterator[Target]:
         return iter(self.targets.values())
+
+    def known(self) -> Iterator[Known]:
+        """All that are known here, those of other processes too."""
+        yield from self.targets.values()
+        yield from self.elsewhere.values()
+
+    def change_elsewhere(self, put: Iterable[Neighbour], removed: Iterable[str]) -> None:
+        """Other processes serve these targets, or serve them no longer."""
+        for name in removed:
+            self.elsewhere.pop(name, None)
+        for each in put:
+            self.elsewhere[each.spec.name] = Elsewhere(each.spec, Access(each.spec, self.clock), each.process)
 
     def specs(self) -> dict[str, TargetSpec]:
         """What runs, as specifications."""

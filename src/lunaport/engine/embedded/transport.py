@@ -9,15 +9,16 @@ more than its share, is not read from. The login comes first, within a time limi
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
-from lunaport.engine.embedded.loop import READABLE, WRITABLE, Loop, Timer
+from lunaport.engine.embedded.loop import HUNG_UP, READABLE, WRITABLE, Loop, Timer
 from lunaport.engine.embedded.memory import Memory
 from lunaport.engine.embedded.pool import RECEIVE_BYTES, BufferPool
 from lunaport.iscsi import limits
 from lunaport.iscsi.connection import IDLE_OUTPUT, Connection
+from lunaport.iscsi.errors import LoginRefused
 from lunaport.iscsi.login import LoginOutcome, LoginPhase, LoginStep
 from lunaport.iscsi.output import Output
 from lunaport.iscsi.pdu import BHS, pad4
@@ -32,11 +33,25 @@ LINGER_S = 2.0
 LOGIN_RECEIVE_BYTES = limits.BHS_BYTES + limits.AHS_BYTES_MAX + limits.LOGIN_DATA_SEGMENT_BYTES_MAX
 
 
+class Begun(NamedTuple):
+    """A login that began in another process."""
+
+    received: bytes
+    """All that has come."""
+    answered_count: int
+    """Responses that the initiator has got."""
+    until: float
+    """When it has to be complete, by the loop's clock."""
+
+
 class Owner(Protocol):
     """Whoever accepts connections and keeps sessions."""
 
     def begin_login(self, transport: "Transport") -> LoginPhase:
         """The login phase of a new connection."""
+
+    def hand_over(self, transport: "Transport", process: int, begun: Begun) -> None:
+        """Another process has to take this login: `let_go` when it does, `refuse` where it does not."""
 
     def begin_session(self, transport: "Transport", outcome: LoginOutcome) -> Connection:
         """The full feature phase after a good login."""
@@ -100,9 +115,15 @@ class Transport:
         self.connection: Connection | None = None
         # How the login was refused, and whose it was.
         self.refused: LoginStep | None = None
+        # As long as it is not known who logs in to what: all that was handled, for whoever takes the login over ...
+        self.handled = b""
+        # ... and the responses to it: that were sent here, or (`answered`) by who had it before.
+        self.responded_count = self.answered_count = 0
+        self.login_until = 0.0
+        self.leaving = False
 
-    def start(self) -> None:
-        """Begin: wait for the login."""
+    def start(self, begun: Begun | None = None) -> None:
+        """Begin: wait for the login, or go on with one that began elsewhere."""
         self.sock.setblocking(False)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -110,10 +131,16 @@ class Transport:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
         self.login = self.owner.begin_login(self)
+        now = self.loop.now()
+        self.login_until = begun.until if begun is not None else now + limits.LOGIN_TIMEOUT_S
         self.timer = self.loop.call_later(
-            limits.LOGIN_TIMEOUT_S, lambda: self.close(f"no login within {limits.LOGIN_TIMEOUT_S:.0f} s")
+            max(0.0, self.login_until - now), lambda: self.close(f"no login within {limits.LOGIN_TIMEOUT_S:.0f} s")
         )
         self.loop.register(self.fd, self.on_event, READABLE)
+        if begun is not None:
+            self.remainder = begun.received
+            self.answered_count = begun.answered_count
+            self.loop.call_soon(self._resume)
 
     def on_event(self, mask: int) -> None:
         """What epoll says. A mistake of ours ends this connection and no other."""
@@ -207,6 +234,9 @@ class Transport:
         if not count:
             self.close(self.ending or ("closed by the initiator" if not self.tail else "closed within a PDU"))
             return
+        if self.leaving:
+            self.close("closed before another process had its login")  # only its end wakes it
+            return
         if self.ending:
             self.head = self.tail = 0  # nothing that comes after the end counts
             return
@@ -280,24 +310,69 @@ class Transport:
                 break
             header = bytes(buffer[self.head : self.head + limits.BHS_BYTES])
             step = self.login.receive(header, bytes(buffer[data : data + data_bytes]))
-            self.head = end
-            for response in step.responses:
-                self._append(response)
-            if step.failed:
-                self.login = None
-                self.refused = step
-                self.flush()
-                if not self.closed:
-                    self.end(step.failed)
+            if step.elsewhere is not None:
+                self._leave(buffer, step.elsewhere)
                 return
+            if not self.login.is_identified:
+                self.handled += buffer[self.head : end]
+            self.head = end
+            if step.failed:
+                self._refuse(step)
+                return
+            for response in step.responses:
+                if self.answered_count:
+                    self.answered_count -= 1
+                else:
+                    self._append(response)
+                self.responded_count += 1
             if step.outcome is not None:
                 self._begin_session(step.outcome)
-        self.flush()
         if self.connection is None:
-            self._keep_rest()
+            self._keep_rest()  # before it is counted what is held
+        self.flush()
+
+    def _leave(self, buffer: memoryview, process: int) -> None:
+        """Nothing is received any more until the login is another process's, or refused."""
+        received = self.handled + buffer[self.head : self.tail]
+        self.head = self.tail
+        self._keep_rest()
+        self.leaving = True
+        self.flush()
+        if self.pending:
+            self.close("it did not take the answer to the first half of its request")
+        if not self.closed:
+            self.owner.hand_over(self, process, Begun(received, self.responded_count, self.login_until))
+
+    def let_go(self) -> None:
+        """The connection is another process's: it is forgotten here, and stays open there."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.timer is not None:
+            self.timer.cancel()
+        self.loop.unregister(self.fd)
+        self.sock.close()
+
+    def refuse(self, refusal: LoginRefused) -> None:
+        """Refuse the login that was to be handed over."""
+        self.leaving = False
+        assert self.login is not None
+        self._refuse(self.login.refuse(refusal))
+
+    def _refuse(self, step: LoginStep) -> None:
+        self.head = self.tail
+        self._keep_rest()
+        for response in step.responses:
+            self._append(response)
+        self.login = None
+        self.refused = step
+        self.flush()
+        if not self.closed:
+            self.end(step.failed)
 
     def _begin_session(self, outcome: LoginOutcome) -> None:
         self.login = None
+        self.handled = b""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -435,7 +510,7 @@ class Transport:
         return output.sent == output.filled
 
     def _watch(self, mask: int) -> None:
-        if self.over_share or self.halted or self.paused:
+        if self.over_share or self.halted or self.paused or self.leaving:
             mask = self._allowed(mask)
         if mask != self.mask and not self.closed:
             self.mask = mask
@@ -601,6 +676,8 @@ class Transport:
         return not connection.held and (self.buffer is None or not connection.needed_bytes)
 
     def _allowed(self, mask: int) -> int:
+        if self.leaving:
+            return HUNG_UP
         waits = self.over_share or (self.paused and not self.ending) or self._is_halted()
         return mask & ~READABLE if waits else mask
 

@@ -6,7 +6,7 @@ Only looked at, on the event loop: nothing here changes anything. What is told o
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from lunaport.engine.unit_state import Registration, ReservationReport, WorkReport
+from lunaport.engine.unit_state import WORK_MAX, Registration, ReservationReport, WorkReport
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.reservations import NexusId
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:  # the data process makes both
 
 REGISTRATIONS_MAX: Final = 256
 """Of one unit; there may be more."""
-WORK_MAX: Final = 1000
 
 
 def name_of(port: str) -> str:

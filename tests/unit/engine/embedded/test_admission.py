@@ -103,3 +103,31 @@ def test_whatever_happens_every_bound_holds(steps: list[tuple[str, str, int]]) -
     for connection in list(admission.connections):
         admission.remove(connection)
     assert (admission.per_address, admission.before_login, admission.before_login_from) == ({}, {}, {})
+
+
+def test_connections_of_other_processes_count_for_their_address_and_in_all() -> None:
+    admission: Admission[int] = Admission(BOUNDS)
+    for number in range(4):
+        log_in(admission, number)
+    assert admission.leave(0) == "a"
+    assert (admission.count, admission.per_address["a"]) == (4, 4)
+    assert "from this address" in admission.refusal("a")
+    admission.count_away("b")
+    admission.count_away("b")
+    assert "6 connections already" in admission.refusal("c")
+    arriving = admission.crowded_out("c")
+    assert arriving is None, "no login is there that could go"
+    admission.end_away("b")
+    assert admission.refusal("c") == ""
+    admission.end_away("b")
+    admission.end_away("a")
+    for number in (1, 2, 3):
+        admission.remove(number)
+    assert (admission.count, admission.per_address, admission.before_login) == (0, {}, {})
+
+
+def test_a_login_that_is_handed_over_waits_no_more() -> None:
+    admission: Admission[int] = Admission(BOUNDS)
+    arrive(admission, 0)
+    admission.leave(0)
+    assert (admission.before_login, admission.before_login_from, admission.away_count) == ({}, {}, 1)

@@ -25,11 +25,11 @@ def test_who_waits_can_be_cancelled_in_the_moment_the_data_process_goes_away(tmp
 
         path = str(tmp_path / "data.sock")
         async with await asyncio.start_unix_server(take_the_desired_state, path):
-            engine = EmbeddedEngine(path)
+            engine = EmbeddedEngine([path])
             await engine.start(DesiredState())
             waiting = asyncio.create_task(engine.events(EventMark()))
             await asyncio.sleep(0)
-            (reply,) = engine.replies.values()
+            (reply,) = engine.lines[0].replies.values()
             reply.set_exception(EngineUnavailableError("the data process went away"))
             waiting.cancel()
             (result,) = await asyncio.gather(waiting, return_exceptions=True)

@@ -6,6 +6,7 @@ from typing import Any, cast
 from lunaport.engine.embedded.counting import Counting
 from lunaport.engine.embedded.meter import CLASSES
 from lunaport.engine.embedded.session import Session
+from lunaport.engine.interface import MemoryUse
 
 
 def session(target: str, **numbers: Any) -> Session:
@@ -26,9 +27,10 @@ def test_a_session_counts_once_when_it_ends() -> None:
     counting = Counting(targets)
     running = session("a", reads=3, bytes_read=300, tasks={1: None})
     counting.login("a")
-    before = counting.report([running])
+    before = counting.report([running], MemoryUse(held_bytes=7))
+    assert before.memory == {"data": MemoryUse(held_bytes=7)}
     counting.ended(running)
-    after = counting.report([])
+    after = counting.report([], MemoryUse())
     assert (before.targets["a"].reads, before.targets["a"].sessions, before.targets["a"].outstanding) == (3, 1, 1)
     assert (after.targets["a"].reads, after.targets["a"].sessions, after.targets["a"].outstanding) == (3, 0, 0)
     assert (after.total.bytes_read, after.total.logins) == (300, 1)
@@ -43,7 +45,7 @@ def test_what_belongs_to_no_target_is_in_the_total_only() -> None:
         counting.refused(f"stranger-{number}", "unknown_target")
     counting.ended(session("", others=2))
     counting.ping_timed_out(None)
-    report = counting.report([])
+    report = counting.report([], MemoryUse())
     assert report.targets == {}
     assert (report.total.refused_logins, report.total.others) == ({"unknown_target": 1000}, 2)
     assert report.total.ping_timeouts == 1
@@ -53,10 +55,10 @@ def test_the_total_never_falls_when_a_target_goes() -> None:
     targets = {"a"}
     counting = Counting(targets)
     counting.ended(session("a", writes=4, bytes_written=40, digest_errors=1, failures={0x18: 2, 0x99: 1}))
-    assert counting.report([]).targets["a"].failures == {"reservation_conflict": 2, "other": 1}
+    assert counting.report([], MemoryUse()).targets["a"].failures == {"reservation_conflict": 2, "other": 1}
     targets.clear()
     for _ in range(2):
-        report = counting.report([])
+        report = counting.report([], MemoryUse())
         assert report.targets == {}
         assert (report.total.writes, report.total.bytes_written, report.total.digest_errors) == (4, 40, 1)
 
@@ -64,5 +66,5 @@ def test_the_total_never_falls_when_a_target_goes() -> None:
 def test_task_management_counts_by_function() -> None:
     counting = Counting({"a"})
     asked = SimpleNamespace(task_management={1: 2, 5: 1, 99: 1})
-    found = counting.report([session("a", requests=asked)]).targets["a"].task_management
+    found = counting.report([session("a", requests=asked)], MemoryUse()).targets["a"].task_management
     assert found == {"abort_task": 2, "logical_unit_reset": 1, "other": 1}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lunaport.engine.embedded import client
+from lunaport.engine.embedded import line
 from lunaport.engine.embedded.client import EmbeddedEngine
 from lunaport.engine.embedded.control import ControlListener
 from lunaport.engine.embedded.loop import Loop
@@ -52,11 +52,14 @@ class DataProcess:
 
     def start(self) -> None:
         self.loop = Loop()
-        self.nas = Nas(self.loop)
+        self.nas = self.make_nas(self.loop)
         self.control = ControlListener(self.loop, self.listener.dup(), self.nas)
         self.control.start()
         self.thread = threading.Thread(target=self.loop.run)
         self.thread.start()
+
+    def make_nas(self, loop: Loop) -> Nas:
+        return Nas(loop)
 
     def stop(self) -> None:
         """End as on SIGKILL: every descriptor closes, nothing is said."""
@@ -76,7 +79,7 @@ class DataProcess:
 @asynccontextmanager
 async def running(tmp_path: Path) -> AsyncIterator[tuple[EmbeddedEngine, DataProcess, Path]]:
     data = DataProcess(tmp_path / "data.sock")
-    engine = EmbeddedEngine(data.path)
+    engine = EmbeddedEngine([data.path])
     volume = tmp_path / "volume"
     try:
         await engine.make_volume(str(volume))
@@ -236,7 +239,7 @@ async def test_a_new_control_disturbs_nothing(tmp_path: Path) -> None:
         initiator = await log_in(port, target)
         disk = data.nas.targets.targets[target.name].disks[0]
         await engine.close()
-        again = EmbeddedEngine(data.path)
+        again = EmbeddedEngine([data.path])
         await again.start(desired)
         assert data.nas.targets.targets[target.name].disks[0] is disk
         assert len(await again.sessions()) == 1
@@ -464,8 +467,8 @@ async def test_discovery_at_one_portal_leaves_that_at_another_alone(tmp_path: Pa
 
 
 async def test_nobody_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "AVAILABLE_TIMEOUT_S", 0.1)
-    engine = EmbeddedEngine(str(tmp_path / "none.sock"))
+    monkeypatch.setattr(line, "AVAILABLE_TIMEOUT_S", 0.1)
+    engine = EmbeddedEngine([str(tmp_path / "none.sock")])
     with pytest.raises(EngineUnavailableError):
         await engine.start(DesiredState())
     assert not (await engine.status()).available

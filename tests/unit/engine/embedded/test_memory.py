@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lunaport.engine.embedded.limits import CONNECTION_BYTES_MAX, SHARE_SHIFT
 from lunaport.engine.embedded.memory import Memory
+from lunaport.engine.interface import MemoryUse
 
 MAX = 1000
 
@@ -51,6 +52,13 @@ def test_short_lasts_until_a_quarter_is_free_and_each_side_is_told_once() -> Non
     assert told == ["short"]
     memory.change(-1)
     assert told == ["short", "relief"]
+
+
+def test_it_tells_what_is_held_the_most_that_was_and_the_limit() -> None:
+    memory = Memory(MAX)
+    for change in (300, 100, -350, 200):
+        memory.change(change)
+    assert memory.report() == MemoryUse(held_bytes=250, peak_bytes=400, limit_bytes=MAX)
 
 
 @pytest.mark.parametrize(("used", "room"), [(MAX - 11, True), (MAX - 10, True), (MAX - 9, False)])

@@ -4,6 +4,7 @@ import contextlib
 import random
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,9 +13,11 @@ from lunaport.engine.embedded.limits import DataLimits
 from lunaport.engine.embedded.loop import Loop
 from lunaport.engine.embedded.memory import Memory
 from lunaport.engine.embedded.pool import OUTPUT_BYTES, RECEIVE_BYTES, BufferPool
-from lunaport.engine.embedded.transport import Transport
+from lunaport.engine.embedded.transport import Begun, Transport
 from lunaport.iscsi import limits, pdu
 from lunaport.iscsi.connection import Connection
+from lunaport.iscsi.enums import LoginStatus
+from lunaport.iscsi.errors import LoginRefused, TargetElsewhere
 from lunaport.iscsi.login import LoginOutcome, LoginPhase, TargetPolicy
 from lunaport.iscsi.negotiation import SessionParameters
 from tests.unit.iscsi.full_feature import Disk, Echo
@@ -38,6 +41,9 @@ class Side:
         self.disk = Disk(8 << 20)
         self.ended: list[str] = []
         self.forgotten = False
+        self.handed_over: list[tuple[int, Begun]] = []
+        self.take: Callable[[], None] = lambda: None
+        self.elsewhere = False
         self.client, ours = tcp_pair()
         self.client.settimeout(10)
         self.transport = Transport(self.loop, self.pool, self.memory, self, ours, "peer", "portal")
@@ -49,6 +55,10 @@ class Side:
     def begin_session(self, transport: Transport, outcome: LoginOutcome) -> Connection:
         return Connection(outcome, tsih=1, device_server=self.disk, text=Echo(), shell=transport)
 
+    def hand_over(self, transport: Transport, process: int, begun: Begun) -> None:
+        self.handed_over.append((process, begun))
+        self.loop.call_soon(self.take)
+
     def end_connection(self, transport: Transport, reason: str) -> None:
         self.ended.append(reason)
 
@@ -56,6 +66,8 @@ class Side:
         self.forgotten = True
 
     def find_target(self, target_name: str, initiator_name: str) -> TargetPolicy:
+        if self.elsewhere:
+            raise TargetElsewhere(5)
         return TargetPolicy(name=target_name)
 
     def find_discovery_policy(self, initiator_name: str) -> TargetPolicy:
@@ -447,3 +459,136 @@ def test_what_is_deferred_happens_unless_the_connection_ends() -> None:
 
     side.run(client)
     assert called == ["kept"]
+
+
+def login_request(*, continues: bool = False, text: bytes = b"", transit: bool = True) -> bytes:
+    whole = b"InitiatorName=iqn.2026-11.test:i\0TargetName=iqn.2026-11.test:t\0SessionType=Normal\0"
+    return pdu.LoginRequest(
+        transit=transit,
+        continues=continues,
+        current_stage=1,
+        next_stage=3 if transit else 0,
+        isid=bytes(6),
+        initiator_task_tag=1,
+        cmd_sn=1,
+        data=text or whole,
+    ).serialize()
+
+
+def test_a_login_that_is_half_done_holds_no_memory() -> None:
+    """Thousands of them would otherwise keep the sessions waiting."""
+    side = Side()
+
+    def client(sock: socket.socket) -> None:
+        sock.sendall(login_request(transit=False))
+        receive_pdu(sock)
+        assert side.memory.used == 0
+        sock.sendall(login_request(transit=False)[:60])
+
+    side.run(client)
+    assert side.memory.used == 0
+
+
+def test_a_login_that_is_refused_holds_no_memory_while_it_is_read() -> None:
+    side = Side()
+
+    def client(sock: socket.socket) -> None:
+        sock.sendall(login_request(text=b"TargetName=iqn.2026-11.test:t\0"))
+        header, data = receive_pdu(sock)
+        assert pdu.parse_login_response(header, data).status == LoginStatus.MISSING_PARAMETER
+        assert sock.recv(1) == b""
+        assert side.memory.used == 0
+
+    side.run(client)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_login_to_a_target_elsewhere_goes_there_with_all_that_came(taken: bool) -> None:
+    side = Side()
+    side.elsewhere = True
+    kept: list[socket.socket] = []
+
+    def take() -> None:
+        if taken:
+            kept.append(side.transport.sock.dup())
+            side.transport.let_go()
+        else:
+            side.transport.refuse(LoginRefused(LoginStatus.SERVICE_UNAVAILABLE, "busy"))
+
+    side.take = take
+    first = login_request(continues=True, transit=False, text=b"InitiatorName=iqn.2026")
+    rest = login_request(text=b"-11.test:i\0TargetName=iqn.2026-11.test:t\0")
+
+    def client(sock: socket.socket) -> None:
+        sock.sendall(first)
+        header, data = receive_pdu(sock)
+        assert pdu.parse_login_response(header, data).status == 0
+        sock.sendall(rest + b"more")
+        if taken:
+            while not kept:
+                time.sleep(0.001)
+            kept[0].sendall(b"from the other process")
+            assert sock.recv(100) == b"from the other process"
+        else:
+            header, data = receive_pdu(sock)
+            assert pdu.parse_login_response(header, data).status == LoginStatus.SERVICE_UNAVAILABLE
+            assert sock.recv(1) == b""
+
+    side.run(client)
+    [(process, begun)] = side.handed_over
+    assert (process, begun.received, begun.answered_count) == (5, first + rest + b"more", 1)
+    assert side.memory.used == 0
+    assert side.ended == ([] if taken else ["busy"])
+    for each in kept:
+        each.close()
+
+
+def test_an_initiator_that_goes_away_while_its_login_waits_is_noticed() -> None:
+    side = Side()
+    side.elsewhere = True
+
+    def client(sock: socket.socket) -> None:
+        sock.sendall(login_request())
+        while not side.handed_over:
+            time.sleep(0.001)
+        sock.shutdown(socket.SHUT_WR)
+        while not side.ended:
+            time.sleep(0.001)
+
+    side.run(client)
+    assert side.forgotten
+
+
+def test_a_login_that_began_elsewhere_goes_on_and_is_not_answered_again() -> None:
+    side = Side()
+    first = login_request(continues=True, transit=False, text=b"InitiatorName=iqn.2026")
+    rest = login_request(text=b"-11.test:i\0TargetName=iqn.2026-11.test:t\0")
+    side.transport.timer.cancel()  # type: ignore[union-attr]
+    side.loop.unregister(side.transport.fd)
+    side.transport.start(Begun(first + rest[:50], 1, side.loop.now() + 10))
+
+    def client(sock: socket.socket) -> None:
+        sock.sendall(rest[50:])
+        header, data = receive_pdu(sock)
+        response = pdu.parse_login_response(header, data)
+        assert (response.transit, response.stat_sn) == (True, 1)
+
+    side.run(client)
+
+
+@pytest.mark.parametrize(("left_s", "ended"), [(0.5, False), (0.0, True), (-1.0, True)])
+def test_a_login_that_began_elsewhere_has_the_time_that_is_left(
+    left_s: float, ended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("lunaport.engine.embedded.loop.monotonic", lambda: clock[0])
+    side = Side()
+    side.transport.timer.cancel()  # type: ignore[union-attr]
+    side.loop.unregister(side.transport.fd)
+    side.transport.start(Begun(b"", 0, clock[0] + left_s))
+    side.loop.call_soon(side.loop.stop)
+    side.loop.run()
+    assert bool(side.ended) is ended
+    side.transport.close("the test is over")
+    side.client.close()
+    side.loop.close()
