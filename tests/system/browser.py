@@ -5,15 +5,16 @@ from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.system.nas import PASSWORD, Nas
 from tests.system.peers import require
 from tests.system.secret_search import remember
 
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
-TIMEOUT_MS = 15_000
 HTTP_OK = 200
+TIMEOUT_MS = 30_000
+"""Of a machine that is busy."""
 SERIOUS = {"serious", "critical"}
 FOCUSED = """() => {
   const e = document.activeElement;
@@ -29,6 +30,7 @@ EXPECTED = tuple(f"the server responded with a status of {status}" for status in
 def chromium() -> Iterator[Browser]:
     """The browser."""
     path = require("chromium")
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(OPTIONS))
         try:
