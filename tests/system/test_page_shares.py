@@ -211,4 +211,8 @@ def test_an_image_is_taken_in_and_lies_in_a_drive(browser: Browser, start_nas: S
     page.get_by_role("button", name="Delete rescue disc.iso").click()
     visitor.in_dialog("Delete")
     expect(page.get_by_text("No images of discs.")).to_be_visible()
+    # A disk whose file goes missing needs attention.
+    nas.file_of(share).unlink()
+    page = visitor.open("/", "Overview")
+    expect(page.locator("li").filter(has_text="A disk cannot be used")).to_contain_text(f"{share.iqn} LUN 0")
     visitor.check()
