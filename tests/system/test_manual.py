@@ -37,7 +37,7 @@ PREPARED = {
     "portals": VM_DISK,
 }
 """What there is before the commands of a page are typed."""
-REPLACED = {"isns": {"192.0.2.7": "127.0.0.1"}}
+REPLACED = {"isns": {"192.0.2.7": "127.0.0.1"}, "cli": {"/srv/fast": "$HOME/fast"}}
 RUN_PAGES = [page for page in pages() if any(block.kind in RUN and not block.marker for block in blocks(page))]
 
 
@@ -51,6 +51,7 @@ class Shell:
             "secret.txt": "alice-secret-1\n",
             "new-secret.txt": "alice-secret-2\n",
             "passphrase.txt": "correct horse battery\n",
+            "password.txt": f"{PASSWORD}\n",
             "wanted.yaml": WANTED,
             ".curlrc": "silent\nshow-error\nfail-with-body\n",
         }.items():
