@@ -5,7 +5,7 @@ import time
 
 from tests.faults.stage import FailingDisk, Result, Stage, fill
 from tests.faults.workload import Writer
-from tests.system.nas import Share, wait_until
+from tests.system.nas import Share
 
 MIB = 1 << 20
 NO_SPACE = "sense 7/27/07"
@@ -246,7 +246,7 @@ def stalled(stage: Stage) -> Result:
         problem = stage.wait_for_problem("has not answered") if stage.thorough else ""
     finally:
         os.kill(disk.process.pid, 18)
-    wait_until(lambda: stuck.record.count > 30, timeout_s=30, what="the disk that answers again")
+    stuck.wait_for(20)
     took = time.monotonic() - began
     stuck.stop()
     quick.stop()
@@ -254,7 +254,7 @@ def stalled(stage: Stage) -> Result:
     assert during > 10, f"{during} writes of another disk in {length_s} s"
     return Result(
         tried=f"a disk's file system that does not answer for {length_s:g} s",
-        saw=f"of this disk: commands took {stuck.record.longest_gap_s:.0f} s ({stuck.seen()} refused);"
+        saw=f"of this disk: no answer for {stuck.record.longest_gap_s:.0f} s ({stuck.seen()} besides);"
         f" of another one: {during} synchronized writes meanwhile, longest pause {quick.record.longest_gap_s:.1f} s,"
         f" and {ios}, none failed",
         told=f"problem {problem}" if problem else f"nothing: it was over after {took:.0f} s",

@@ -1,16 +1,18 @@
 """A browser in front of the NAS's page: Debian's Chromium, driven by Playwright; and axe, which knows accessibility."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.system.nas import PASSWORD, Nas
 from tests.system.peers import require
+from tests.system.secret_search import remember
 
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+HTTP_OK = 200
 TIMEOUT_MS = 30_000
 """Of a machine that is busy."""
 SERIOUS = {"serious", "critical"}
@@ -57,6 +59,11 @@ class Visitor:
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", self._asked)
+        self.nas = nas
+        self.page.on("response", self._answered)
+        self.page.on("websocket", lambda line: line.on("framereceived", self._received))
+        self.told: list[str] = []
+        """Where a secret was found in what the NAS has sent."""
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(each in message.text for each in EXPECTED):
@@ -65,6 +72,18 @@ class Visitor:
     def _asked(self, request: Any) -> None:
         if not request.url.startswith((self.url, "data:", "blob:")):
             self.elsewhere.add(request.url)
+
+    def _answered(self, response: Any) -> None:
+        if response.request.resource_type in {"document", "fetch", "xhr"} and response.status == HTTP_OK:
+            with suppress(Error):  # a page that was left meanwhile has no body any more
+                self._search(response.text(), response.url)
+
+    def _received(self, frame: Any) -> None:
+        self._search(frame if isinstance(frame, str) else frame.decode(errors="replace"), "the line of the page")
+
+    def _search(self, text: str, where: str) -> None:
+        if any(secret in text for secret in self.nas.secrets_given | {PASSWORD}):
+            self.told.append(where)
 
     def log_in(self, user: str = "admin", password: str = PASSWORD) -> "Visitor":
         """Log in by the form."""
@@ -91,6 +110,8 @@ class Visitor:
 
     def fill(self, label: str, text: str) -> None:
         """Fill a field."""
+        if label.lower().endswith(("secret", "password")):
+            self.nas.secrets_given |= remember({text})
         self.page.get_by_label(label, exact=True).last.fill(text)
 
     def serious(self) -> list[str]:
@@ -124,4 +145,5 @@ class Visitor:
         """Nothing was complained of, and nothing came from anywhere else."""
         assert self.complaints == []
         assert self.elsewhere == set()
+        assert self.told == [], "the page was sent a secret"
         self.context.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system import side_by_side
+from tests.system import secret_search, side_by_side
 from tests.system.nas import Nas
 
 # Which tests run side by side.
@@ -28,6 +28,13 @@ def shared_nas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nas]:
     finally:
         nas.destroy()
         nas.client.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_comes_out() -> Iterator[None]:
+    """After the last test of this worker, whatever any NAS has left is searched for the secrets of all tests."""
+    yield
+    secret_search.search_everything()
 
 
 @pytest.fixture

@@ -17,32 +17,14 @@ from typing import Any, Final
 
 import httpx
 
+from tests.system import secret_search
+from tests.system.secret_search import EXAMPLES, search, secrets_in
+
 SHARES = "/index.php/iscsi_shares/api"
 SERVICE = "/index.php/iscsi_service/api"
 PASSWORD = "only-for-tests"
-EXAMPLES = frozenset({"alice-secret-1", "nas-secret-123"})
-"""Secrets of the README: the description of the API shows them too, whether they are in use or not."""
 
 Json = dict[str, Any]
-
-
-SECRET_FIELDS = {"secret", "password", "present", "passphrase"}
-SECRET_CHARS_MIN = 10
-"""What is shorter is no secret that the NAS would take, and may be in an answer by chance."""
-
-
-def secrets_in(document: object) -> Iterator[str]:
-    """Every secret in the body of a request."""
-    if isinstance(document, dict):
-        for name, value in document.items():
-            if name in SECRET_FIELDS and isinstance(value, str):
-                if len(value) >= SECRET_CHARS_MIN:
-                    yield value
-            else:
-                yield from secrets_in(value)
-    elif isinstance(document, list):
-        for value in document:
-            yield from secrets_in(value)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -100,6 +82,7 @@ class Nas:
     secrets_given: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        secret_search.places.append(self.data_dir)
         self.port = self.port or free_port(self.hosts[0])
         self.client = httpx.Client(
             base_url=f"http://127.0.0.1:{self.http_port}",
@@ -212,22 +195,12 @@ class Nas:
         text = self.log.read_text(errors="replace")
         assert "Traceback" not in text, f"{text[text.index('Traceback') - 500 :][:4000]}"
         assert "did not end in time" not in text, self.log_tail()
-        for secret in self.secrets_given | {PASSWORD}:
-            assert secret not in text, "a secret is in the log"
-        self.check_files()
-
-    def check_files(self) -> None:
-        """No secret is in a file of the data directory; the disks themselves hold what initiators wrote."""
-        for path in self.data_dir.rglob("*"):
-            if path.parent.name in ("luns", "trash") or not path.is_file():
-                continue
-            held = path.read_bytes()
-            for secret in self.secrets_given | {PASSWORD}:
-                assert secret.encode() not in held, f"a secret is in {path.name}"
+        search(text, self.secrets_given | {PASSWORD}, "the log")
+        secret_search.search_folder(self.data_dir, self.secrets_given | {PASSWORD})
 
     def _remember_secrets(self, request: httpx.Request) -> None:
         with contextlib.suppress(ValueError, RecursionError, httpx.RequestNotRead):
-            self.secrets_given.update(secrets_in(json.loads(request.content)))
+            self.secrets_given.update(secret_search.remember(secrets_in(json.loads(request.content))))
 
     def _check_answer(self, response: httpx.Response) -> None:
         """No answer holds a secret; the one that tells a token tells no other."""
@@ -235,10 +208,10 @@ class Nas:
             return
         text = response.read().decode(errors="replace")
         documented = EXAMPLES if response.request.url.path == "/api/v1/openapi.json" else frozenset[str]()
-        for secret in (self.secrets_given | {PASSWORD}) - documented:
-            assert secret not in text, f"a secret is in the answer to {response.request.method} {response.request.url}"
+        secrets = (self.secrets_given | {PASSWORD}) - documented
+        search(text, secrets, f"the answer to {response.request.method} {response.request.url}")
         if response.request.method == "POST" and response.request.url.path == "/api/v1/tokens" and response.is_success:
-            self.secrets_given.add(response.json()["token"])
+            self.secrets_given |= secret_search.remember({response.json()["token"]})
 
     def destroy(self) -> None:
         """End it by force, after a test that failed or that killed it on purpose."""

@@ -14,7 +14,7 @@ from schemathesis.hooks import HookContext
 
 KNOWN = [secret for secret in os.environ.get("KNOWN_SECRETS", "").split("\n") if secret]
 FOLDER = os.environ.get("VOLUME_FOLDER", "/nonexistent")
-SECRET_FIELDS = {"secret", "password", "present"}
+SECRET_FIELDS = {"secret", "password", "present", "passphrase"}
 TELLING_CHARS_MIN = 10
 """A shorter secret, or one of few different characters, is in an answer by chance."""
 

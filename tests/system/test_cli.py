@@ -14,6 +14,7 @@ import pytest
 from tests.system.conftest import StartNas
 from tests.system.initiator import Chap, Initiator
 from tests.system.nas import PASSWORD, Nas, Share, free_port
+from tests.system.secret_search import remember, search, typed
 from tests.system.test_portals import loopback
 from tests.system.wire import LoginError
 
@@ -29,7 +30,8 @@ def run(nas: Nas, *words: str, folder: Path, stdin: str = "", **variables: str) 
         "HOME": str(folder),
         "XDG_CONFIG_HOME": "",
     }
-    return subprocess.run(
+    nas.secrets_given |= remember(typed(words, stdin, variables))
+    done = subprocess.run(
         [str(Path(sys.executable).with_name("lunaport")), *words],
         env=environment | defaults | variables,
         input=stdin,
@@ -39,6 +41,8 @@ def run(nas: Nas, *words: str, folder: Path, stdin: str = "", **variables: str) 
         check=False,
         cwd=folder,
     )
+    search(done.stdout + done.stderr, nas.secrets_given | {PASSWORD}, f"what `lunaport {' '.join(words[:2])}` prints")
+    return done
 
 
 @pytest.fixture

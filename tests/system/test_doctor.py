@@ -27,6 +27,7 @@ def test_while_it_runs_and_when_it_is_stopped(start_nas: StartNas, tmp_path: Pat
     assert [each["text"] for each in found["iSCSI"]] == [f"127.0.0.1:{nas.port}: listens"]
     assert found["health"][0]["state"] == "ok"
     assert found["database"][0]["state"] == "ok"
+    assert not any("belong to no share" in each["text"] for each in found["volume default"])
     nas.file_of(share).rename(tmp_path / "away")
     wait_until(lambda: doctor(nas)[0] == 1, timeout_s=15, what="a problem that is found")
     assert "problems" in doctor(nas)[1]["health"][0]["help"]

@@ -14,6 +14,7 @@ from lunaport.model.errors import DatabaseFailedError, Fault, InvalidError, Path
 from lunaport.model.name import DEFAULT_IQN_PREFIX
 from lunaport.model.volume import DEFAULT_VOLUME, Volume
 from lunaport.service.auth import Argon2Hasher, Hasher
+from lunaport.service.clock_watch import ClockWatch
 from lunaport.service.desired import Places, make_places
 from lunaport.service.errors import ConflictError, EngineFailedError, ServiceError, StaleError, UnavailableError
 from lunaport.service.ports import Store
@@ -52,6 +53,7 @@ class Context:
     """A key for a disk that is encrypted at rest, as hexadecimal digits."""
     new_token: Callable[[], str] = lambda: secrets.token_urlsafe(TOKEN_BYTES)
     registrar: Registrar = field(default_factory=NoRegistrar)
+    clock_watch: ClockWatch = field(default_factory=ClockWatch)
 
     async def volumes(self) -> list[Volume]:
         """All volumes, each with its absolute path."""

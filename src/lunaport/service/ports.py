@@ -88,6 +88,9 @@ class TargetStore(Protocol):
     async def in_creation(self) -> Sequence[Target]:
         """Targets whose creation has not ended."""
 
+    async def shift_trash(self, by_s: float, latest: float) -> None:
+        """Date all that is in the trash later by so many seconds, but not later than `latest`."""
+
     async def trashed(self) -> Sequence[TrashedTarget]:
         """Everything in the trash."""
 

@@ -17,13 +17,19 @@ async def tidy_up(context: Context, action: TidyUp) -> int:
     for _, lun in await context.store.unfinished_luns():
         await roll_back_lun(context, lun)
     removed = 0
-    kept_from = context.clock() - context.config.trash_days * DAY_S
+    now, watch = context.clock(), context.clock_watch
+    jumped_s = watch.look(now)
+    if jumped_s:
+        LOG.warning("the clock has jumped forward by %.0f s: what is in the trash stays so much longer", jumped_s)
+        await context.store.shift_trash(jumped_s, now)
+    kept_from = now - context.config.trash_days * DAY_S
     for trashed in await context.store.trashed():
         if not trashed.is_moved:
             await move_to_trash(context, trashed)
-        elif trashed.trashed_at <= kept_from:
+        elif trashed.trashed_at <= kept_from and (watch.is_steady or not context.config.trash_days):
             removed += await _purge(context, trashed)
-    await context.store.forget_audit(context.clock() - context.config.audit_days * DAY_S)
+    if watch.is_steady:
+        await context.store.forget_audit(now - context.config.audit_days * DAY_S)
     return removed
 
 

@@ -140,6 +140,10 @@ class SqlStore:
         """Targets whose creation has not ended."""
         return await self._database.run(lambda c: targets.read(c, self._box, state=targets.CREATING))
 
+    async def shift_trash(self, by_s: float, latest: float) -> None:
+        """See `Store.shift_trash`."""
+        await self._database.run(lambda c: targets.shift_trash(c, by_s, latest))
+
     async def trashed(self) -> Sequence[TrashedTarget]:
         """Everything in the trash."""
         return await self._database.run(targets.trashed)

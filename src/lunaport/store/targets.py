@@ -203,6 +203,12 @@ def trash_lun(connection: Connection, box: SecretBox, target_id: int, uuid: str,
     return _stamp(connection, box, target_id)
 
 
+def shift_trash(connection: Connection, by_s: float, latest: float) -> None:
+    """Date what is in the trash later."""
+    later = func.min(TARGET.c.trashed_at + by_s, latest)
+    connection.execute(update(TARGET).where(TARGET.c.trashed_at.is_not(None)).values(trashed_at=later))
+
+
 def restore_lun(connection: Connection, box: SecretBox, target_id: int, uuid: str) -> Target:
     """Undo `trash_lun` while the file has not been moved."""
     trash_id = connection.execute(select(LUN.c.target_id).where(LUN.c.uuid == uuid)).scalar_one()

@@ -98,6 +98,20 @@ async def test_databases_that_cannot_be_used(tmp_path: Path) -> None:
     assert "secret.key" in finding.text
 
 
+def test_files_of_no_share_are_told_and_left(tmp_path: Path) -> None:
+    assert list(files.check_strays("fast", tmp_path, frozenset())) == []
+    (tmp_path / "luns").mkdir()
+    names = [f"{number}.img" for number in range(5)]
+    for each in [*names, "0.img.reservations"]:
+        (tmp_path / "luns" / each).touch()
+    assert list(files.check_strays("fast", tmp_path, frozenset(names))) == []
+    assert list(files.check_strays("fast", tmp_path, None)) == []
+    (finding,) = files.check_strays("fast", tmp_path, frozenset({"0.img"}))
+    assert finding.state is State.WARNING
+    assert finding.text == f"4 files in {tmp_path / 'luns'} belong to no share: 1.img, 2.img, 3.img, ..."
+    assert len(list((tmp_path / "luns").iterdir())) == 6
+
+
 def test_whether_it_runs(tmp_path: Path) -> None:
     assert not files.is_running(tmp_path)
     with (tmp_path / "lock").open("w") as lock:

@@ -12,6 +12,7 @@ from lunaport.model.address import HostPort
 from lunaport.model.chap import ChapChange
 from lunaport.model.target import Target, TargetChange
 from lunaport.service.actions import CreateTarget
+from lunaport.service.clock_watch import ClockWatch
 from lunaport.service.context import Context, NasConfig
 from lunaport.service.nas import Nas
 from lunaport.service.ports import Store
@@ -54,6 +55,8 @@ class Stand:
     folder: Path
     engine: EngineDouble = field(default_factory=EngineDouble)
     now: float = 1_000_000.0
+    jumped: float = 0.0
+    """By how much `now` is ahead of the time that has really passed."""
     new_uuid: Callable[[], str] = field(default_factory=uuids)
     registrar: RegistrarDouble = field(default_factory=RegistrarDouble)
     store: SqlStore | None = None
@@ -71,6 +74,7 @@ class Stand:
                 clock=lambda: self.now,
                 new_uuid=self.new_uuid,
                 registrar=self.registrar,
+                clock_watch=ClockWatch(lambda: self.now - self.jumped),
             )
         )
         return self.nas

@@ -19,10 +19,12 @@ from lunaport.service.actions import (
     CreateVolume,
     DeleteLun,
     DeleteTarget,
+    TidyUp,
     UpdateLun,
     UpdateService,
     UpdateTarget,
 )
+from lunaport.service.clock_watch import STEADY_S
 from lunaport.service.desired import block_specs, make_places, portal_specs, target_spec
 from lunaport.service.nas import Nas
 from lunaport.service.tidy import DAY_S
@@ -137,6 +139,12 @@ async def leave_unfinished(stand: Stand) -> None:
     await stand.stop()
 
 
+async def tidy_up_later(nas: Nas, stand: Stand) -> None:
+    """When the clock has gone on steadily for long enough: then old trash goes."""
+    stand.now += STEADY_S
+    await nas.perform(TidyUp())
+
+
 async def test_the_start_dies_at_every_step(tmp_path: Path, template: Path) -> None:
     died = True
     step = 0
@@ -146,13 +154,15 @@ async def test_the_start_dies_at_every_step(tmp_path: Path, template: Path) -> N
         nas = await stand.open(Fuse(at=step))
         try:
             await nas.start()
+            await tidy_up_later(nas, stand)
             died = False
         except CrashError:
             pass
         await stand.stop()
         nas = await stand.start()
-        await check(nas, stand)
         assert [each.id for each in await nas.targets()] == [3]
+        await tidy_up_later(nas, stand)
+        await check(nas, stand)
         assert sorted(stand.engine.files) == [f"{DEFAULT_PATH}/luns/{3:032x}.img", f"{DEFAULT_PATH}/trash/gone.img"]
         await stand.stop()
         step += 1

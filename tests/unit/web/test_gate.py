@@ -1,5 +1,7 @@
 """The way in to the page: strangers, forms from elsewhere, roles that end. No NiceGUI here: the site is a double."""
 
+import importlib
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +15,7 @@ from lunaport.service.actions import CreateUser, DeleteUser, UpdateUser
 from lunaport.service.actor import CURRENT, SCOPE_KEY
 from lunaport.service.auth import Authenticator
 from lunaport.service.nas import Nas
-from lunaport.web.gate import LOGIN_BYTES_MAX, Gate, from_here, is_page
+from lunaport.web.gate import LOGIN_BYTES_MAX, PAGES, Gate, from_here, is_page
 from lunaport.web.headers import cookies_of
 from lunaport.web.login_page import login_page, safe_next
 from lunaport.web.tickets import Tickets
@@ -165,7 +167,7 @@ async def test_cookies_are_for_https_alone_where_that_is_served(gate: Gate) -> N
     await gate.close()
 
 
-async def socket(gate: Gate, **headers: str) -> list[Message]:
+async def socket(gate: Gate, path: str = "/_nicegui_ws/socket.io/", **headers: str) -> list[Message]:
     """What a web socket is answered."""
     sent: list[Message] = []
 
@@ -178,7 +180,7 @@ async def socket(gate: Gate, **headers: str) -> list[Message]:
     scope: Scope = {
         "type": "websocket",
         "scheme": "ws",
-        "path": "/_nicegui_ws/socket.io/",
+        "path": path,
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         "client": ("192.0.2.1", 1),
     }
@@ -194,6 +196,23 @@ async def test_web_sockets_need_a_ticket_and_a_page_from_here(gate: Gate, browse
     assert await socket(gate, host="nas", cookie=cookie) == refused
     assert await socket(gate, host="nas", cookie=cookie, origin="http://elsewhere") == refused
     assert await socket(gate, host="nas", cookie=cookie, origin=URL) == [{"type": "websocket.accept"}]
+
+
+async def test_no_route_of_the_page_is_there_for_strangers(gate: Gate, browser: httpx.AsyncClient) -> None:
+    """Every route that NiceGUI has, and every page of ours, asked for by every verb and as a web socket."""
+    nicegui: Any = importlib.import_module("nicegui")
+    found = {re.sub(r"\{[^}]*\}", "x", getattr(route, "path", "")) for route in nicegui.app.routes}
+    # What is mounted takes all that lies below.
+    places = {f"{each}/x" if each.count("/") == 1 else each for each in found if each.startswith("/_nicegui")}
+    places |= set(PAGES)
+    assert len(places) > len(PAGES) + 3, places
+    for place in sorted(places):
+        assert is_page(place)
+        for verb in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+            answer = await browser.request(verb, place, headers=HERE)
+            assert answer.status_code in {303, 401}, (verb, place)
+            assert "x-who" not in answer.headers, (verb, place)
+        assert await socket(gate, place, host="nas", origin=URL) == [{"type": "websocket.close", "code": 1008}]
 
 
 async def test_files_go_to_the_api_with_the_cookie(browser: httpx.AsyncClient, gate: Gate) -> None:

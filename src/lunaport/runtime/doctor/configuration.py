@@ -21,6 +21,8 @@ class Configuration:
     """What other checks want to know. Where there is no database yet: what a first start would make."""
 
     volumes: dict[str, Path] = field(default_factory=dict)
+    disks: frozenset[str] | None = None
+    """Names of the files of all LUNs, those in creation too; None: not known."""
     enabled: bool = True
     port: int | None = None
     """Of all portals; None: each has its own."""
@@ -67,5 +69,7 @@ def _read(connection: sqlite3.Connection, configuration: Configuration, path: Pa
     if REVISIONS.index(revision) >= REVISIONS.index("users_and_audit"):
         (newest,) = connection.execute("SELECT max(at) FROM audit").fetchone()
         configuration.newest_entry = newest or 0.0
+    if revision == REVISIONS[-1]:
+        configuration.disks = frozenset(Path(row[0]).name for row in connection.execute("SELECT file FROM lun"))
     behind = "" if revision == REVISIONS[-1] else "; the next start brings it to this version's form"
     return ok("database", f"{path} is whole{behind}")

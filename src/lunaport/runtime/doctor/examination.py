@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from lunaport.runtime.doctor.certificate import check_certificate
 from lunaport.runtime.doctor.configuration import read_configuration
-from lunaport.runtime.doctor.files import check_data_directory, check_volume, is_running
+from lunaport.runtime.doctor.files import check_data_directory, check_strays, check_volume, is_running
 from lunaport.runtime.doctor.findings import Finding
 from lunaport.runtime.doctor.ports import check_ports, check_running
 from lunaport.runtime.doctor.system import check_clock, check_limits, check_user
@@ -24,6 +24,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from findings
     for name, path in configuration.volumes.items():
         yield from check_volume(name, path)
+        yield from check_strays(name, path, configuration.disks)
     yield from check_ports(settings, configuration, running=running)
     if running:
         yield from check_running(settings)

@@ -4,18 +4,20 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 from lunaport.runtime.doctor.findings import Finding, error, ok, warning
 from lunaport.storage import attributes
 from lunaport.storage.fallocate import is_in_memory, punch_hole, zero_range
+from lunaport.storage.volume import LUNS
 from lunaport.store.store import DATABASE_FILE, KEY_FILE
 
 PROBE_BYTES: Final = 1 << 20
 FREE_WARNING_SHARE: Final = 0.10
 FREE_ERROR_BYTES: Final = 64 << 20
+STRAYS_SHOWN_MAX: Final = 3
 
 
 def is_running(data_dir: Path) -> bool:
@@ -111,6 +113,24 @@ def check_volume(name: str, path: Path) -> Iterator[Finding]:
         yield from _try_file_system(check, fd)
     finally:
         os.close(fd)
+
+
+def check_strays(name: str, path: Path, known: Collection[str] | None) -> Iterator[Finding]:
+    """Files of disks that no share has. They are told, never touched: an import may be about to use them."""
+    if known is None:
+        return
+    try:
+        strays = sorted(each.name for each in (path / LUNS).glob("*.img") if each.name not in known)
+    except OSError:
+        return
+    if strays:
+        shown = ", ".join(strays[:STRAYS_SHOWN_MAX]) + (", ..." if len(strays) > STRAYS_SHOWN_MAX else "")
+        yield warning(
+            f"volume {name}",
+            f"{len(strays)} files in {path / LUNS} belong to no share: {shown}",
+            "left by a change that was cut off, or by an import in place of other shares; when nobody misses them,"
+            " move them away",
+        )
 
 
 def _try_file_system(check: str, fd: int) -> Iterator[Finding]:
