@@ -132,8 +132,10 @@ def test_a_share_is_made_by_keys_alone(browser: Browser, nas: Nas) -> None:
     visitor = Visitor(browser, nas)
     page, keys = visitor.page, visitor.page.keyboard
     page.goto(f"{visitor.url}/login")
+    expect(page.locator("#name")).to_be_focused()
     keys.type("admin")
     keys.press("Tab")
+    expect(page.locator("#password")).to_be_focused()
     keys.type(PASSWORD)
     keys.press("Enter")
     visitor.see("Overview")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from inspect import isawaitable
 from typing import Any, Final
 
 from nicegui import ui
@@ -114,6 +115,8 @@ class Form:
                 self.show(error)
             except NotAllowedError as error:
                 self.say(str(error))
+            except TimeoutError:
+                self.say("Your browser has not answered.")
             finally:
                 if self._button is not None and not self.closed:
                     self._button.props["loading"] = False
@@ -140,8 +143,17 @@ def link_button(label: str, work: Callable[[], Any]) -> None:
 
 
 def button(label: str, work: Callable[[], Any], *, kind: str = "") -> Any:
-    """A button."""
-    return ui.button(label, on_click=work, color=None).props("unelevated no-caps").classes(f"button {kind}".strip())
+    """A button. What its work cannot do, and does not say itself, is said in passing."""
+
+    async def do() -> None:
+        try:
+            result = work()
+            if isawaitable(result):
+                await result
+        except (InvalidError, ServiceError, NotAllowedError) as error:
+            tell(str(error), good=False)
+
+    return ui.button(label, on_click=do, color=None).props("unelevated no-caps").classes(f"button {kind}".strip())
 
 
 @contextmanager

@@ -13,11 +13,13 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 from starlette.requests import Request
 
+from lunaport.model.errors import InvalidError
 from lunaport.model.target import Target
 from lunaport.model.user import Actor, Role
 from lunaport.service import actions
 from lunaport.service.actions import Action
 from lunaport.service.actor import CURRENT
+from lunaport.service.errors import ServiceError
 from lunaport.service.nas import Nas
 from lunaport.web import frame
 from lunaport.web.gate import Gate
@@ -96,7 +98,10 @@ class Live:
 
         async def clicked(event: GenericEventArguments) -> None:
             what, which = event.args
-            await handler(str(what)[:64], str(which)[:256])
+            try:
+                await handler(str(what)[:64], str(which)[:256])
+            except (InvalidError, ServiceError, NotAllowedError) as error:
+                ui.notify(str(error), type="negative", position="top", timeout=4000)
 
         self.element.on("click", clicked, js_handler=CLICKED)
         return self

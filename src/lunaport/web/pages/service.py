@@ -16,7 +16,7 @@ from lunaport.web.markup import Html, act, ago, badge, tag
 from lunaport.web.markup import facts as fact_list
 from lunaport.web.page import Live, Page, Site, open_page
 from lunaport.web.portal_dialogs import portal_row, put_portal, remove_portal, reset_portals
-from lunaport.web.share_fields import ChapFields
+from lunaport.web.share_fields import ChapFields, whole_number
 from lunaport.web.work_list import work_card
 
 
@@ -34,7 +34,7 @@ def register(site: Site) -> None:
                 put_portal(page)
             elif what == "regroup":
                 group, _, address = which.partition(" ")
-                put_portal(page, address, int(group))
+                put_portal(page, address, whole_number(group))
             elif what == "unportal":
                 remove_portal(page, which)
             elif what == "reset":

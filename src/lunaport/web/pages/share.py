@@ -31,6 +31,7 @@ SHARE_DIALOGS: Final = {
     "access": edit_access,
     "add": add_lun,
 }
+LUN_DIALOGS: Final = {"grow": grow_lun, "change": change_lun, "remove": remove_lun}
 REFUSED_SHOWN: Final = 10
 SESSIONS_SHOWN: Final = 50
 
@@ -117,8 +118,8 @@ class ShareView:
                 tell("That disk is not there any more", good=False)
             elif what == "medium":
                 await change_medium(page, target, lun)
-            else:
-                {"grow": grow_lun, "change": change_lun, "remove": remove_lun}[what](page, target, lun)
+            elif what in LUN_DIALOGS:
+                LUN_DIALOGS[what](page, target, lun)
 
     def draw_head(self) -> Html:
         """Its name."""

@@ -34,7 +34,8 @@ def register(site: Site) -> None:
             elif what == "image":
                 take_in(page, which)
             elif what == "unimage":
-                delete(page, *which.split("/", 1))
+                volume, _, name = which.partition("/")
+                delete(page, volume, name)
 
         with page.main:
             with ui.element("div").classes("head"):
