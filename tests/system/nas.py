@@ -23,6 +23,9 @@ PASSWORD = "only-for-tests"
 EXAMPLES = frozenset({"alice-secret-1", "nas-secret-123"})
 """Secrets of the README: the description of the API shows them too, whether they are in use or not."""
 
+DATA_PROCESSES = os.environ.get("TEST_DATA_PROCESSES", "")
+"""Of every NAS whose test does not say how many; empty: the usual number."""
+
 Json = dict[str, Any]
 
 
@@ -125,6 +128,8 @@ class Nas:
     def start(self) -> None:
         """Start it and wait until it answers."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("LUNAPORT_")}
+        if DATA_PROCESSES:
+            environment["LUNAPORT_DATA_PROCESSES"] = DATA_PROCESSES
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(),
