@@ -24,6 +24,9 @@ SHARES = "/index.php/iscsi_shares/api"
 SERVICE = "/index.php/iscsi_service/api"
 PASSWORD = "only-for-tests"
 
+DATA_PROCESSES = os.environ.get("TEST_DATA_PROCESSES", "")
+"""Of every NAS whose test does not say how many; empty: the usual number."""
+
 Json = dict[str, Any]
 
 
@@ -108,6 +111,8 @@ class Nas:
     def start(self) -> None:
         """Start it and wait until it answers."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("LUNAPORT_")}
+        if DATA_PROCESSES:
+            environment["LUNAPORT_DATA_PROCESSES"] = DATA_PROCESSES
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(),

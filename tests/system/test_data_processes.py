@@ -2,11 +2,12 @@
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import threading
+from collections.abc import Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,36 @@ from tests.system.test_third_party_copy import NOT_REACHABLE, TOKEN_UNKNOWN, des
 from tests.system.wire import InitiatorError, LoginError
 
 TWO = {"data_processes": 2}
+SIZES = count(17)
+"""Of shares in MiB: their files are told apart by that."""
 SECRET = "alice-secret-1"
+
+
+@pytest.fixture(scope="module")
+def shared_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nas]:
+    """A NAS with two data processes, for the tests that leave all as it was."""
+    nas = Nas(tmp_path_factory.mktemp("pair") / "data", settings={"LUNAPORT_DATA_PROCESSES": "2"})
+    try:
+        nas.start()
+        yield nas
+        nas.stop()
+    finally:
+        nas.destroy()
+        nas.client.close()
+
+
+@pytest.fixture
+def pair(shared_pair: Nas) -> Iterator[Nas]:
+    """That NAS, with no share before the test and none after it."""
+    yield shared_pair
+    for row in shared_pair.shares():
+        shared_pair.delete(shared_pair.share(row))
 
 
 def two_shares(nas: Nas, **fields: object) -> tuple[Share, Share]:
     """One in each data process."""
-    first, second = nas.create("of-the-first", size="17M"), nas.create("of-the-second", size="19M", **fields)
+    first = nas.create(f"of-the-first-{next(SIZES)}", size=f"{next(SIZES)}M")
+    second = nas.create(f"of-the-second-{next(SIZES)}", size=f"{next(SIZES)}M", **fields)
     assert (nas.data_pid(first), nas.data_pid(second)) == (nas.pid("data"), nas.pid("data-1"))
     return first, second
 
@@ -71,10 +96,9 @@ def check(running: "subprocess.Popen[str]") -> None:
 
 
 @pytest.mark.peer
-def test_two_targets_are_worked_for_by_two_processes(start_nas: StartNas) -> None:
-    nas = start_nas(settings=TWO)
-    shares = two_shares(nas)
-    pids = [nas.data_pid(share) for share in shares]
+def test_two_targets_are_worked_for_by_two_processes(pair: Nas) -> None:
+    shares = two_shares(pair)
+    pids = [pair.data_pid(share) for share in shares]
     with session(shares[0]) as first, session(shares[1]) as second:
         ports = [each.sock.getsockname()[1] for each in (first, second)]
         assert [[holds(pid, port) for port in ports] for pid in pids] == [[True, False], [False, True]]
@@ -116,13 +140,17 @@ def test_one_dies_and_the_other_goes_on(start_nas: StartNas, dying: str, staying
     with session(by_role[dying]) as again:
         assert again.read(0, 16) == pattern
     nas.wait_healthy(timeout_s=20)
-    after = nas.create("made-afterwards", size="21M")
+    after = nas.create("made-afterwards", size=f"{next(SIZES)}M")
     assert logs_in(after)
 
 
 def test_control_dies_and_every_target_stays_where_it_is(start_nas: StartNas) -> None:
     nas = start_nas(settings=TWO)
-    shares = [*two_shares(nas), nas.create("third", size="23M"), nas.create("fourth", size="25M")]
+    shares = [
+        *two_shares(nas),
+        nas.create("third", size=f"{next(SIZES)}M"),
+        nas.create("fourth", size=f"{next(SIZES)}M"),
+    ]
     nas.delete(shares.pop(0))
     pids = [nas.data_pid(share) for share in shares]
     with contextlib.ExitStack() as stack:
@@ -135,7 +163,7 @@ def test_control_dies_and_every_target_stays_where_it_is(start_nas: StartNas) ->
                 assert initiator.ready().status == 0
         assert [nas.data_pid(share) for share in shares] == pids
         assert len(nas.answer("GET", path="/api/v1/sessions")["items"]) == 3
-        new = nas.create("fifth", size="27M")
+        new = nas.create("fifth", size=f"{next(SIZES)}M")
         assert nas.data_pid(new) == nas.pid("data"), "the one with fewer"
     nas.stop()
     nas.start()
@@ -143,17 +171,16 @@ def test_control_dies_and_every_target_stays_where_it_is(start_nas: StartNas) ->
         assert logs_in(share)
 
 
-def test_who_is_refused_is_told_why_by_the_process_that_knows(start_nas: StartNas) -> None:
-    nas = start_nas(settings=TWO)
+def test_who_is_refused_is_told_why_by_the_process_that_knows(pair: Nas) -> None:
     chap = {"enabled": True, "username": "alice", "password": SECRET}
-    first, second = two_shares(nas, one_way_chap=chap)
+    first, second = two_shares(pair, one_way_chap=chap)
 
     def initiator_of(target: str, chap: Chap | None) -> Initiator:
         return Initiator(second.host, second.port, target=target, chap=chap)
 
     with initiator_of(second.iqn, Chap(user="alice", secret=SECRET)) as initiator:
         assert initiator.capacity_bytes() == second.size_bytes
-        assert nas.sessions(second)[0]["chap_user"] == "alice"
+        assert pair.sessions(second)[0]["chap_user"] == "alice"
     for wrong, status, reason in (
         (initiator_of(second.iqn, Chap(user="alice", secret="wrong-secret-12")), 0x0201, "wrong_secret"),
         (initiator_of(second.iqn, Chap(user="bob", secret=SECRET)), 0x0201, "unknown_user"),
@@ -163,28 +190,26 @@ def test_who_is_refused_is_told_why_by_the_process_that_knows(start_nas: StartNa
         with pytest.raises(LoginError) as refused, wrong:
             pass
         assert refused.value.status == status
-        assert nas.answer("GET", path="/api/v1/login-failures")["items"][0]["reason"] == reason
-    metrics = nas.client.get("/metrics").text
+        assert pair.answer("GET", path="/api/v1/login-failures")["items"][0]["reason"] == reason
+    metrics = pair.client.get("/metrics").text
     for name in ("data", "data-1"):
         assert f'lunaport_process_cpu_seconds_total{{process="{name}"}}' in metrics
-    assert re.search(r"^lunaport_logins_total 1\.0$", metrics, re.MULTILINE), metrics
+    assert f'lunaport_target_logins_total{{target="{second.iqn}"}} 1.0' in metrics
 
 
 @pytest.mark.peer
-def test_libiscsi_finds_and_reaches_both(start_nas: StartNas) -> None:
-    nas = start_nas(settings=TWO)
-    shares = two_shares(nas)
-    listed = output_of("iscsi-ls", f"iscsi://{nas.hosts[0]}:{nas.port}")
+def test_libiscsi_finds_and_reaches_both(pair: Nas) -> None:
+    shares = two_shares(pair)
+    listed = output_of("iscsi-ls", f"iscsi://{pair.hosts[0]}:{pair.port}")
     for share in shares:
         assert f"Target:{share.iqn} " in listed
         assert "LUNAPORT" in output_of("iscsi-inq", share.url())
 
 
-def test_logins_that_lead_nowhere_keep_nobody_out(start_nas: StartNas) -> None:
+def test_logins_that_lead_nowhere_keep_nobody_out(pair: Nas) -> None:
     """Half of them say nothing; the others have been handed over, and say nothing more."""
-    nas = start_nas(settings=TWO)
     chap = {"enabled": True, "username": "alice", "password": SECRET}
-    first, second = two_shares(nas, one_way_chap=chap)
+    first, second = two_shares(pair, one_way_chap=chap)
     with contextlib.ExitStack() as stack:
         for number in range(400):
             initiator = Initiator(second.host, second.port, target=second.iqn)
@@ -200,10 +225,9 @@ def test_logins_that_lead_nowhere_keep_nobody_out(start_nas: StartNas) -> None:
             assert initiator.ready().status == 0
 
 
-def test_a_process_that_hangs_keeps_nobody_from_the_others(start_nas: StartNas) -> None:
-    nas = start_nas(settings=TWO)
-    first, second = two_shares(nas)
-    hanging = nas.pid("data-1")
+def test_a_process_that_hangs_keeps_nobody_from_the_others(pair: Nas) -> None:
+    first, second = two_shares(pair)
+    hanging = pair.pid("data-1")
     os.kill(hanging, signal.SIGSTOP)
     late: list[bool] = []
     waiting = threading.Thread(target=lambda: late.append(logs_in(second)))
@@ -218,10 +242,9 @@ def test_a_process_that_hangs_keeps_nobody_from_the_others(start_nas: StartNas) 
     assert late == [True] or logs_in(second)
 
 
-def test_a_copy_from_one_process_to_another_is_left_to_the_initiator(start_nas: StartNas) -> None:
-    nas = start_nas(settings=TWO)
+def test_a_copy_from_one_process_to_another_is_left_to_the_initiator(pair: Nas) -> None:
     with contextlib.ExitStack() as stack:
-        here, there = (stack.enter_context(session(share)) for share in two_shares(nas))
+        here, there = (stack.enter_context(session(share)) for share in two_shares(pair))
         here.write(0, b"s" * 4096)
         there.write(0, b"d" * 4096)
         units = [designator(here), designator(there)]
