@@ -19,7 +19,11 @@ What `/metrics` answers, as the NAS describes it. How Prometheus comes to it, th
 def metrics_page() -> str:
     """The page."""
     whole = [*metrics.build_metrics(), *metrics.status_metrics(EngineStatus(available=True)), *counters("lunaport_")]
-    other = [*metrics.volume_metrics(()), *metrics.isns_metrics(()), *metrics.process_metrics({})]
+    other = [
+        *metrics.volume_metrics(()),
+        *metrics.isns_metrics(()),
+        *metrics.process_metrics({}),
+    ]
     return (
         HEAD
         + "## The NAS\n\n" + listed([*whole, *other])

@@ -17,7 +17,7 @@ import httpx
 from tests.system.nas import SHARES, Nas, Share
 
 from bench.scale.bars import Bar, Figures
-from bench.scale.ground import MANY, Administrator, in_memory, log_in, nas_in, settle
+from bench.scale.ground import MANY, Administrator, in_memory, kind_of, log_in, nas_in, settle
 from bench.scale.measure import descriptors, pss_kib, slope_per_hour
 from bench.scale.writers import under_way
 from lunaport.initiator import CommandRequest, InitiatorError, Session, lun_field
@@ -27,7 +27,7 @@ from lunaport.iscsi.enums import TaskFunction, TaskResponse
 ROLES: Final = ("supervisor", "control", "data")
 BARS: Final = (
     *(
-        Bar(says=f"memory of the {role} process after the churn, against before", figure=f"{role}_ratio", limit=1.1)
+        Bar(says=f"memory ({role}) after the churn, against before", figure=f"{role}_ratio", limit=1.1)
         for role in ROLES
     ),
     *(Bar(says=f"files it has open more than before: {role}", figure=f"{role}_files_more", limit=0) for role in ROLES),
@@ -195,8 +195,11 @@ class Sample:
 
 
 def look_at(nas: Nas, at_s: float) -> list[Sample]:
-    """All processes."""
-    return [Sample(role, at_s, pss_kib(pid), descriptors(pid)) for pid, role in nas.pids().items()]
+    """All processes; those that serve initiators together."""
+    pids: dict[str, list[int]] = {}
+    for pid, role in nas.pids().items():
+        pids.setdefault(kind_of(role), []).append(pid)
+    return [Sample(kind, at_s, sum(map(pss_kib, of)), sum(map(descriptors, of))) for kind, of in pids.items()]
 
 
 def at_rest(nas: Nas) -> dict[str, Sample]:

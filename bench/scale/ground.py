@@ -22,6 +22,8 @@ MANY: Final = {
     "LUNAPORT_ADDRESS_CONNECTIONS": "8192",
 }
 """All initiators are one host here."""
+UNPACED: Final = {"LUNAPORT_HTTP_REQUESTS_PER_S": "0"}
+"""And all clients of the API."""
 AT_ONCE: Final = 16
 MEMORY: Final = Path("/dev/shm")
 
@@ -56,7 +58,7 @@ class Administrator:
 def nas_in(base: Path | None, settings: dict[str, str]) -> Iterator[Nas]:
     """A NAS that runs, its files in a folder of `base` (None: where temporary files go) that goes away with it."""
     directory = Path(tempfile.mkdtemp(prefix="lunaport-scale-", dir=base))
-    nas = Nas(directory / "nas", settings=settings)
+    nas = Nas(directory / "nas", settings=UNPACED | settings)
     try:
         nas.start()
         yield nas
@@ -65,6 +67,16 @@ def nas_in(base: Path | None, settings: dict[str, str]) -> Iterator[Nas]:
         nas.destroy()
         nas.client.close()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def data_pids(nas: Nas) -> list[int]:
+    """The processes that serve initiators."""
+    return [pid for pid, role in nas.pids().items() if kind_of(role) == "data"]
+
+
+def kind_of(role: str) -> str:
+    """Of the data processes, however many there are, `data`; or else the role itself."""
+    return role.partition("-")[0]
 
 
 def in_memory() -> Path | None:

@@ -16,11 +16,11 @@ from tests.system.nas import Share
 
 from bench.jobs import Job, run
 from bench.scale.bars import Bar, Figures
-from bench.scale.ground import MANY, Administrator, in_groups, in_memory, log_in, nas_in
+from bench.scale.ground import MANY, Administrator, data_pids, in_groups, in_memory, log_in, nas_in
 from bench.scale.measure import cpu_s, pss_kib
 
 BARS: Final = (
-    Bar(says="memory of the data process for each session", figure="session_kib", limit=100, unit="KiB"),
+    Bar(says="memory of the data processes for each session", figure="session_kib", limit=100, unit="KiB"),
     Bar(says="logins with CHAP a second", figure="logins_per_s", limit=400, at_least=True),
     Bar(says="p99 of a 4 KiB read on one of them, against one alone", figure="read_p99_ratio", limit=1.3),
 )
@@ -39,10 +39,10 @@ def measure(count: int) -> Figures:
             "among": administrator.create("read", chap=False),
         }
         urls = {name: share.url() for name, share in read.items()}
-        return asyncio.run(among(nas.pid("data"), shares, urls, count))
+        return asyncio.run(among(data_pids(nas), shares, urls, count))
 
 
-async def among(pid: int, shares: Sequence[Share], urls: dict[str, str], count: int) -> Figures:
+async def among(pids: Sequence[int], shares: Sequence[Share], urls: dict[str, str], count: int) -> Figures:
     """The figures. `urls`: where to read `among` them, and `alone`."""
     figures: Figures = {}
     async with AsyncExitStack() as stack:
@@ -52,11 +52,11 @@ async def among(pid: int, shares: Sequence[Share], urls: dict[str, str], count: 
             stack.push_async_callback(session.close)
 
         await keep(0)
-        memory, cpu, begin = pss_kib(pid), cpu_s(pid), time.perf_counter()
+        memory, cpu, begin = sum(map(pss_kib, pids)), sum(map(cpu_s, pids)), time.perf_counter()
         await in_groups([partial(keep, number) for number in range(1, count)])
         figures["logins_per_s"] = (count - 1) / (time.perf_counter() - begin)
-        figures["login_cpu_ms"] = (cpu_s(pid) - cpu) * 1000 / (count - 1)
-        figures["session_kib"] = (pss_kib(pid) - memory) / (count - 1)
+        figures["login_cpu_ms"] = (sum(map(cpu_s, pids)) - cpu) * 1000 / (count - 1)
+        figures["session_kib"] = (sum(map(pss_kib, pids)) - memory) / (count - 1)
         rounds = []
         for number in range(ROUNDS):
             # Who is first changes, so that a machine that slows down favours nobody.

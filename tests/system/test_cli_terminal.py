@@ -3,13 +3,14 @@
 import os
 import signal
 import sys
+import termios
 from pathlib import Path
 
 import pytest
 
 from tests.system.conftest import StartNas
 from tests.system.initiator import Initiator
-from tests.system.nas import PASSWORD, Nas, free_port
+from tests.system.nas import PASSWORD, Nas, free_port, wait_until
 from tests.system.peers import require
 from tests.system.terminal import Terminal, plain
 
@@ -120,6 +121,7 @@ def test_what_takes_long_shows_how_far_it_is(nas: Nas, tmp_path: Path) -> None:
             assert "sessions: 0" in plain(shown.shown)
     with terminal(nas, tmp_path, "target", "list", LUNAPORT_PASSWORD="") as asked:
         asked.wait_for("Password of admin")
+        wait_until(lambda: not asked.settings()[3] & termios.ECHO, timeout_s=60, what="a terminal that echoes nothing")
         asked.type(f"{PASSWORD}\r")
         assert asked.wait() == 0
         assert PASSWORD not in asked.shown

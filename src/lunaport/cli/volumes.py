@@ -20,7 +20,7 @@ Overcommit = Annotated[
     float | None, typer.Option(metavar="FACTOR", help="How many times its size it may promise: 1 to 1000.")
 ]
 LowSpace = Annotated[
-    float | None,
+    int | None,
     typer.Option(metavar="PERCENT", help="Initiators of thin disks are told when no more is free; 0: never."),
 ]
 
@@ -108,7 +108,7 @@ def delete(
     print_done(f"Forgot the volume {name}; its files stay where they are.", as_json=as_json)
 
 
-def wanted(overcommit: float | None, low_space: float | None) -> dict[str, Any]:
+def wanted(overcommit: float | None, low_space: int | None) -> dict[str, Any]:
     """What the options say, as API v1 takes it."""
     given = {"overcommit_factor": overcommit, "low_space_percent": low_space}
     return {name: value for name, value in given.items() if value is not None}

@@ -3,7 +3,7 @@
 Field validation and REPORT SUPPORTED OPERATION CODES both follow from a row's CDB usage data, so they cannot disagree.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -97,6 +97,7 @@ class CommandTable:
         self._with_service_actions = {row.opcode for row in self.rows if row.service_action is not None}
         self.absent = dict(absent)
         self.well_known = dict(well_known)
+        self._dispatches: dict[tuple[Handler, Handler, Handler | None], Sequence[tuple[Handler, int]]] = {}
 
     @property
     def rows(self) -> Iterable[Command]:
@@ -129,12 +130,20 @@ class CommandTable:
 
     def dispatch(
         self, otherwise: Handler, in_order: Handler, *, writes: Handler | None = None
-    ) -> list[tuple[Handler, int]]:
+    ) -> Sequence[tuple[Handler, int]]:
         """Handler and illegal bits for each operation code; `otherwise` where that is not enough to choose by.
 
         `in_order` takes the place of each command that waits for reads and writes that are under way, `writes` of each
-        that writes.
+        that writes. Thousands of targets have one table: it is made once.
         """
+        key = (otherwise, in_order, writes)
+        if key not in self._dispatches:
+            self._dispatches[key] = self._make_dispatch(otherwise, in_order, writes)
+        return self._dispatches[key]
+
+    def _make_dispatch(
+        self, otherwise: Handler, in_order: Handler, writes: Handler | None
+    ) -> Sequence[tuple[Handler, int]]:
         table: list[tuple[Handler, int]] = [(otherwise, 0)] * 256
         for row in self.rows:
             if row.service_action is None:

@@ -33,6 +33,10 @@ class Errors:
         self._lock = threading.Lock()
         self._tallies: dict[DeviceFault, Tally] = {}
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._tallies)
+
     def note(self, fault: DeviceFault, detail: str) -> None:
         """One more."""
         with self._lock:

@@ -92,10 +92,13 @@ def test_data_under_way_is_that_of_all_processes() -> None:
 lunaport_data_under_way_bytes{process="data"} 100.0
 lunaport_data_under_way_bytes{process="data 2"} 20.0
 lunaport_data_under_way_peak_bytes{process="data"} 2e+03
-lunaport_data_under_way_limit_bytes{process="data"} 1.34217728e+08
+lunaport_data_under_way_peak_bytes{process="data 2"} 1000.0
+lunaport_data_under_way_limit_bytes{process="data"} 4000.0
+lunaport_data_under_way_limit_bytes{process="data 2"} 1000.0
 lunaport_process_resident_bytes{process="data"} 7.0
 """
-    assert writers.under_way(text) == {"bytes": 120, "peak_bytes": 2000, "limit_bytes": 128 << 20}
+    assert writers.under_way(text) == {"bytes": 120, "peak_bytes": 3000, "limit_bytes": 5000}
+    assert writers.fullest(text) == 1, "each process has a limit of its own"
 
 
 def test_growth_is_told_for_each_process() -> None:

@@ -129,3 +129,52 @@ def test_all_pages() -> None:
 
 def test_a_text_is_one_step_of_a_path() -> None:
     assert segment("iqn.2026-11.a:b/../c?d") == "iqn.2026-11.a:b%2F..%2Fc%3Fd"
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "told", "advice"),
+    [
+        (
+            "https://nas",
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:992)",
+            "is not trusted",
+            "--ca",
+        ),
+        (
+            "https://nas",
+            (
+                "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Hostname mismatch, certificate is not"
+                " valid for 'nas'. (_ssl.c:992)"
+            ),
+            "is for other names: certificate is not valid for 'nas'.",
+            "--url",
+        ),
+        (
+            "https://nas",
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:992)",
+            "has expired",
+            "lunaport doctor",
+        ),
+        ("https://nas", "[SSL: WRONG_VERSION_NUMBER] wrong version number", "does not speak HTTPS", "http://nas"),
+        ("http://nas", "[Errno 111] Connection refused", "does not answer", "is the NAS running there?"),
+    ],
+)
+def test_a_nas_that_cannot_be_reached_is_told_with_what_helps(url: str, error: str, told: str, advice: str) -> None:
+    def answering(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError(error, request=request)
+
+    with pytest.raises(CliError) as caught:
+        Client(replace(CONNECTION, url=url), httpx.MockTransport(answering)).call("GET", "/targets")
+    assert caught.value.code == Exit.UNREACHABLE
+    first, second = caught.value.lines
+    assert told in first
+    assert advice in second
+
+
+def test_plain_http_where_https_is_spoken() -> None:
+    def answering(request: httpx.Request) -> httpx.Response:
+        raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
+
+    with pytest.raises(CliError) as caught:
+        client(answering).call("GET", "/targets")
+    assert "https://nas" in caught.value.lines[1]

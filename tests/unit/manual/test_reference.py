@@ -13,6 +13,7 @@ from manual.commands import commands_page
 from manual.metrics import metrics_page
 from manual.settings import settings_page
 
+from lunaport.api import metrics
 from lunaport.runtime.settings import Settings, load_settings
 from tests.unit.cli.test_documentation import commands
 
@@ -67,6 +68,10 @@ def test_every_metric_with_its_labels() -> None:
     assert "| `lunaport_target_commands_total` | counter | `target`, `kind` |" in page
     assert "| `lunaport_command_seconds` | histogram |" in page
     assert "| `lunaport_isns_state` | gauge | `server`, `state` |" in page
+    for name in re.findall(r'Family\("(lunaport_\w+)"', Path(metrics.__file__).read_text()):
+        assert f"`{name}" in page, f"{name}: manual/metrics.py does not ask for it"
+    listed = re.findall(r"^\| `(lunaport_\w+)` \|", page, re.MULTILINE)
+    assert len(listed) == len(set(listed)) > 40
     alerts = (ROOT / "monitoring" / "alerts.yml").read_text()
     for name in set(re.findall(r"\blunaport_\w+", alerts)):
         assert f"`{name.removesuffix('_bucket')}`" in page

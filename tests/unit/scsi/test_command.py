@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunaport.scsi.command import Command, CommandTable, check_fields
+from lunaport.scsi.commands import COMMANDS
 from lunaport.scsi.logical_unit import LogicalUnit
 from lunaport.scsi.nexus import Nexus
 from lunaport.scsi.sense import ScsiError
@@ -84,3 +85,13 @@ def test_dispatch_has_an_entry_for_each_operation_code() -> None:
     assert len(table) == 256
     assert table[0x08] == (handle, SIX.illegal)
     assert table[0x9E] == table[0xFF] == (otherwise, 0)
+
+
+def test_all_targets_have_one_dispatch_table() -> None:
+    def refused(*_: object) -> None:
+        """Another handler."""
+
+    table = COMMANDS.dispatch(Nexus.execute_found, Nexus.execute_in_order)
+    assert COMMANDS.dispatch(Nexus.execute_found, Nexus.execute_in_order) is table
+    read_only = COMMANDS.dispatch(Nexus.execute_found, Nexus.execute_in_order, writes=refused)
+    assert (read_only[0x2A][0], table[0x2A][0] is refused, read_only[0x28]) == (refused, False, table[0x28])

@@ -6,7 +6,7 @@ This is where iSCSI, SCSI and storage meet. Everything runs on the event loop's 
 import os
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from socket import socket
 from time import monotonic
@@ -219,6 +219,7 @@ class Nas:
         """Stop what goes (its sessions first), then update and start the rest; on an error start again what stopped."""
         stopped = [self.targets.targets[name].spec for name in steps.stop]
         started: list[str] = []
+        touched = {*steps.stop, *(spec.name for spec in (*steps.update, *steps.start))}
         self.closing_targets.update(steps.stop)
         leaving = [
             transport
@@ -237,7 +238,7 @@ class Nas:
 
         def done(error: BaseException | None) -> None:
             self.closing_targets.difference_update(steps.stop)
-            self._retry_later()
+            self._retry_later(touched)
             if error is None:
                 finish(None)
                 return
@@ -246,7 +247,7 @@ class Nas:
                 for spec in stopped:
                     if spec.name not in self.targets.targets:
                         self.targets.open(spec, partly=True)
-                self._retry_later()
+                self._retry_later(touched)
                 finish(error)
 
             run_steps([partial(self.targets.close, name) for name in started], reopen)
@@ -306,8 +307,9 @@ class Nas:
         found = [transport for transport, session in self.by_transport.items() if session.id == session_id]
         self.end_sessions(found, "closed by the administrator", lambda _: answer(bool(found)))
 
-    def _retry_later(self) -> None:
-        self.failures.tell(self.portals, self.targets)
+    def _retry_later(self, touched: Collection[str] | None = None) -> None:
+        """Tell what fails (of the targets that were `touched`, or of all), and try it again by itself."""
+        self.failures.tell(self.portals, self.targets, touched)
         missing = self.portals.errors or any(target.missing for target in self.targets)
         if missing and not self.retrying:
             self.retrying = True

@@ -4,7 +4,7 @@ One look at a file system is enough for all disks on it. It is done by a worker 
 may let us wait; as long as it does, it is not asked again.
 """
 
-from pathlib import Path
+import os
 
 from lunaport.blockdev.device import Space
 from lunaport.engine.embedded.disk import Disk
@@ -28,8 +28,8 @@ class SpaceWatch:
 
     def look(self) -> None:
         """Look at all file systems now, and again after a while."""
-        for volume in self._by_volume():
-            self._ask(volume)
+        for volume, disks in self._by_volume().items():
+            self._ask(volume, disks[0])
         self.loop.call_later(SPACE_S, self.look)
 
     def _by_volume(self) -> dict[str, list[Disk]]:
@@ -37,13 +37,14 @@ class SpaceWatch:
         found: dict[str, list[Disk]] = {}
         for target in self.targets:
             for disk in target.disks.values():
-                found.setdefault(str(Path(disk.spec.path).parent.parent), []).append(disk)
+                # There may be thousands, and the event loop waits: pathlib takes ten times as long.
+                volume = os.path.dirname(os.path.dirname(disk.spec.path))  # noqa: PTH120
+                found.setdefault(volume, []).append(disk)
         return found
 
-    def _ask(self, volume: str) -> None:
+    def _ask(self, volume: str, asked: Disk) -> None:
         if volume in self.asking:
             return
-        asked = self._by_volume()[volume][0]
         spaces: list[Space] = []
 
         def done(_: BaseException | None) -> None:

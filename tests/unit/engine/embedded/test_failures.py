@@ -102,3 +102,21 @@ def test_reservations_that_are_lost_are_told_until_they_are_replaced(stand: Stan
     book.now = Reservations()
     assert stand.told() == ["reservations_replaced"]
     assert stand.failures.troubles() == []
+
+
+def test_of_targets_that_were_not_changed_everything_stays_as_it_was(stand: Stand, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(bytes(SIZE))
+    lun = LunSpec(lun=0, uuid="b" * 32, path=str(other), size_bytes=SIZE)
+    stand.targets.open(TargetSpec(name=f"{NAME}-other", luns=(lun,)), partly=False)
+    stand.device.errors.note(DeviceFault.NO_SPACE, "No space left on device")
+    stand.targets.targets[NAME].missing[1] = "it is not there"
+    stand.failures.tell(stand.portals, stand.targets, {f"{NAME}-other"})
+    assert list(stand.journal.events) == [], "nobody looked"
+    assert stand.told() == ["disk_failed", "disk_error"]
+    stand.failures.tell(stand.portals, stand.targets, {f"{NAME}-other", "iqn.2026-11.test:gone"})
+    assert len(stand.failures.troubles()) == 2
+    del stand.targets.targets[NAME].missing[1]
+    stand.failures.tell(stand.portals, stand.targets, {NAME})
+    assert [trouble.kind for trouble in stand.failures.troubles()] == ["disk_errors"]
+    stand.targets.close(f"{NAME}-other", lambda _: None)
