@@ -1,6 +1,7 @@
 """A browser in front of the NAS's page: Debian's Chromium, driven by Playwright; and axe, which knows accessibility."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import Any
@@ -64,6 +65,8 @@ class Visitor:
         self.page.on("websocket", lambda line: line.on("framereceived", self._received))
         self.told: list[str] = []
         """Where a secret was found in what the NAS has sent."""
+        self.typed: set[str] = set()
+        """Into the page that is open: a field that an error is shown at comes back with what stands in it."""
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(each in message.text for each in EXPECTED):
@@ -79,10 +82,11 @@ class Visitor:
                 self._search(response.text(), response.url)
 
     def _received(self, frame: Any) -> None:
-        self._search(frame if isinstance(frame, str) else frame.decode(errors="replace"), "the line of the page")
+        text = frame if isinstance(frame, str) else frame.decode(errors="replace")
+        self._search(text, "the line of the page", but=self.typed)
 
-    def _search(self, text: str, where: str) -> None:
-        if any(secret in text for secret in self.nas.secrets_given | {PASSWORD}):
+    def _search(self, text: str, where: str, *, but: AbstractSet[str] = frozenset()) -> None:
+        if any(secret in text for secret in (self.nas.secrets_given | {PASSWORD}) - but):
             self.told.append(where)
 
     def log_in(self, user: str = "admin", password: str = PASSWORD) -> "Visitor":
@@ -96,6 +100,7 @@ class Visitor:
     def open(self, path: str, title: str) -> Page:
         """Go to a page and wait until it is there, with its line to the NAS."""
         self.page.goto(f"{self.url}{path}")
+        self.typed.clear()
         self.see(title)
         return self.page
 
@@ -112,6 +117,7 @@ class Visitor:
         """Fill a field."""
         if label.lower().endswith(("secret", "password")):
             self.nas.secrets_given |= remember({text})
+        self.typed.add(text)
         self.page.get_by_label(label, exact=True).last.fill(text)
 
     def serious(self) -> list[str]:

@@ -41,8 +41,8 @@ def login(nas: Nas, name: str, secret: str = "") -> Initiator:
 
 def test_a_file_as_people_write_it(start_nas: StartNas, tmp_path: Path) -> None:
     nas = start_nas()
-    nas.secrets_given |= {SECRET, OTHER_SECRET, "carols-password"}
-    (tmp_path / "carol.txt").write_text("carols-password\n")
+    nas.secrets_given |= {SECRET, OTHER_SECRET, "carols-own-words"}
+    (tmp_path / "carol.txt").write_text("carols-own-words\n")
     file = tmp_path / "nas.yaml"
 
     def apply(*words: str, **variables: str) -> Any:
@@ -56,7 +56,7 @@ def test_a_file_as_people_write_it(start_nas: StartNas, tmp_path: Path) -> None:
     assert nas.shares() == []
     assert len(apply(ALICE=SECRET)["steps"]) == 4
     assert apply(ALICE=SECRET)["steps"] == [], "the second time there is nothing to do"
-    assert nas.client.get("/api/v1/me", auth=("carol", "carols-password")).status_code == 200
+    assert nas.client.get("/api/v1/me", auth=("carol", "carols-own-words")).status_code == 200
 
     with login(nas, "one", SECRET) as one, login(nas, "two") as two:
         for initiator in (one, two):

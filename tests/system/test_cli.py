@@ -243,8 +243,8 @@ def test_portals_and_the_service(start_nas: StartNas, tmp_path: Path) -> None:
 
 def test_users_and_tokens(lunaport: Lunaport) -> None:
     words = ("user", "create", "cli-carol", "--role", "operator", "--new-password-file", "-")
-    assert "operator" in printed(lunaport(*words, stdin="carols-password\n"))
-    carol = {"LUNAPORT_USER": "cli-carol", "LUNAPORT_PASSWORD": "carols-password"}
+    assert "operator" in printed(lunaport(*words, stdin="carols-first-one\n"))
+    carol = {"LUNAPORT_USER": "cli-carol", "LUNAPORT_PASSWORD": "carols-first-one"}
     assert re.search(r"^name +cli-carol$", printed(lunaport("user", "me", **carol)), re.MULTILINE)
     token = printed(lunaport("token", "create", "cli-script", "--role", "viewer", "--days", "1", **carol)).strip()
     script = {"LUNAPORT_PASSWORD": "", "LUNAPORT_TOKEN": token}

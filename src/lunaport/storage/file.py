@@ -100,9 +100,12 @@ def open_file(
 
 def _answers_at_once(fd: int) -> bool:
     """Whether the page cache answers: a file system that refuses RWF_NOWAIT asks a server, or a program (FUSE), which
-    may take as long as it likes. One in memory refuses it too, and never waits."""
+    may take as long as it likes. One in memory refuses it too, and never waits.
+
+    Asked at the end of the file: what is read, even ahead, would look like data to `extents`.
+    """
     try:
-        os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT)
+        os.preadv(fd, [bytearray(1)], os.fstat(fd).st_size, os.RWF_NOWAIT)
     except BlockingIOError:
         return True
     except OSError as error:
