@@ -14,7 +14,7 @@ from tests.system.nas import PASSWORD, Nas, wait_until
 from tests.system.test_cli import answer, printed, run
 from tests.system.wire import GOOD
 
-PASSPHRASE = "correct horse battery"
+PASSPHRASE = "quite another horse"
 SECRET = "alice-secret-1"
 PAGES = (0x00, 0x80, 0x83, 0x86, 0xB0, 0xB1, 0xB2)
 

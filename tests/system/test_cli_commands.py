@@ -107,7 +107,7 @@ class Desk:
         self.as_json = as_json
         self.session = ""
         for name, text in {
-            "secret.txt": "bobs-secret-12", "password.txt": PASSWORD, "passphrase.txt": "correct horse battery",
+            "secret.txt": "bobs-secret-12", "password.txt": PASSWORD, "passphrase.txt": "quite another horse",
         }.items():  # fmt: skip
             (folder / name).write_text(f"{text}\n")
         (folder / "cd.iso").write_bytes(bytes(64 * 2048))
@@ -149,7 +149,7 @@ class Desk:
 def test_every_command(start_nas: StartNas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_json: bool) -> None:
     monkeypatch.chdir(tmp_path)
     nas = start_nas()
-    nas.secrets_given |= {"bobs-secret-12", PASSWORD, "correct horse battery"}
+    nas.secrets_given |= {"bobs-secret-12", PASSWORD, "quite another horse"}
     share = nas.create("open", size="1M")
     desk = Desk(nas, tmp_path, as_json=as_json)
     with Initiator(share.host, share.port, target=share.iqn, timeout_s=60) as initiator:

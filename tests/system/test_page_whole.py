@@ -13,7 +13,7 @@ from tests.system.nas import PASSWORD, Nas, free_port, wait_until
 
 pytestmark = pytest.mark.peer
 
-PASSPHRASE = "correct horse battery"
+PASSPHRASE = "quite another horse"
 
 
 @pytest.fixture(scope="module")
